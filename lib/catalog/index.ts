@@ -1,0 +1,7 @@
+/** Catalog of EC2 accelerator types, and the network arithmetic that follows from it. */
+export * from './cidr';
+export * from './efa-layout';
+export * from './instance-type';
+export * from './instance-types';
+export * from './ip-plan';
+export * from './subnet-plan';
