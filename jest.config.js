@@ -1,0 +1,10 @@
+/** Unit, property, simulation and golden tests. The proof bed has its own configuration: it needs real servers. */
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/lib', '<rootDir>/test', '<rootDir>/bin', '<rootDir>/blueprints'],
+  testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/proof-bed/', '<rootDir>/test/slow/'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } }] },
+  testTimeout: 60_000,
+  maxWorkers: 2,
+};

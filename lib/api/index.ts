@@ -1,0 +1,5 @@
+export * from './define-kind';
+export * from './capacity-bucket';
+export * from './capacity-pool';
+export * from './node-move';
+export { KINDS } from './kinds';

@@ -1,0 +1,9 @@
+/** Every Kind of ours, in the order their CRDs are applied. */
+import type * as z from 'zod';
+import { CapacityBucket } from './capacity-bucket';
+import { CapacityPool } from './capacity-pool';
+import type { Kind } from './define-kind';
+import { NodeMove } from './node-move';
+
+/** The list; a new Kind is added here and nowhere else. */
+export const KINDS: readonly Kind<z.ZodType, z.ZodType>[] = [CapacityPool, CapacityBucket, NodeMove] as readonly any[];

@@ -1,0 +1,126 @@
+/** NodeMove: take these nodes from what they do, and give them to something else. The only way a node is ever taken from work. */
+import * as z from 'zod';
+import { defineKind } from './define-kind';
+import { conditions, dnsLabel, dnsSubdomain, nodeCount, time, withRules } from './fields';
+
+/** Why a node is taken; when two moves want one node, the earlier in this list wins. */
+export const MoveReason = z.enum(['BlockEnd', 'Health', 'Rotation', 'Capacity']);
+export type MoveReason = z.output<typeof MoveReason>;
+
+/** BlockEnd outranks Health outranks Rotation outranks Capacity. */
+export const REASON_RANK: Readonly<Record<MoveReason, number>> = { BlockEnd: 3, Health: 2, Rotation: 1, Capacity: 0 };
+
+/** What becomes of the nodes. */
+export const MoveDestination = z.enum(['Bucket', 'Validation', 'Replacement', 'Release']);
+export type MoveDestination = z.output<typeof MoveDestination>;
+
+/** Steps of one node within a move, in order; HandedOver, Lost and Aborted are final. */
+export const MoveStep = z.enum([
+  'Pending',
+  'Claimed',
+  'CheckpointRequested',
+  'Suspending',
+  'Draining',
+  'Empty',
+  'HandedOver',
+  'Lost',
+  'Aborted',
+]);
+export type MoveStep = z.output<typeof MoveStep>;
+
+/** Steps after which nothing happens any more. */
+export const FINAL_STEPS: readonly MoveStep[] = ['HandedOver', 'Lost', 'Aborted'];
+
+/** Spec of a NodeMove. Immutable: to change your mind, delete it and make another. */
+export const NodeMoveSpec = withRules(
+  z.object({
+    nodes: z
+      .array(dnsSubdomain())
+      .min(1)
+      .max(256)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .describe('Names of the nodes to take.'),
+    reason: MoveReason.default('Capacity').describe('Why. BlockEnd outranks Health, Rotation and Capacity.'),
+    to: withRules(
+      z.object({
+        kind: MoveDestination.describe(
+          'Bucket: hand over to another bucket; Validation: back to probation; Replacement: end this instance and get another; Release: give the instance back.',
+        ),
+        bucket: dnsLabel()
+          .optional()
+          .describe('The bucket that gets the nodes. Only with kind Bucket, and required there.'),
+      }),
+      {
+        rule: "(self.kind == 'Bucket') == has(self.bucket)",
+        messageExpression:
+          "self.kind == 'Bucket' ? 'kind Bucket needs bucket: the bucket that gets the nodes' : 'kind %s takes no bucket'.format([self.kind])",
+        fieldPath: '.bucket',
+        check: ({ kind, bucket }) => {
+          if ((kind === 'Bucket') === (bucket !== undefined)) return undefined;
+          return kind === 'Bucket'
+            ? 'kind Bucket needs bucket: the bucket that gets the nodes'
+            : `kind ${kind} takes no bucket`;
+        },
+      },
+    ).describe('What becomes of the nodes.'),
+    deadline: time().optional().describe('After this time pods are no longer waited for. Default: none.'),
+    message: z.string().max(1024).optional().describe('One sentence for people: who asked and for what.'),
+  }),
+  { rule: 'self == oldSelf', message: 'a NodeMove cannot be changed: delete it (that aborts it) and create another' },
+);
+export type NodeMoveSpec = z.output<typeof NodeMoveSpec>;
+
+const movedNode = z.object({
+  name: dnsSubdomain(),
+  step: MoveStep,
+  since: time().optional().describe('When the node entered this step.'),
+  providerID: z
+    .string()
+    .max(512)
+    .optional()
+    .describe('Instance the node was when it was claimed; another instance of that name is Lost.'),
+  from: dnsLabel().optional().describe('Bucket it was taken from; none for an unassigned node.'),
+  message: z.string().max(1024).optional().describe('What is being waited for, or how it ended.'),
+});
+
+/** Status of a NodeMove. Written by the moves controller alone. */
+export const NodeMoveStatus = z.object({
+  observedGeneration: z.int().min(0).optional(),
+  conditions: conditions().optional(),
+  step: MoveStep.optional().describe('The least advanced step of its nodes.'),
+  nodes: z
+    .array(movedNode)
+    .max(256)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }),
+  handedOver: nodeCount().optional(),
+  startedAt: time().optional(),
+  finishedAt: time()
+    .optional()
+    .describe('When the last node reached a final step; the object is kept for 7 days after.'),
+  gangs: z.array(z.string().max(320)).max(256).optional().describe('Gangs asked to give way.'),
+  gpuSecondsLost: z.number().min(0).optional().describe('Work lost, in GPU-seconds.'),
+  message: z.string().max(2048).optional(),
+});
+export type NodeMoveStatus = z.output<typeof NodeMoveStatus>;
+
+/** The Kind NodeMove. */
+export const NodeMove = defineKind({
+  kind: 'NodeMove',
+  plural: 'nodemoves',
+  shortName: 'nmv',
+  namespaced: false,
+  description:
+    'Takes nodes from what they do and hands them over. Made by controllers or by a person; deleting it aborts it.',
+  spec: NodeMoveSpec,
+  status: NodeMoveStatus,
+  columns: [
+    { name: 'Reason', type: 'string', jsonPath: '.spec.reason' },
+    { name: 'To', type: 'string', jsonPath: '.spec.to.kind' },
+    { name: 'Bucket', type: 'string', jsonPath: '.spec.to.bucket' },
+    { name: 'Step', type: 'string', jsonPath: '.status.step' },
+    { name: 'Node', type: 'string', jsonPath: '.spec.nodes[*]', description: 'The first node; describe shows all.' },
+    { name: 'Message', type: 'string', jsonPath: '.status.message', priority: 1 },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  ],
+});

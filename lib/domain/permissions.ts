@@ -1,0 +1,151 @@
+/**
+ * Every verb each controller uses, and why. The one table from which RBAC and IAM are generated, which the simulator enforces on
+ * every call, and which the audit log of the proof bed is compared with: used ⊆ declared = granted.
+ */
+import * as r from './resources';
+import type { ResourceType } from './resources';
+
+/** Kubernetes RBAC verbs we know. */
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'patch' | 'update' | 'delete';
+
+/** One permission in Kubernetes. */
+export interface Permission {
+  readonly resource: ResourceType;
+  readonly subresource?: 'status' | 'eviction';
+  readonly verbs: readonly Verb[];
+  readonly why: string;
+  /** Granted only in the namespace of the controllers. */
+  readonly ownNamespace?: boolean;
+}
+
+/** One permission in AWS. */
+export interface CloudPermission {
+  readonly action: string;
+  readonly why: string;
+}
+
+/** What one controller may do. */
+export interface ControllerPermissions {
+  readonly controller: string;
+  readonly cluster: readonly Permission[];
+  readonly cloud: readonly CloudPermission[];
+}
+
+/** What runs together in one process under one service account, and may therefore do together. */
+export interface ProcessPermissions {
+  /** Name of the Deployment and its service account is `aicluster-<name>`. */
+  readonly process: 'capacity';
+  readonly controllers: readonly ControllerPermissions[];
+}
+
+const READ: readonly Verb[] = ['get', 'list', 'watch'];
+const WATCH: readonly Verb[] = ['list', 'watch'];
+
+/** What the runtime itself needs in every process. */
+export const RUNTIME_PERMISSIONS: ControllerPermissions = {
+  controller: 'runtime',
+  cluster: [
+    { resource: r.LEASES, verbs: ['get', 'create', 'patch'], ownNamespace: true, why: 'one leader at a time' },
+    { resource: r.EVENTS, verbs: ['create', 'patch'], why: 'say in kubectl describe what was done and why' },
+  ],
+  cloud: [],
+};
+
+/** The table. */
+export const PERMISSIONS: readonly ProcessPermissions[] = [
+  {
+    process: 'capacity',
+    controllers: [
+      {
+        controller: 'pools',
+        cluster: [
+          { resource: r.CAPACITY_POOLS, verbs: WATCH, why: 'what to supply' },
+          {
+            resource: r.CAPACITY_POOLS,
+            subresource: 'status',
+            verbs: ['patch'],
+            why: 'report nodes, window, conditions',
+          },
+          {
+            resource: r.NODE_POOLS,
+            verbs: ['list', 'watch', 'create', 'patch', 'delete'],
+            why: 'one static NodePool per pool',
+          },
+          {
+            resource: r.NODE_CLAIMS,
+            verbs: ['list', 'watch', 'patch'],
+            why: 'see launches; cut a hanging drain short',
+          },
+          {
+            resource: r.NODES,
+            verbs: ['get', 'list', 'watch', 'delete'],
+            why: 'remove a named node; live read right before',
+          },
+          {
+            resource: r.NODE_MOVES,
+            verbs: ['list', 'watch', 'create'],
+            why: 'which nodes moves has emptied; ask for the end of a block',
+          },
+        ],
+        cloud: [
+          { action: 'ec2:DescribeCapacityReservations', why: 'read the window and size of blocks and reservations' },
+        ],
+      },
+      {
+        controller: 'capacity',
+        cluster: [
+          { resource: r.CAPACITY_BUCKETS, verbs: WATCH, why: 'bounds and priorities' },
+          {
+            resource: r.CAPACITY_BUCKETS,
+            subresource: 'status',
+            verbs: ['patch'],
+            why: 'report owned, demand, target, why not',
+          },
+          { resource: r.CAPACITY_POOLS, verbs: WATCH, why: 'what can be had' },
+          {
+            resource: r.CAPACITY_POOLS,
+            subresource: 'status',
+            verbs: ['patch'],
+            why: 'ask an on-demand pool for nodes',
+          },
+          { resource: r.NODE_MOVES, verbs: ['list', 'watch', 'create'], why: 'decide which nodes change bucket' },
+          { resource: r.NODES, verbs: WATCH, why: 'what there is' },
+          { resource: r.PODS, verbs: WATCH, why: 'demand, and which nodes are idle' },
+          { resource: r.POD_GROUPS, verbs: WATCH, why: 'gangs are all or nothing' },
+          { resource: r.NAMESPACES, verbs: WATCH, why: "which namespace's pods belong to which bucket" },
+          {
+            resource: r.QUEUES,
+            verbs: ['list', 'watch', 'create', 'patch', 'delete'],
+            why: 'one Volcano queue per bucket, following its nodes',
+          },
+        ],
+        cloud: [],
+      },
+      {
+        controller: 'moves',
+        cluster: [
+          {
+            resource: r.NODE_MOVES,
+            verbs: ['list', 'watch', 'delete'],
+            why: 'what to move; history is deleted after 7 days',
+          },
+          { resource: r.NODE_MOVES, subresource: 'status', verbs: ['patch'], why: 'tell the story of a move' },
+          { resource: r.NODES, verbs: ['get', 'list', 'watch', 'patch'], why: 'claim, taint and hand over nodes' },
+          { resource: r.PODS, verbs: READ, why: 'nothing may run there when a node is handed over: live list by node' },
+          { resource: r.PODS, subresource: 'eviction', verbs: ['create'], why: 'evict a pod that landed late' },
+          {
+            resource: r.CAPACITY_BUCKETS,
+            verbs: ['list', 'watch', 'patch'],
+            why: 'where nodes go; finalizer: nodes are released before a bucket goes',
+          },
+        ],
+        cloud: [],
+      },
+    ],
+  },
+];
+
+/** Every permission of a process, runtime included. */
+export function permissionsOf(process: ProcessPermissions): readonly Permission[] {
+  return [RUNTIME_PERMISSIONS, ...process.controllers].flatMap(({ cluster }) => cluster);
+}

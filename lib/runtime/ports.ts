@@ -1,0 +1,127 @@
+/**
+ * The only ways our controllers touch the world. Two adapters each: real (`runtime/kubernetes`, `runtime/aws`) and in memory
+ * (`lib/simulator`), and one contract test that runs on both.
+ */
+import type { KubeObject } from '../domain/kube';
+import type { ResourceType } from '../domain/resources';
+
+/** Names one object. `namespace` only for namespaced resources. */
+export interface ObjectName {
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+/** Which objects a list or watch is about. Selectors as in kubectl: `a=b,c!=d`, `spec.nodeName=x`. */
+export interface Selection {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
+
+/** One page of a list. */
+export interface ObjectPage {
+  readonly items: readonly KubeObject[];
+  /** Where a watch continues from; the same for all pages of one list. */
+  readonly resourceVersion: string;
+  /** Present while more pages follow. */
+  readonly continueToken?: string;
+}
+
+/** What a watch delivers. Bookmarks carry only the resourceVersion. */
+export type WatchEvent =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
+  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string };
+
+/** Receives a watch. After `onEnd` nothing comes any more; a 410 arrives there as `Expired`. */
+export interface WatchListener {
+  onEvent(event: WatchEvent): void;
+  /** The stream ended: `undefined` when the server closed it in order, the error otherwise. */
+  onEnd(error: Error | undefined): void;
+}
+
+/** A running watch. */
+export interface WatchHandle {
+  /** Ends it; `onEnd` is not called any more. */
+  stop(): void;
+}
+
+/**
+ * The Kubernetes API, as raw JSON. Every method rejects with an `ApiError`; its subclasses below are the outcomes callers act on.
+ * Objects handed out are never mutated by either side.
+ */
+export interface ClusterPort {
+  /** One page; `limit` defaults to 500 objects. */
+  list(
+    resource: ResourceType,
+    options?: Selection & { readonly limit?: number; readonly continueToken?: string },
+  ): Promise<ObjectPage>;
+  /** Watches from `resourceVersion` (exclusive), bookmarks included. */
+  watch(
+    resource: ResourceType,
+    options: Selection & { readonly resourceVersion: string },
+    listener: WatchListener,
+  ): WatchHandle;
+  /** Reads live, not from any cache. */
+  get(resource: ResourceType, name: ObjectName): Promise<KubeObject>;
+  create(resource: ResourceType, object: KubeObject): Promise<KubeObject>;
+  /** JSON merge patch (RFC 7386); put `metadata.resourceVersion` in it to lock. */
+  mergePatch(
+    resource: ResourceType,
+    name: ObjectName,
+    patch: object,
+    options?: { readonly subresource?: 'status' },
+  ): Promise<KubeObject>;
+  /** Server-side apply: creates the object when it is absent (except for subresources). */
+  apply(
+    resource: ResourceType,
+    object: KubeObject,
+    options: { readonly fieldManager: string; readonly force?: boolean; readonly subresource?: 'status' },
+  ): Promise<KubeObject>;
+  /** Deletes; with preconditions a changed object is a `Conflict`. */
+  delete(
+    resource: ResourceType,
+    name: ObjectName,
+    options?: { readonly uid?: string; readonly resourceVersion?: string; readonly gracePeriodSeconds?: number },
+  ): Promise<void>;
+  /** Evicts a pod through the Eviction API; a PodDisruptionBudget that forbids it is `TooManyRequests`. */
+  evict(pod: ObjectName, options: { readonly uid: string; readonly gracePeriodSeconds?: number }): Promise<void>;
+}
+
+/** A capacity reservation as EC2 describes it. */
+export interface Reservation {
+  readonly id: string;
+  readonly kind: 'CapacityBlock' | 'OnDemand';
+  /** EC2's word: `scheduled`, `active`, `expired`, `cancelled`, `pending`, `failed`, `payment-pending`, … */
+  readonly state: string;
+  readonly instanceType: string;
+  readonly availabilityZone: string;
+  readonly totalInstances: number;
+  readonly availableInstances: number;
+  readonly startMs?: number;
+  /** Absent for reservations without an end. */
+  readonly endMs?: number;
+}
+
+/** What we ask of AWS. Rejects with `ApiError` as the cluster does: `TooManyRequests` when throttled, `NotFound`, `Unavailable`. */
+export interface CloudPort {
+  /** Reads reservations by id in one batched call; ids EC2 does not know are simply not in the answer. */
+  readReservations(ids: readonly string[]): Promise<readonly Reservation[]>;
+}
+
+/** Time as an argument, so that a day can pass in seconds. */
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Runs `callback` once after `ms`; returns how to cancel it. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** Uniform in [0, 1). */
+export type Random = () => number;
+
+/** Structured log; `fields` go beside the message, never into it. */
+export interface Log {
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
