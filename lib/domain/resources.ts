@@ -19,6 +19,7 @@ const type = (group: string, version: string, plural: string, kind: string, name
   namespaced,
 });
 
+/** Kubernetes' own. */
 export const NODES = type('', 'v1', 'nodes', 'Node', false);
 export const PODS = type('', 'v1', 'pods', 'Pod', true);
 export const NAMESPACES = type('', 'v1', 'namespaces', 'Namespace', false);
@@ -29,13 +30,16 @@ export const DEPLOYMENTS = type('apps', 'v1', 'deployments', 'Deployment', true)
 export const REPLICA_SETS = type('apps', 'v1', 'replicasets', 'ReplicaSet', true);
 export const JOBS = type('batch', 'v1', 'jobs', 'Job', true);
 
+/** Karpenter's. */
 export const NODE_POOLS = type('karpenter.sh', 'v1', 'nodepools', 'NodePool', false);
 export const NODE_CLAIMS = type('karpenter.sh', 'v1', 'nodeclaims', 'NodeClaim', false);
 
+/** Volcano's. */
 export const QUEUES = type('scheduling.volcano.sh', 'v1beta1', 'queues', 'Queue', false);
 export const POD_GROUPS = type('scheduling.volcano.sh', 'v1beta1', 'podgroups', 'PodGroup', true);
 export const VOLCANO_JOBS = type('batch.volcano.sh', 'v1alpha1', 'jobs', 'Job', true);
 
+/** Ours. */
 export const CAPACITY_POOLS = type('aicluster.dev', 'v1alpha1', 'capacitypools', 'CapacityPool', false);
 export const CAPACITY_BUCKETS = type('aicluster.dev', 'v1alpha1', 'capacitybuckets', 'CapacityBucket', false);
 export const NODE_MOVES = type('aicluster.dev', 'v1alpha1', 'nodemoves', 'NodeMove', false);
