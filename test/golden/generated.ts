@@ -1,0 +1,19 @@
+/**
+ * Every file that `npm run generate` writes, by path from the repository root. They are checked in; `generated.test.ts` fails on
+ * any difference, so a change of schema, catalog or template shows in review as what it does.
+ */
+import { stringify } from 'yaml';
+import { KINDS } from '../../lib/api';
+import { renderKindsReference } from '../../lib/api/reference';
+import { renderInstanceTypesReference } from '../../lib/catalog/reference';
+
+/** Path → content. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  for (const kind of KINDS) {
+    files.set(`test/golden/crds/${kind.plural}.yaml`, stringify(kind.crd(), { lineWidth: 0 }));
+  }
+  files.set('docs/reference/kinds.md', renderKindsReference());
+  files.set('docs/reference/instance-types.md', renderInstanceTypesReference());
+  return files;
+}
