@@ -81,7 +81,7 @@ export function splitCidr(
   options: { readonly avoid?: readonly string[] } = {},
 ): SubnetRange[] {
   const outer = parseCidr(range);
-  const taken = (options.avoid ?? []).map(parseCidr);
+  let taken = (options.avoid ?? []).map(parseCidr).sort(byBase);
   const places = new Map<number, Cidr>();
   const order = requests
     .map((_, index) => index)
@@ -91,7 +91,7 @@ export function splitCidr(
     requireSubnetPrefix(request);
     const place = firstFree(outer, request.prefixLength, taken);
     if (!place) throw new CidrError(cannotFit(range, outer, requests, request, options.avoid ?? []));
-    taken.push(place);
+    taken = [...taken, place].sort(byBase);
     places.set(index, place);
   }
   return requests.map((request, index) => ({ name: request.name, cidr: formatCidr(places.get(index)!) }));
@@ -100,6 +100,10 @@ export function splitCidr(
 /** The first address after the range. */
 function endOf(cidr: Cidr): number {
   return cidr.base + addressesOf(cidr.prefixLength);
+}
+
+function byBase(a: Cidr, b: Cidr): number {
+  return a.base - b.base;
 }
 
 function prefixAt(requests: readonly SubnetRequest[], index: number): number {
@@ -112,17 +116,19 @@ function requireSubnetPrefix({ name, prefixLength }: SubnetRequest): void {
   throw new CidrError(`Subnet '${name}' asks for /${prefixLength}: AWS subnets are from /16 to /28`);
 }
 
-/** The lowest aligned place of this size that touches nothing taken; jumps over what is taken instead of stepping. */
+/** The lowest aligned place of this size that touches nothing taken; `taken` ascends, so one pass finds it. */
 function firstFree(outer: Cidr, prefixLength: number, taken: readonly Cidr[]): Cidr | undefined {
   const size = addressesOf(prefixLength);
-  let base = Math.ceil(outer.base / size) * size;
-  while (base + size <= endOf(outer)) {
-    const place = { base, prefixLength };
-    const obstacle = taken.find((other) => overlaps(place, other));
-    if (!obstacle) return place;
-    base = Math.ceil(Math.max(base + 1, endOf(obstacle)) / size) * size;
+  let base = alignUp(outer.base, size);
+  for (const obstacle of taken) {
+    if (obstacle.base >= base + size) break;
+    if (endOf(obstacle) > base) base = alignUp(endOf(obstacle), size);
   }
-  return undefined;
+  return base + size <= endOf(outer) ? { base, prefixLength } : undefined;
+}
+
+function alignUp(address: number, size: number): number {
+  return Math.ceil(address / size) * size;
 }
 
 function cannotFit(

@@ -89,7 +89,7 @@ export function maxPods(type: InstanceType, layout: IpLayout, kubeletMaxPods = I
  * Pods by interfaces when addresses are single ones (Karpenter's formula, which is VPC CNI's): slots on card 0, less
  * those that `efa-only` interfaces take, times the addresses of each without its primary, plus 2 on the host's network.
  */
-export function eniMaxPods(type: InstanceType, efaOnlyOnCard0: number): number {
+export function eniPodLimit(type: InstanceType, efaOnlyOnCard0: number): number {
   return (card0Slots(type) - efaOnlyOnCard0) * (type.ipv4PerEni - 1) + 2;
 }
 
@@ -102,12 +102,12 @@ function podAddresses(type: InstanceType, layout: IpLayout): number {
     case 'dynamic-prefixes':
       return AUTO_MODE_MAX_PODS;
     case 'dynamic-ips':
-      return Math.min(AUTO_MODE_MAX_PODS, eniMaxPods(type, 0));
+      return Math.min(AUTO_MODE_MAX_PODS, eniPodLimit(type, 0));
     case 'vpc-cni-efa':
-      return eniMaxPods(type, 0);
+      return eniPodLimit(type, 0);
     case 'vpc-cni-efa-only':
     case 'vpc-cni-warm-ips':
-      return eniMaxPods(type, type.efa.onCard0 ? 1 : 0);
+      return eniPodLimit(type, type.efa.onCard0 ? 1 : 0);
   }
 }
 
