@@ -15,7 +15,7 @@ export function parseDuration(text: string): number {
   return total;
 }
 
-/** Formats milliseconds as the shortest exact duration, whole seconds at least: `1h30m`, `45s`. */
+/** Formats milliseconds rounded to whole seconds, never below `0s`: `1h30m`, `45s`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const parts = [

@@ -115,9 +115,12 @@ export interface PodStatus {
 }
 export type Pod = KubeObject<PodSpec, PodStatus>;
 
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+
 /** Parses an RFC 3339 time to epoch milliseconds; undefined stays undefined, a malformed time is undefined too. */
 export function parseTime(time: string | undefined): number | undefined {
-  if (time === undefined) return undefined;
+  // Date.parse alone would read '17' as a day in 2001 of the machine's own zone.
+  if (time === undefined || !RFC_3339.test(time)) return undefined;
   const ms = Date.parse(time);
   return Number.isNaN(ms) ? undefined : ms;
 }

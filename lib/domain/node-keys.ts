@@ -77,7 +77,7 @@ export const FOREIGN_KEYS = {
   zone: 'topology.kubernetes.io/zone',
   /** Network topology of EC2, coarse to fine; layer 3 is a leaf. */
   networkLayer: (layer: 1 | 2 | 3) => `topology.k8s.aws/network-node-layer-${layer}`,
-  /** Namespace of the pod's gang in Volcano. */
+  /** Annotation on a pod: the name of its gang (PodGroup) in Volcano. */
   gangName: 'scheduling.k8s.io/group-name',
   /** Volcano's queue of a pod without a PodGroup of its own. */
   queueName: 'scheduling.volcano.sh/queue-name',

@@ -1,9 +1,6 @@
 /** Kubernetes resource quantities: `250m`, `2`, `1938410Mi`, `1e3`, `1G`. */
 
-const SUFFIX: Readonly<Record<string, number>> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
+const MULTIPLE: Readonly<Record<string, number>> = {
   '': 1,
   k: 1e3,
   M: 1e6,
@@ -19,13 +16,23 @@ const SUFFIX: Readonly<Record<string, number>> = {
   Ei: 2 ** 60,
 };
 
-const QUANTITY = /^([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$/;
+/** Fractions divide: 191450 × 0.001 is not 191.45 in floating point, 191450 / 1000 is. */
+const FRACTION: Readonly<Record<string, number>> = { n: 1e9, u: 1e6, m: 1e3 };
+
+const QUANTITY = /^([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE]([+-]?[0-9]+)|(n|u|m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei))?$/;
 
 /** Parses a quantity to a number in base units (cores, bytes, devices). Throws on malformed text. */
 export function parseQuantity(quantity: string | number): number {
-  if (typeof quantity === 'number') return quantity;
-  const match = QUANTITY.exec(quantity);
-  const value = match ? Number(match[1]) * SUFFIX[match[2] ?? '']! : NaN;
-  if (Number.isNaN(value)) throw new Error(`'${quantity}' is not a Kubernetes quantity`);
+  const value = typeof quantity === 'number' ? quantity : parseText(quantity);
+  if (!Number.isFinite(value))
+    throw new Error(`'${quantity}' is not a Kubernetes quantity: write for example 250m or 16Gi`);
   return value;
+}
+
+function parseText(text: string): number {
+  const [, digits, exponent, suffix = ''] = QUANTITY.exec(text) ?? [];
+  if (digits === undefined) return NaN;
+  if (exponent !== undefined) return Number(`${digits}e${exponent}`);
+  const divisor = FRACTION[suffix];
+  return divisor === undefined ? Number(digits) * MULTIPLE[suffix]! : Number(digits) / divisor;
 }
