@@ -1,0 +1,22 @@
+import type { Rule } from './rule';
+import { poolsOf } from './parsed';
+
+/** Every pool names a NodeClass that the assembly makes. */
+export const nodeClassesExist: Rule = {
+  name: 'node-classes-exist',
+  severity: 'warning',
+  states: 'every pool names a NodeClass that the assembly makes',
+  check: (assembly) => {
+    const made = new Set(
+      assembly.objects.map(({ object }) => `${object.apiVersion.split('/')[0]}/${object.kind}/${object.metadata.name}`),
+    );
+    return poolsOf(assembly)
+      .filter(
+        ({ spec: { nodeClassRef } }) => !made.has(`${nodeClassRef.group}/${nodeClassRef.kind}/${nodeClassRef.name}`),
+      )
+      .map(({ name, spec: { nodeClassRef } }) => ({
+        object: `CapacityPool/${name}`,
+        message: `names ${nodeClassRef.kind} '${nodeClassRef.name}', which is not in the assembly: make it, or see that it exists in the cluster`,
+      }));
+  },
+};
