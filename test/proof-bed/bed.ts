@@ -238,6 +238,7 @@ class RunningBed implements Bed {
       // Without leases all nodes lose their heartbeat together and flap.
       '--node-lease-duration-seconds=40',
       '--manage-nodes-with-label-selector=kwok.x-k8s.io/node=fake,test.aicluster.dev/dead!=true',
+      '--node-ip=192.0.2.1', // one address of the documentation range for all nodes: nothing ever connects
       `--server-address=127.0.0.1:${this.place.port(PORT.kwok)}`,
     ]);
   }

@@ -117,7 +117,11 @@ function fingerprint(part: Part): string {
 
 function requireGo(part: Part): void {
   const wanted = /^go (\S+)$/m.exec(fs.readFileSync(path.join(GO_FOLDER, part.name, 'go.mod'), 'utf8'))?.[1] ?? '';
-  const found = spawnSync('go', ['env', 'GOVERSION'], { cwd: path.join(GO_FOLDER, part.name), encoding: 'utf8' });
+  const found = spawnSync('go', ['env', 'GOVERSION'], {
+    cwd: path.join(GO_FOLDER, part.name),
+    env: process.env,
+    encoding: 'utf8',
+  });
   if (found.status === 0) return;
   const state = found.error ? '`go` is not on the PATH' : found.stderr.trim();
   throw new BinariesMissing(
