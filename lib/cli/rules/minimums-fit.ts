@@ -20,7 +20,10 @@ export const minimumsFit: Rule = {
     });
     const unique = new Map(tooSmall.map((finding) => [finding.inside.map(({ name }) => name).join(), finding]));
     return [...unique.values()].map(({ inside, types, needed, available }) => ({
-      object: inside.map(({ name }) => `CapacityBucket/${name}`).join(', '),
+      object: inside
+        .map(({ name }) => `CapacityBucket/${name}`)
+        .sort()
+        .join(', '),
       message: `minimums add up to ${needed} nodes of ${[...types].join(', ')}, and the pools have at most ${available}: lower nodes.min or add capacity`,
     }));
   },
