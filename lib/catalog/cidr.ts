@@ -90,7 +90,7 @@ export function splitCidr(
     const request = requests[index]!;
     requireSubnetPrefix(request);
     const place = firstFree(outer, request.prefixLength, taken);
-    if (!place) throw new CidrError(cannotFit(range, outer, requests, request, options.avoid ?? []));
+    if (!place) throw new CidrError(cannotFit(range, requests, request, options.avoid ?? []));
     taken = [...taken, place].sort(byBase);
     places.set(index, place);
   }
@@ -131,22 +131,17 @@ function alignUp(address: number, size: number): number {
   return Math.ceil(address / size) * size;
 }
 
-function cannotFit(
-  range: string,
-  outer: Cidr,
-  requests: readonly SubnetRequest[],
-  failed: SubnetRequest,
-  avoid: readonly string[],
-): string {
+function cannotFit(range: string, requests: readonly SubnetRequest[], failed: SubnetRequest, avoid: readonly string[]) {
+  const available = addressesOf(parseCidr(range).prefixLength);
   const asked = requests.reduce((sum, request) => sum + addressesOf(request.prefixLength), 0);
   const avoided = avoid.length > 0 ? ` beside ${avoid.join(', ')}` : '';
   const longest = Math.floor(32 - Math.log2(asked));
   const way =
-    asked > addressesOf(outer.prefixLength) && longest >= AWS_LARGEST_PREFIX
+    asked > available && longest >= AWS_LARGEST_PREFIX
       ? `Use a range of /${longest}, fewer zones, or smaller subnets`
       : 'Add a secondary range, or use fewer zones or smaller subnets';
   return (
-    `${range} (${addressesOf(outer.prefixLength)} addresses) has no room${avoided} for subnet '${failed.name}' ` +
-    `(/${failed.prefixLength}): the ${requests.length} subnets ask for ${asked} addresses. ${way}.`
+    `${range} (${available} addresses) has no room${avoided} for subnet '${failed.name}' (/${failed.prefixLength}): ` +
+    `the ${requests.length} subnets ask for ${asked} addresses. ${way}.`
   );
 }

@@ -11,38 +11,43 @@ export interface ResourceType {
   readonly namespaced: boolean;
 }
 
-const type = (group: string, version: string, plural: string, kind: string, namespaced: boolean): ResourceType => ({
+const namespaced = (group: string, version: string, plural: string, kind: string): ResourceType => ({
   group,
   version,
   plural,
   kind,
-  namespaced,
+  namespaced: true,
+});
+
+const clusterWide = (group: string, version: string, plural: string, kind: string): ResourceType => ({
+  ...namespaced(group, version, plural, kind),
+  namespaced: false,
 });
 
 /** Kubernetes' own. */
-export const NODES = type('', 'v1', 'nodes', 'Node', false);
-export const PODS = type('', 'v1', 'pods', 'Pod', true);
-export const NAMESPACES = type('', 'v1', 'namespaces', 'Namespace', false);
-export const LEASES = type('coordination.k8s.io', 'v1', 'leases', 'Lease', true);
-export const EVENTS = type('events.k8s.io', 'v1', 'events', 'Event', true);
-export const PRIORITY_CLASSES = type('scheduling.k8s.io', 'v1', 'priorityclasses', 'PriorityClass', false);
-export const DEPLOYMENTS = type('apps', 'v1', 'deployments', 'Deployment', true);
-export const REPLICA_SETS = type('apps', 'v1', 'replicasets', 'ReplicaSet', true);
-export const JOBS = type('batch', 'v1', 'jobs', 'Job', true);
+export const NODES = clusterWide('', 'v1', 'nodes', 'Node');
+export const PODS = namespaced('', 'v1', 'pods', 'Pod');
+export const NAMESPACES = clusterWide('', 'v1', 'namespaces', 'Namespace');
+export const LEASES = namespaced('coordination.k8s.io', 'v1', 'leases', 'Lease');
+export const EVENTS = namespaced('events.k8s.io', 'v1', 'events', 'Event');
+export const PRIORITY_CLASSES = clusterWide('scheduling.k8s.io', 'v1', 'priorityclasses', 'PriorityClass');
+export const DEPLOYMENTS = namespaced('apps', 'v1', 'deployments', 'Deployment');
+export const REPLICA_SETS = namespaced('apps', 'v1', 'replicasets', 'ReplicaSet');
+export const JOBS = namespaced('batch', 'v1', 'jobs', 'Job');
 
 /** Karpenter's. */
-export const NODE_POOLS = type('karpenter.sh', 'v1', 'nodepools', 'NodePool', false);
-export const NODE_CLAIMS = type('karpenter.sh', 'v1', 'nodeclaims', 'NodeClaim', false);
+export const NODE_POOLS = clusterWide('karpenter.sh', 'v1', 'nodepools', 'NodePool');
+export const NODE_CLAIMS = clusterWide('karpenter.sh', 'v1', 'nodeclaims', 'NodeClaim');
 
 /** Volcano's. */
-export const QUEUES = type('scheduling.volcano.sh', 'v1beta1', 'queues', 'Queue', false);
-export const POD_GROUPS = type('scheduling.volcano.sh', 'v1beta1', 'podgroups', 'PodGroup', true);
-export const VOLCANO_JOBS = type('batch.volcano.sh', 'v1alpha1', 'jobs', 'Job', true);
+export const QUEUES = clusterWide('scheduling.volcano.sh', 'v1beta1', 'queues', 'Queue');
+export const POD_GROUPS = namespaced('scheduling.volcano.sh', 'v1beta1', 'podgroups', 'PodGroup');
+export const VOLCANO_JOBS = namespaced('batch.volcano.sh', 'v1alpha1', 'jobs', 'Job');
 
 /** Ours. */
-export const CAPACITY_POOLS = type('aicluster.dev', 'v1alpha1', 'capacitypools', 'CapacityPool', false);
-export const CAPACITY_BUCKETS = type('aicluster.dev', 'v1alpha1', 'capacitybuckets', 'CapacityBucket', false);
-export const NODE_MOVES = type('aicluster.dev', 'v1alpha1', 'nodemoves', 'NodeMove', false);
+export const CAPACITY_POOLS = clusterWide('aicluster.dev', 'v1alpha1', 'capacitypools', 'CapacityPool');
+export const CAPACITY_BUCKETS = clusterWide('aicluster.dev', 'v1alpha1', 'capacitybuckets', 'CapacityBucket');
+export const NODE_MOVES = clusterWide('aicluster.dev', 'v1alpha1', 'nodemoves', 'NodeMove');
 
 /** `group/version`, or `v1` for core: the value of `apiVersion`. */
 export function apiVersionOf(resource: ResourceType): string {
