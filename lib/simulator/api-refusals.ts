@@ -1,0 +1,33 @@
+/** How the API server words its refusals. */
+import { resourceName, type ResourceType } from '../domain/resources';
+import { Conflict, NotFound } from '../runtime/errors';
+import type { ObjectName } from '../runtime/ports';
+
+/** 404. */
+export function notFound(resource: ResourceType, { name }: ObjectName): NotFound {
+  return new NotFound(`${resourceName(resource)} "${name}" not found`, 404, 'NotFound');
+}
+
+/** 409 of a resourceVersion lock. */
+export function modified(resource: ResourceType, { name }: ObjectName): Conflict {
+  const message = `Operation cannot be fulfilled on ${resourceName(resource)} "${name}": the object has been modified; please apply your changes to the latest version and try again`;
+  return new Conflict(message, 409, 'Conflict');
+}
+
+/** 409 of a delete or an eviction. */
+export function precondition(
+  resource: ResourceType,
+  { name }: ObjectName,
+  what: string,
+  asked: string,
+  is?: string,
+): Conflict {
+  const message = `Operation cannot be fulfilled on ${resourceName(resource)} "${name}": the ${what} in the precondition (${asked}) does not match the ${what} in record (${is})`;
+  return new Conflict(message, 409, 'Conflict');
+}
+
+/** 409 of a server-side apply without force. */
+export function applyConflict(conflicts: readonly { readonly manager: string; readonly field: string }[]): Conflict {
+  const list = conflicts.map(({ manager, field }) => `conflict with "${manager}": ${field}`).join(', ');
+  return new Conflict(`Apply failed with ${conflicts.length} conflict(s): ${list}`, 409, 'Conflict');
+}

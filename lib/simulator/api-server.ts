@@ -1,0 +1,251 @@
+/**
+ * A Kubernetes API server in memory: resource versions and locks, generations, finalizers and grace periods, merge patch and
+ * server-side apply with field ownership, eviction with disruption budgets, lists in pages, watches with history.
+ *
+ * Verbs here are synchronous, for the models that live inside the cluster; `port()` is the door for everybody else.
+ */
+import { formatTime, keyOf, type KubeObject, type Pod } from '../domain/kube';
+import { setCondition } from '../domain/conditions';
+import { apiVersionOf, PODS, resourceName, type ResourceType } from '../domain/resources';
+import { AlreadyExists, Invalid, TooManyRequests } from '../runtime/errors';
+import type { ClusterPort, ObjectName, Random } from '../runtime/ports';
+import { applyFields, updateFields } from './field-ownership';
+import { jsonEqual, mergeJson } from './json';
+import { applyConfig, initialStatus, keepFixed, nameOf, owned, withoutMeta } from './object-shapes';
+import { applyConflict, modified, notFound, precondition } from './api-refusals';
+import { budgetsOf, disruptionsAllowed, graceSeconds, hasEnded } from './pod-rules';
+import { seededRandom } from './random';
+import { admitOurs, BUDGETS, CRDS } from './served-kinds';
+import { ServerReads, type ApiServerOptions } from './server-reads';
+
+/** Changes or refuses (by throwing an ApiError) an object that is about to be stored. */
+export type AdmissionHook = (request: {
+  readonly operation: 'CREATE' | 'UPDATE';
+  readonly resource: ResourceType;
+  readonly object: KubeObject;
+  readonly before?: KubeObject;
+}) => KubeObject;
+
+/** Who writes, and through which subresource. */
+export interface WriteOptions {
+  readonly manager?: string;
+  readonly subresource?: 'status';
+}
+
+/** Busy tables whose fields nobody applies: their ownership is not tracked until somebody does. */
+const UNTRACKED = new Set(['pods', 'nodes', 'events.events.k8s.io', 'leases.coordination.k8s.io']);
+
+/** The server. */
+export class ApiServer extends ServerReads {
+  private readonly random: Random;
+  private readonly hooks: AdmissionHook[] = [];
+  private nextUid = 1;
+
+  constructor(options: ApiServerOptions) {
+    super(options);
+    this.random = options.random ?? seededRandom(1);
+  }
+
+  /** Adds an admission hook; hooks run in the order they were added. */
+  admit(hook: AdmissionHook): void {
+    this.hooks.push(hook);
+  }
+
+  create(resource: ResourceType, object: KubeObject, options: WriteOptions = {}): KubeObject {
+    this.requireUp(resource);
+    const { generateName, namespace } = object.metadata;
+    const name = object.metadata.name || `${generateName ?? ''}${this.suffix()}`;
+    if (!name) throw new Invalid(`${resource.kind} without metadata.name`, 422, 'Invalid');
+    if (resource.namespaced && !namespace) {
+      throw new Invalid(
+        `${resource.kind} ${name}: an empty namespace may not be set during creation`,
+        400,
+        'BadRequest',
+      );
+    }
+    if (this.find(resource, { name, namespace })) {
+      throw new AlreadyExists(`${resourceName(resource)} "${name}" already exists`, 409, 'AlreadyExists');
+    }
+    const { managedFields: _, ...metadata } = object.metadata;
+    const fresh: KubeObject = {
+      ...object,
+      ...initialStatus(resource, object, this.kinds.hasStatus(resource)),
+      apiVersion: apiVersionOf(resource),
+      kind: resource.kind,
+      metadata: {
+        ...metadata,
+        name,
+        uid: this.makeUid(),
+        generation: 1,
+        creationTimestamp: formatTime(this.clock.now()),
+        deletionTimestamp: undefined,
+      },
+    };
+    const admitted = this.runAdmission('CREATE', resource, fresh, undefined);
+    this.track(resource, undefined, admitted, options.manager ?? 'create');
+    if (resource === CRDS || resourceName(resource) === resourceName(CRDS)) this.kinds.install(admitted);
+    return this.store.put(resource, admitted);
+  }
+
+  mergePatch(resource: ResourceType, name: ObjectName, patch: object, options: WriteOptions = {}): KubeObject {
+    const live = this.get(resource, name);
+    const locked = (patch as Partial<KubeObject>).metadata?.resourceVersion;
+    if (locked !== undefined && locked !== live.metadata.resourceVersion) throw modified(resource, name);
+    const next = this.commit(resource, live, mergeJson(live, patch), options.subresource);
+    if (next !== live)
+      this.track(resource, live, next, `${options.manager ?? 'patch'}${options.subresource ? '/status' : ''}`);
+    return next;
+  }
+
+  apply(
+    resource: ResourceType,
+    object: KubeObject,
+    options: { readonly fieldManager: string; readonly force?: boolean; readonly subresource?: 'status' },
+  ): KubeObject {
+    this.requireUp(resource);
+    const live = this.find(resource, object.metadata);
+    const { fieldManager, force = false, subresource } = options;
+    if (!live && subresource) throw notFound(resource, object.metadata);
+    const { uid, resourceVersion } = object.metadata;
+    if (live && resourceVersion && resourceVersion !== live.metadata.resourceVersion)
+      throw modified(resource, object.metadata);
+    if (uid && uid !== live?.metadata.uid) throw modified(resource, object.metadata);
+    const table = this.store.table(resource);
+    const applied = applyFields(
+      live ?? {},
+      applyConfig(object, subresource),
+      table.ownership.get(keyOf(object)) ?? new Map(),
+      {
+        manager: subresource ? `${fieldManager}/status` : fieldManager,
+        force,
+        types: this.kinds.listTypes(resource),
+      },
+    );
+    if (applied.conflicts.length > 0 && !force) throw applyConflict(applied.conflicts);
+    const merged = { ...applied.object, metadata: { ...applied.object.metadata, ...nameOf(object) } } as KubeObject;
+    const stored = live ? this.commit(resource, live, merged, subresource) : this.create(resource, merged);
+    table.ownership.set(keyOf(object), applied.ownership);
+    return stored;
+  }
+
+  delete(
+    resource: ResourceType,
+    name: ObjectName,
+    options: { readonly uid?: string; readonly resourceVersion?: string; readonly gracePeriodSeconds?: number } = {},
+  ): void {
+    const live = this.get(resource, name);
+    const { uid, resourceVersion } = options;
+    if (uid && uid !== live.metadata.uid) throw precondition(resource, name, 'UID', uid, live.metadata.uid);
+    if (resourceVersion && resourceVersion !== live.metadata.resourceVersion) {
+      throw precondition(resource, name, 'ResourceVersion', resourceVersion, live.metadata.resourceVersion);
+    }
+    const grace = resourceName(resource) === 'pods' ? graceSeconds(live as Pod, options.gracePeriodSeconds) : 0;
+    const already = live.metadata.deletionTimestamp !== undefined;
+    const finalizers = live.metadata.finalizers?.length ?? 0;
+    if (grace === 0 && finalizers === 0) return this.remove(resource, live);
+    const before = live.metadata.deletionGracePeriodSeconds ?? 0;
+    if (already && grace >= before) return;
+    this.store.put(resource, {
+      ...live,
+      metadata: {
+        ...live.metadata,
+        deletionTimestamp: formatTime(this.clock.now() + grace * 1000),
+        deletionGracePeriodSeconds: grace,
+        ...(resourceName(resource) === 'pods' ? {} : { generation: (live.metadata.generation ?? 1) + 1 }),
+      },
+    });
+  }
+
+  evict(name: ObjectName, options: { readonly uid?: string; readonly gracePeriodSeconds?: number } = {}): void {
+    const pod = this.get(PODS, name) as Pod;
+    if (options.uid && options.uid !== pod.metadata.uid)
+      throw precondition(PODS, name, 'UID', options.uid, pod.metadata.uid);
+    const waiting = !pod.spec?.nodeName || hasEnded(pod) || pod.metadata.deletionTimestamp !== undefined;
+    if (!waiting) {
+      const pods = this.store.table(PODS).objects.values() as Iterable<Pod>;
+      const blocking = budgetsOf(pod, this.all(BUDGETS)).find((budget) => disruptionsAllowed(budget, pods) <= 0);
+      if (blocking)
+        throw new TooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 1000);
+    }
+    if (!waiting) {
+      const reason = {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'EvictionByEvictionAPI',
+        message: 'Eviction API: evicting',
+      } as const;
+      const conditions = setCondition(pod.status?.conditions, reason, this.clock.now());
+      this.commit(PODS, pod, { ...pod, status: { ...pod.status, conditions } }, 'status');
+    }
+    this.delete(PODS, name, { gracePeriodSeconds: options.gracePeriodSeconds });
+  }
+
+  /** The server as a client sees it: every verb answers with a promise. */
+  port(): ClusterPort {
+    return {
+      list: async (resource, options) => this.list(resource, options),
+      watch: (resource, options, listener) => this.watch(resource, options, listener),
+      get: async (resource, name) => this.get(resource, name),
+      create: async (resource, object) => this.create(resource, object),
+      mergePatch: async (resource, name, patch, options) => this.mergePatch(resource, name, patch, options),
+      apply: async (resource, object, options) => this.apply(resource, object, options),
+      delete: async (resource, name, options) => this.delete(resource, name, options),
+      evict: async (pod, options) => this.evict(pod, options),
+    };
+  }
+
+  /** Stores what a write made of an object: keeps what the writer may not touch, runs admission, ends it when it was only held by finalizers. */
+  private commit(resource: ResourceType, live: KubeObject, wanted: KubeObject, subresource?: 'status'): KubeObject {
+    const merged = subresource
+      ? { ...live, status: wanted.status }
+      : keepFixed(live, wanted, this.kinds.hasStatus(resource));
+    const admitted = this.runAdmission('UPDATE', resource, merged, live);
+    if (jsonEqual(admitted, live)) return live;
+    if (
+      admitted.metadata.deletionTimestamp &&
+      !admitted.metadata.finalizers?.length &&
+      resourceName(resource) !== 'pods'
+    ) {
+      this.remove(resource, admitted);
+      return admitted;
+    }
+    const changedSpec = !jsonEqual(withoutMeta(admitted), withoutMeta(live));
+    const generation = (live.metadata.generation ?? 1) + (changedSpec ? 1 : 0);
+    return this.store.put(resource, { ...admitted, metadata: { ...admitted.metadata, generation } });
+  }
+
+  private remove(resource: ResourceType, object: KubeObject): void {
+    if (resourceName(resource) === resourceName(CRDS)) this.kinds.uninstall(object);
+    this.store.remove(resource, keyOf(object));
+  }
+
+  private runAdmission(
+    operation: 'CREATE' | 'UPDATE',
+    resource: ResourceType,
+    object: KubeObject,
+    before: KubeObject | undefined,
+  ): KubeObject {
+    let admitted = object;
+    for (const hook of this.hooks) admitted = hook({ operation, resource, object: admitted, before });
+    return admitOurs(resource, admitted, before);
+  }
+
+  private track(resource: ResourceType, before: KubeObject | undefined, after: KubeObject, manager: string): void {
+    const table = this.store.table(resource);
+    const ownership = table.ownership.get(keyOf(after));
+    if (!ownership && UNTRACKED.has(resourceName(resource))) return;
+    const types = this.kinds.listTypes(resource);
+    const was = before ? owned(before) : {};
+    table.ownership.set(keyOf(after), updateFields(was, owned(after), ownership ?? new Map(), { manager, types }));
+  }
+
+  private makeUid(): string {
+    const text = (this.nextUid++).toString(16).padStart(12, '0');
+    return `00000000-0000-4000-8000-${text}`;
+  }
+
+  private suffix(): string {
+    const letters = 'bcdfghjklmnpqrstvwxz2456789';
+    return Array.from({ length: 5 }, () => letters[Math.floor(this.random() * letters.length)]).join('');
+  }
+}

@@ -1,0 +1,40 @@
+/** JSON values: equality, RFC 7386 merge patch, reading by path. Nothing is mutated; unchanged parts are shared. */
+
+/** Whether two JSON values are equal; an undefined member counts as absent. */
+export function jsonEqual(a: any, b: any): boolean {
+  if (a === b) return true;
+  if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => jsonEqual(item, b[i]));
+  }
+  let members = 0;
+  for (const key of Object.keys(a)) {
+    if (a[key] === undefined) continue;
+    members++;
+    if (!jsonEqual(a[key], b[key])) return false;
+  }
+  for (const key of Object.keys(b)) if (b[key] !== undefined) members--;
+  return members === 0;
+}
+
+/** Whether the value is a JSON object. */
+export function isMap(value: unknown): value is Record<string, any> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/** RFC 7386: null removes, objects merge, everything else replaces. */
+export function mergeJson(target: any, patch: any): any {
+  if (!isMap(patch)) return patch;
+  const merged: Record<string, any> = isMap(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === undefined) continue;
+    if (value === null) delete merged[key];
+    else merged[key] = mergeJson(merged[key], value);
+  }
+  return merged;
+}
+
+/** The value at a dotted path; undefined when a step is missing. */
+export function readPath(object: any, path: string): any {
+  return path.split('.').reduce((at, step) => (at === null || at === undefined ? undefined : at[step]), object);
+}

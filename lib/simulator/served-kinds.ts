@@ -1,0 +1,111 @@
+/** Which resource types the server serves, whether they have a status subresource, and how objects of them are validated. */
+import { KINDS } from '../api';
+import type { KubeObject } from '../domain/kube';
+import { resourceName, type ResourceType } from '../domain/resources';
+import * as r from '../domain/resources';
+import { Invalid, NotFound } from '../runtime/errors';
+import { jsonEqual } from './json';
+import { listTypes, type ListTypes } from './list-types';
+
+const type = (group: string, version: string, plural: string, kind: string, namespaced: boolean): ResourceType => ({
+  group,
+  version,
+  plural,
+  kind,
+  namespaced,
+});
+
+export const CRDS = type('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false);
+export const BUDGETS = type('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget', true);
+export const HYPER_NODES = type('topology.volcano.sh', 'v1alpha1', 'hypernodes', 'HyperNode', false);
+export const COMMANDS = type('bus.volcano.sh', 'v1alpha1', 'commands', 'Command', true);
+export const NODE_CLASSES = type('eks.amazonaws.com', 'v1', 'nodeclasses', 'NodeClass', false);
+export const CONFIG_MAPS = type('', 'v1', 'configmaps', 'ConfigMap', true);
+
+/** Built into the API server, or installed before anything of ours: always served. */
+const ALWAYS: readonly ResourceType[] = [
+  ...[r.NODES, r.PODS, r.NAMESPACES, r.LEASES, r.EVENTS, r.PRIORITY_CLASSES, r.DEPLOYMENTS, r.REPLICA_SETS, r.JOBS],
+  ...[r.NODE_POOLS, r.NODE_CLAIMS, r.QUEUES, r.POD_GROUPS, r.VOLCANO_JOBS],
+  ...[CRDS, BUDGETS, HYPER_NODES, COMMANDS, NODE_CLASSES, CONFIG_MAPS],
+];
+
+/** Kinds whose status only the status subresource can write. */
+const WITHOUT_STATUS = new Set(
+  [r.NAMESPACES, r.LEASES, r.EVENTS, r.PRIORITY_CLASSES, COMMANDS, NODE_CLASSES, CONFIG_MAPS, CRDS].map(resourceName),
+);
+
+/** Served resource types and their schemas. */
+export class ServedKinds {
+  private readonly served = new Map<string, { readonly resource: ResourceType; readonly types: ListTypes }>();
+
+  constructor(more: readonly ResourceType[] = []) {
+    for (const resource of [...ALWAYS, ...more]) {
+      this.served.set(resourceName(resource), { resource, types: listTypes(undefined) });
+    }
+  }
+
+  /** Serves what a CustomResourceDefinition defines. */
+  install(crd: KubeObject): void {
+    const { group, names, scope, versions } = crd.spec;
+    const resource = type(group, versions[0].name, names.plural, names.kind, scope === 'Namespaced');
+    this.served.set(resourceName(resource), { resource, types: listTypes(versions[0].schema?.openAPIV3Schema ?? {}) });
+  }
+
+  /** Stops serving what a CustomResourceDefinition defined. */
+  uninstall(crd: KubeObject): void {
+    this.served.delete(`${crd.spec.names.plural}.${crd.spec.group}`);
+  }
+
+  /** Throws the 404 of an unknown path when the type is not served. */
+  require(resource: ResourceType): void {
+    if (this.served.has(resourceName(resource))) return;
+    throw new NotFound(`the server could not find the requested resource (${resourceName(resource)})`, 404, 'NotFound');
+  }
+
+  /** The served type of an apiVersion and kind, as a manifest names it. */
+  find(apiVersion: string, kind: string): ResourceType {
+    for (const { resource } of this.served.values()) {
+      if (resource.kind === kind && r.apiVersionOf(resource) === apiVersion) return resource;
+    }
+    throw new NotFound(`no matches for kind "${kind}" in version "${apiVersion}"`, 404, 'NotFound');
+  }
+
+  /** How apply treats lists of this type. */
+  listTypes(resource: ResourceType): ListTypes {
+    return this.served.get(resourceName(resource))?.types ?? listTypes(undefined);
+  }
+
+  /** Whether status is a subresource of its own. */
+  hasStatus(resource: ResourceType): boolean {
+    return !WITHOUT_STATUS.has(resourceName(resource));
+  }
+}
+
+const OURS = new Map(KINDS.map((kind) => [resourceName(kind.resource), kind]));
+
+/** The object with unknown fields dropped and defaults filled in, for Kinds of ours; throws Invalid naming every wrong field. */
+export function admitOurs(resource: ResourceType, object: KubeObject, before: KubeObject | undefined): KubeObject {
+  const kind = OURS.get(resourceName(resource));
+  if (!kind) return object;
+  if (before && jsonEqual(before.spec, object.spec) && jsonEqual(before.status, object.status)) return object;
+  const wrong: string[] = [];
+  const spec = kind.spec.safeParse(object.spec ?? {});
+  for (const issue of spec.error?.issues ?? []) wrong.push(`${['spec', ...issue.path].join('.')}: ${issue.message}`);
+  const status = object.status === undefined ? undefined : kind.status.safeParse(object.status);
+  for (const issue of status?.error?.issues ?? []) {
+    wrong.push(`${['status', ...issue.path].join('.')}: ${issue.message}`);
+  }
+  for (const { check } of kind.rules ?? []) {
+    const message = check?.(object.metadata.name);
+    if (message) wrong.push(message);
+  }
+  if (before && kind.kind === 'NodeMove' && spec.data && !jsonEqual(before.spec, spec.data)) {
+    wrong.push('spec: a NodeMove cannot be changed: delete it (that aborts it) and create another');
+  }
+  if (wrong.length > 0) {
+    const message = `${kind.kind}.aicluster.dev "${object.metadata.name}" is invalid: ${wrong.join('; ')}`;
+    throw new Invalid(message, 422, 'Invalid');
+  }
+  const { status: _, ...rest } = object;
+  return { ...rest, spec: spec.data, ...(status ? { status: status.data } : {}) } as KubeObject;
+}
