@@ -72,7 +72,7 @@ describe('EFA interfaces', () => {
 
   it.each([-1, 1.5, 50, NaN])('refuses %p prefixes with the bound', (prefixCount) => {
     expect(() => interfacesOf('p5.48xlarge', prefixCount)).toThrow(
-      `${prefixCount} prefixes on the primary interface of p5.48xlarge: must be a whole number from 0 to 49`,
+      `${prefixCount} prefixes on a p5.48xlarge: must be a whole number from 0 to 49`,
     );
   });
 });

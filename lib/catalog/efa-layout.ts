@@ -4,7 +4,7 @@
  * Card 0 device 0 is the ordinary interface (never EFA); card 0 device 1 and device 0 of every other EFA card are
  * `efa-only`, which take no address. Only card 0 may carry addresses for pods.
  */
-import { DEFAULT_PREFIX_COUNT } from './ip-plan';
+import { DEFAULT_PREFIX_COUNT, nodeIps } from './ip-plan';
 import type { InstanceType } from './instance-type';
 
 /** One static network interface of a NodeClass. */
@@ -26,17 +26,12 @@ export function efaInterfaces(type: InstanceType, prefixCount: number = DEFAULT_
   if (type.efa.count === 0) {
     throw new EfaLayoutError(`${type.name} has no EFA: leave networkInterfaces out of its NodeClass`);
   }
-  const most = type.ipv4PerEni - 1;
-  if (!Number.isInteger(prefixCount) || prefixCount < 0 || prefixCount > most) {
-    throw new EfaLayoutError(
-      `${prefixCount} prefixes on the primary interface of ${type.name}: must be a whole number from 0 to ${most}`,
-    );
-  }
+  const { prefixes } = nodeIps(type, { kind: 'static-prefixes', prefixes: prefixCount });
   const primary: NetworkInterface = {
     networkCardIndex: 0,
     deviceIndex: 0,
     interfaceType: 'interface',
-    ...(prefixCount > 0 ? { secondaryIPv4PrefixCount: prefixCount } : {}),
+    ...(prefixes > 0 ? { secondaryIPv4PrefixCount: prefixes } : {}),
   };
   return [primary, ...type.efa.cards.map(efaOnly)];
 }

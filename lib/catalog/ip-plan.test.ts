@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { INSTANCE_TYPES, requireInstanceType } from './instance-types';
-import { AUTO_MODE_MAX_PODS, eniPodLimit, ipsPerNode, maxPods, minIpsPerNode, nodeIps, type IpLayout } from './ip-plan';
+import {
+  AUTO_MODE_MAX_PODS,
+  IpPlanError,
+  eniPodLimit,
+  ipsPerNode,
+  maxPods,
+  minIpsPerNode,
+  nodeIps,
+  type IpLayout,
+} from './ip-plan';
 import { ipTable } from './ip-table';
 
 const p5 = requireInstanceType('p5.48xlarge');
@@ -81,16 +90,16 @@ describe('pods of one node', () => {
 
 describe('numbers that make no sense', () => {
   it.each<[IpLayout, string]>([
-    [{ kind: 'static-prefixes', prefixes: 50 }, '50 prefixes per node: must be a whole number from 0 to 49'],
-    [{ kind: 'static-ips', ips: -1 }, '-1 secondary addresses per node: must be a whole number from 0 to 49'],
-    [{ kind: 'dynamic-prefixes', pods: 111 }, '111 pods per node: must be a whole number from 0 to 110'],
-    [{ kind: 'dynamic-ips', pods: 1.5 }, '1.5 pods per node: must be a whole number from 0 to 110'],
+    [{ kind: 'static-prefixes', prefixes: 50 }, '50 prefixes on a p5.48xlarge: must be a whole number from 0 to 49'],
+    [{ kind: 'static-ips', ips: -1 }, '-1 secondary addresses on a p5.48xlarge: must be a whole number from 0 to 49'],
+    [{ kind: 'dynamic-prefixes', pods: 111 }, '111 pods on a p5.48xlarge: must be a whole number from 0 to 110'],
+    [{ kind: 'dynamic-ips', pods: 1.5 }, '1.5 pods on a p5.48xlarge: must be a whole number from 0 to 110'],
     [
       { kind: 'vpc-cni-warm-ips', pods: 3, warmIps: -2 },
-      '-2 warm addresses per node: must be a whole number, 0 or more',
+      '-2 warm addresses on a p5.48xlarge: must be a whole number, 0 or more',
     ],
   ])('%j is refused with its bound', (layout, message) => {
-    expect(() => nodeIps(p5, layout)).toThrow(new RangeError(message));
+    expect(() => nodeIps(p5, layout)).toThrow(new IpPlanError(message));
   });
 
   it('a layout that hangs on an undocumented number is refused, and shown as unknown in the table', () => {

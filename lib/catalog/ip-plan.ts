@@ -39,18 +39,23 @@ export interface NodeIps {
   readonly prefixes: number;
 }
 
+/** Thrown for a layout a type cannot have. Its message names the number, the type and the bound. */
+export class IpPlanError extends Error {
+  override readonly name = 'IpPlanError';
+}
+
 /** What one node of this type takes with this layout. */
 export function nodeIps(type: InstanceType, layout: IpLayout): NodeIps {
   switch (layout.kind) {
     case 'static-prefixes':
-      return exactly(1, requireCount(layout.prefixes, 'prefixes', type.ipv4PerEni - 1));
+      return exactly(1, requireCount(type, layout.prefixes, 'prefixes', type.ipv4PerEni - 1));
     case 'static-ips':
-      return exactly(1 + requireCount(layout.ips, 'secondary addresses', type.ipv4PerEni - 1), 0);
+      return exactly(1 + requireCount(type, layout.ips, 'secondary addresses', type.ipv4PerEni - 1), 0);
     case 'dynamic-prefixes':
-      return exactly(1, Math.ceil(requireCount(layout.pods, 'pods', AUTO_MODE_MAX_PODS) / IPS_PER_PREFIX));
+      return exactly(1, Math.ceil(requireCount(type, layout.pods, 'pods', AUTO_MODE_MAX_PODS) / IPS_PER_PREFIX));
     case 'dynamic-ips': {
       // AWS's examples count no warm address (1 pod 2, 18 pods 19); the text promises one. A subnet must hold it.
-      const used = 1 + requireCount(layout.pods, 'pods', AUTO_MODE_MAX_PODS);
+      const used = 1 + requireCount(type, layout.pods, 'pods', AUTO_MODE_MAX_PODS);
       return { minSingles: used, singles: used + 1, prefixes: 0 };
     }
     case 'vpc-cni-efa':
@@ -58,10 +63,10 @@ export function nodeIps(type: InstanceType, layout: IpLayout): NodeIps {
     case 'vpc-cni-efa-only':
       return withVpcCniDefaults(type, 0, type.efa.onCard0 ? 1 : 0);
     case 'vpc-cni-warm-ips': {
-      const used = 1 + requireCount(layout.pods, 'pods', Infinity);
+      const used = 1 + requireCount(type, layout.pods, 'pods', Infinity);
       return {
         minSingles: used,
-        singles: used + requireCount(layout.warmIps, 'warm addresses', Infinity),
+        singles: used + requireCount(type, layout.warmIps, 'warm addresses', Infinity),
         prefixes: 0,
       };
     }
@@ -124,13 +129,13 @@ function exactly(singles: number, prefixes: number): NodeIps {
 
 function card0Slots(type: InstanceType): number {
   if (type.enis.card0 !== null) return type.enis.card0;
-  throw new RangeError(
+  throw new IpPlanError(
     `How many interfaces card 0 of ${type.name} takes is not documented: plan it with static interfaces instead`,
   );
 }
 
-function requireCount(count: number, what: string, most: number): number {
+function requireCount(type: InstanceType, count: number, what: string, most: number): number {
   if (Number.isInteger(count) && count >= 0 && count <= most) return count;
   const bound = Number.isFinite(most) ? `a whole number from 0 to ${most}` : 'a whole number, 0 or more';
-  throw new RangeError(`${count} ${what} per node: must be ${bound}`);
+  throw new IpPlanError(`${count} ${what} on a ${type.name}: must be ${bound}`);
 }

@@ -39,7 +39,7 @@ export function typeText(type: InstanceType, prefixes: number): string[] {
     type.name,
     ...indent(columns(facts(type, prefixes))),
     '',
-    `Network interfaces of its NodeClass (${type.efa.count + 1}):`,
+    `Network interfaces with all EFA (${type.efa.count + 1}):`,
     ...indent(columns([['CARD', 'DEVICE', 'TYPE'], ...interfaceRows(efaInterfaces(type, prefixes))])),
     '',
     'Addresses by layout:',

@@ -48,7 +48,7 @@ describe('aicluster catalog TYPE', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('Accelerators     8 x h100, 80 GB each (nvidia.com/gpu)');
     expect(stdout).toContain('IPs per node     33 with all EFA and 2 prefixes, for 32 pods');
-    expect(stdout).toContain('Network interfaces of its NodeClass (33):');
+    expect(stdout).toContain('Network interfaces with all EFA (33):');
     expect(stdout).toMatch(/^ {2}0 +0 +interface, 2 prefixes\n {2}0 +1 +efa-only\n {2}1-31 +0 +efa-only$/m);
     expect(stdout).toMatch(/interfaces of type efa +81 to 131 +100$/m);
   });
@@ -59,6 +59,12 @@ describe('aicluster catalog TYPE', () => {
     expect(stdout).toContain('Capacity Block   as an UltraServer');
     expect(run('trn2.3xlarge').stdout).toContain('Local NVMe       not documented');
     expect(stdout).not.toMatch(/null|undefined|NaN/);
+  });
+
+  it('hands over lines alone, so that console.log can be the writer', () => {
+    const calls: unknown[][] = [];
+    catalogCommand(['p5.48xlarge'], { stdout: (...args) => calls.push(args), stderr: () => undefined });
+    expect(calls.filter((args) => args.length !== 1)).toEqual([]);
   });
 
   it('prints every type without a hole', () => {
@@ -103,12 +109,12 @@ describe('what cannot be understood ends with code 2 and nothing on stdout:', ()
     [
       'more prefixes than an interface holds',
       ['p5.48xlarge', '--prefixes', '50'],
-      '50 prefixes on the primary interface of p5.48xlarge: must be a whole number from 0 to 49',
+      '50 prefixes on a p5.48xlarge: must be a whole number from 0 to 49',
     ],
     [
       'more prefixes than a small type holds',
       ['trn2.3xlarge', '--prefixes', '15'],
-      '15 prefixes on the primary interface of trn2.3xlarge: must be a whole number from 0 to 14',
+      '15 prefixes on a trn2.3xlarge: must be a whole number from 0 to 14',
     ],
   ])('%s', (_, args, message) => {
     const { code, stdout, stderr } = run(...args);

@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util';
 import {
   DEFAULT_PREFIX_COUNT,
-  EfaLayoutError,
   INSTANCE_TYPES,
+  IpPlanError,
   UnknownInstanceType,
   efaInterfaces,
   estimateAllocatable,
@@ -97,15 +97,17 @@ export function catalogEntry(type: InstanceType, prefixes: number = DEFAULT_PREF
 }
 
 function printCatalog(request: CatalogRequest, out: CommandOutput): void {
-  const { typeName, prefixes } = request;
-  if (request.help) return out.stdout(CATALOG_HELP);
+  for (const line of catalogLines(request)) out.stdout(line);
+}
+
+function catalogLines({ typeName, prefixes, json, help }: CatalogRequest): string[] {
+  if (help) return [CATALOG_HELP];
   if (typeName !== undefined) {
     const type = requireInstanceType(typeName);
-    const entry = catalogEntry(type, prefixes);
-    return request.json ? out.stdout(JSON.stringify(entry)) : typeText(type, prefixes).forEach(out.stdout);
+    return json ? [JSON.stringify(catalogEntry(type, prefixes))] : typeText(type, prefixes);
   }
-  if (!request.json) return listText(INSTANCE_TYPES).forEach(out.stdout);
-  out.stdout(JSON.stringify(INSTANCE_TYPES.map((type) => catalogEntry(type, prefixes))));
+  if (!json) return listText(INSTANCE_TYPES);
+  return [JSON.stringify(INSTANCE_TYPES.map((type) => catalogEntry(type, prefixes)))];
 }
 
 function parseRequest(args: readonly string[]): CatalogRequest {
@@ -145,5 +147,5 @@ function parsePrefixes(text: string | undefined): number {
 }
 
 function isForThePerson(error: unknown): error is Error {
-  return error instanceof UsageError || error instanceof UnknownInstanceType || error instanceof EfaLayoutError;
+  return error instanceof UsageError || error instanceof UnknownInstanceType || error instanceof IpPlanError;
 }
