@@ -20,6 +20,11 @@ describe('what pods may use of a node', () => {
     expect([allocatableCpuMillis(type), allocatableMemoryMib(type, pods)]).toEqual([cpuMillis, memoryMib]);
   });
 
+  it('takes from Arm instances what Linux keeps for contiguous memory: the number of the reference for m8gd.metal-48xl', () => {
+    const m8gd = { ...requireInstanceType('p5.48xlarge'), architecture: 'arm64' as const, memoryGib: 768 };
+    expect(allocatableMemoryMib(m8gd, 737)).toBe(718928);
+  });
+
   it('has the shape of a Node, with accelerators and EFA', () => {
     expect(estimateAllocatable(requireInstanceType('p5.48xlarge'), 32)).toEqual({
       cpu: '191450m',

@@ -99,6 +99,12 @@ describe('splitting a range', () => {
     expect(subnets.map((subnet) => subnet.cidr)).toEqual(['10.0.64.0/18', '10.0.0.0/28']);
   });
 
+  it('uses a gap that is just large enough', () => {
+    expect(splitCidr('10.0.0.0/16', [{ name: 'a', prefixLength: 24 }], { avoid: ['10.0.1.0/24'] })).toEqual([
+      { name: 'a', cidr: '10.0.0.0/24' },
+    ]);
+  });
+
   it('gives subnets of the size asked, aligned, inside, and disjoint; and the same every time', () => {
     fc.assert(
       fc.property(requests(24), cidrs(16, 28), (list, avoided) => {
