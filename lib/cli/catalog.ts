@@ -14,12 +14,7 @@ import {
   type InstanceType,
 } from '../catalog';
 import { listText, typeText } from './catalog-text';
-
-/** Where a command writes its lines. */
-export interface CommandOutput {
-  readonly stdout: (line: string) => void;
-  readonly stderr: (line: string) => void;
-}
+import { EXIT, type Output } from './output';
 
 /** Text of `aicluster catalog --help`. */
 export const CATALOG_HELP = `Usage: aicluster catalog [TYPE] [--prefixes N] [--json]
@@ -51,15 +46,15 @@ interface CatalogRequest {
 class UsageError extends Error {}
 
 /** Runs `aicluster catalog ARGS` and returns the exit code. */
-export function catalogCommand(args: readonly string[], out: CommandOutput): number {
+export function catalogCommand(args: readonly string[], out: Output): number {
   try {
     printCatalog(parseRequest(args), out);
-    return 0;
+    return EXIT.ok;
   } catch (error) {
     if (!isForThePerson(error)) throw error;
     out.stderr(error.message);
     if (error instanceof UsageError) out.stderr(`See 'aicluster catalog --help'.`);
-    return 2;
+    return EXIT.usage;
   }
 }
 
@@ -96,7 +91,7 @@ export function catalogEntry(type: InstanceType, prefixes: number = DEFAULT_PREF
   };
 }
 
-function printCatalog(request: CatalogRequest, out: CommandOutput): void {
+function printCatalog(request: CatalogRequest, out: Output): void {
   for (const line of catalogLines(request)) out.stdout(line);
 }
 
