@@ -89,7 +89,14 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
 }
 
 function seriesKey({ regarding, type, reason, action, message }: News): string {
-  return JSON.stringify([regarding.metadata.uid ?? regarding.metadata.name, regarding.kind, type, reason, action, message]);
+  return JSON.stringify([
+    regarding.metadata.uid ?? regarding.metadata.name,
+    regarding.kind,
+    type,
+    reason,
+    action,
+    message,
+  ]);
 }
 
 function forgetOld(known: Map<string, Series>, now: number): void {

@@ -48,7 +48,8 @@ export class ObjectStore {
   /** Objects the index finds under `value`, sorted by key. */
   byIndex(index: string, value: string): readonly KubeObject[] {
     const values = this.indexes.get(index);
-    if (!values) throw new Error(`no index "${index}" here; there are: ${[...this.indexes.keys()].join(', ') || 'none'}`);
+    if (!values)
+      throw new Error(`no index "${index}" here; there are: ${[...this.indexes.keys()].join(', ') || 'none'}`);
     return [...(values.get(value) ?? [])].sort().map((key) => this.objects.get(key)!);
   }
 

@@ -130,7 +130,8 @@ export class WorkQueue {
     this.dispatching = true;
     void Promise.resolve().then(() => {
       this.dispatching = false;
-      while (this.started && this.active < this.concurrency && this.ready.length > 0) void this.run(this.ready.shift()!);
+      while (this.started && this.active < this.concurrency && this.ready.length > 0)
+        void this.run(this.ready.shift()!);
     });
   }
 

@@ -5,7 +5,14 @@
 import { keyOf, type KubeObject } from '../domain/kube';
 import { resourceName, type ResourceType } from '../domain/resources';
 import { WatchCache, type CacheTimes } from './cache';
-import type { AssumingCache, Controller, ControllerContext, ControllerWatch, EventRecorder, Metrics } from './controller';
+import type {
+  AssumingCache,
+  Controller,
+  ControllerContext,
+  ControllerWatch,
+  EventRecorder,
+  Metrics,
+} from './controller';
 import { LeaseLost } from './errors';
 import { eventRecorder } from './events';
 import { fencedPort, soleLeader, type Fence, type Leadership } from './fence';
@@ -166,7 +173,9 @@ class ControllerRunner implements Runner {
       cache: (resource) => {
         const view = views.get(resourceName(resource));
         if (view) return view;
-        throw new Error(`${controller.name} reads ${resourceName(resource)} but does not watch it; add it to its watches`);
+        throw new Error(
+          `${controller.name} reads ${resourceName(resource)} but does not watch it; add it to its watches`,
+        );
       },
       events: this.events,
       cloud,
@@ -214,7 +223,11 @@ class ControllerRunner implements Runner {
     } catch (error) {
       const { log, metrics } = this.options;
       metrics.count('aicluster_controller_bugs_total', { controller: controller.name });
-      log.error('no keys for an object: a bug', { controller: controller.name, object: keyOf(object), error: String(error) });
+      log.error('no keys for an object: a bug', {
+        controller: controller.name,
+        object: keyOf(object),
+        error: String(error),
+      });
       return [];
     }
   }

@@ -1,0 +1,63 @@
+/**
+ * Where the cluster is and who we are there, from a kubeconfig or from the pod we run in. The only file that knows client-node, whose
+ * typed API is slower, larger, and loses fields of CRDs.
+ */
+import { NO_TOKEN, fixedToken, type ClusterConnection, type Credentials } from './connection';
+import { TokenFile } from './token-file';
+
+/** Tokens of a credential plug-in (`aws eks get-token`) are asked for again after this long; the plug-in caches them itself. */
+const PLUGIN_MS = 30_000;
+
+/** Reads `KUBECONFIG`, `~/.kube/config` or the pod's service account, in this order. */
+export async function loadConnection(): Promise<ClusterConnection> {
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  const cluster = config.getCurrentCluster();
+  const user = config.getCurrentUser();
+  if (!cluster) throw new Error('the kubeconfig has no current context; set one with: kubectl config use-context NAME');
+  const options: PluginOptions = {};
+  const ask = async (): Promise<PluginOptions> => {
+    await config.applyToHTTPSOptions(options as Parameters<typeof config.applyToHTTPSOptions>[0]);
+    return options;
+  };
+  const { ca, cert, key, servername, rejectUnauthorized } = await ask();
+  const tokenFile = (user?.authProvider as TokenFileProvider | undefined)?.config?.tokenFile;
+  return {
+    server: cluster.server.replace(/\/+$/, ''),
+    tls: { ca, cert, key, servername, rejectUnauthorized },
+    credentials: tokenFile
+      ? new TokenFile(tokenFile)
+      : user?.token
+        ? fixedToken(user.token)
+        : user?.exec || user?.authProvider
+          ? pluginCredentials(ask)
+          : NO_TOKEN,
+  };
+}
+
+type Tls = ClusterConnection['tls'];
+interface PluginOptions extends Tls {
+  headers?: Record<string, string>;
+}
+interface TokenFileProvider {
+  readonly config?: { readonly tokenFile?: string };
+}
+
+/** Credentials that client-node fetches for us from a plug-in. */
+function pluginCredentials(ask: () => Promise<PluginOptions>): Credentials {
+  let header: string | undefined;
+  let askedMs = 0;
+  return {
+    authorization: async () => {
+      if (header === undefined || Date.now() - askedMs > PLUGIN_MS) {
+        header = (await ask()).headers?.['Authorization'];
+        askedMs = Date.now();
+      }
+      return header;
+    },
+    refused: () => {
+      header = undefined;
+    },
+  };
+}
