@@ -1,0 +1,22 @@
+/** The cdk8s charts: everything of ours that lives in Kubernetes, as objects. */
+export * from './admission-chart';
+export { RELEASE_ANNOTATION } from './admission/guard-buckets';
+export { TOLERATE_EVERYTHING_LABEL } from './admission/guard-pods';
+export { LEAST_MAX_RETRY } from './admission/steer-gangs';
+export * from './capacity-chart';
+export * from './controllers-chart';
+export {
+  DOWNLOADER_IMAGE,
+  HTTP_PORT,
+  NODE_IMAGE,
+  type ControllersBundle,
+  type ControllersPodProps,
+} from './controllers-pod';
+export * from './crds-chart';
+export * from './namespaces-chart';
+export * from './plain-chart';
+export * from './priorities-chart';
+export * from './rbac';
+export * from './system-nodes';
+export * from './volcano-values';
+export * from './volumes-chart';
