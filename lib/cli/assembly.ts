@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeObject } from '../domain/kube';
+import { UsageError } from './output';
 
 /** A Kubernetes object and where in the assembly it stands. */
 export interface AssemblyObject {
@@ -34,7 +35,7 @@ const MANIFEST_TYPE = 'Custom::AWSCDK-EKS-KubernetesResource';
 export function readAssembly(folder: string): AssemblyManifests {
   const manifestPath = join(folder, 'manifest.json');
   if (!existsSync(manifestPath)) {
-    throw new Error(
+    throw new UsageError(
       `'${folder}' holds no cloud assembly (no manifest.json): run cdk synth first, or name its output folder`,
     );
   }

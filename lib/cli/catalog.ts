@@ -14,7 +14,7 @@ import {
   type InstanceType,
 } from '../catalog';
 import { listText, typeText } from './catalog-text';
-import { EXIT, type Output } from './output';
+import { EXIT, UsageError, type Output } from './output';
 
 /** Text of `aicluster catalog --help`. */
 export const CATALOG_HELP = `Usage: aicluster catalog [TYPE] [--prefixes N] [--json]
@@ -41,9 +41,6 @@ interface CatalogRequest {
   readonly json: boolean;
   readonly help: boolean;
 }
-
-/** A request that cannot be understood; its message is for the person who typed it. */
-class UsageError extends Error {}
 
 /** Runs `aicluster catalog ARGS` and returns the exit code. */
 export function catalogCommand(args: readonly string[], out: Output): number {

@@ -12,3 +12,6 @@ export const EXIT = {
   /** The command could not run: bad arguments, missing file. */
   usage: 2,
 } as const;
+
+/** Something the user can mend: a missing file, a value out of range. The message says how. */
+export class UsageError extends Error {}

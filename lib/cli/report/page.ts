@@ -71,7 +71,7 @@ export function renderReport(content: ReportContent): string {
       'GPU utilisation',
       'GPUs that pods hold, of all GPUs on ready nodes.',
       percentChart(
-        { name: 'busy', color: '#0072B2', values: busy },
+        { name: 'busy', color: '#5B7083', values: busy },
         { times, height: 180, label: 'GPU utilisation over time' },
       ),
     ),
