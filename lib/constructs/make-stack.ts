@@ -38,3 +38,21 @@ export function makeLayer(scope: Construct, id: string): lambda.ILayerVersion {
 export function templateOf(stack: Stack): Template {
   return Template.fromStack(stack);
 }
+
+/** The Kubernetes objects of a template's manifests; tokens read as `<...>`. */
+export function manifestsOf(template: Template): any[] {
+  return Object.values(template.findResources('Custom::AWSCDK-EKS-KubernetesResource')).flatMap(({ Properties }) =>
+    JSON.parse(flatten(Properties.Manifest)),
+  );
+}
+
+function flatten(value: any): string {
+  if (typeof value === 'string') return value;
+  const [separator, parts] = value['Fn::Join'];
+  return parts.map((part: any) => (typeof part === 'string' ? part : `<${describe(part)}>`)).join(separator);
+}
+
+function describe(token: any): string {
+  const [first] = Object.values(token);
+  return Array.isArray(first) ? first.join('.') : String(first);
+}
