@@ -1,12 +1,14 @@
+import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from './api-client';
 import { type BedFolder, claimBedFolder } from './bed-folder';
-import { type Binaries, findBinaries } from './binaries';
-import { ControlPlane, type ControlPlaneOptions, PORT } from './control-plane';
+import { type Binaries, findBinaries, sayOnStderr } from './binaries';
+import { ControlPlane, type ControlPlaneOptions } from './control-plane';
 import { kubeconfigText } from './control-plane-files';
-import { type BedInstanceType, DEFAULT_INSTANCE_TYPES, instanceTypesFile, NODE_CLASS_REF } from './karpenter';
+import { Followers } from './followers';
+import { type BedInstanceType, NODE_CLASS_REF } from './karpenter';
 import type { PartName } from './parts';
 import { tail } from './program';
 
@@ -28,6 +30,17 @@ export interface BedOptions extends ControlPlaneOptions {
 
 /** The output of one kubectl call that ended with 0. */
 export type Kubectl = (...args: readonly string[]) => Promise<string>;
+
+/** How an API server comes back. */
+export interface RestartOptions {
+  /** How long it stays dead, in milliseconds. @default 0 */
+  readonly downForMs?: number;
+  /**
+   * Leave controller-manager, scheduler, KWOK and Karpenter alone. They come back by themselves, but after several restarts
+   * their watches back off for minutes. @default false: they are restarted too, as when a whole control plane is replaced
+   */
+  readonly keepFollowers?: boolean;
+}
 
 /** One line of the API server's audit log, the parts that tests read. */
 export interface AuditLine {
@@ -79,16 +92,18 @@ export interface Bed {
     serviceAccount: string,
     options?: { readonly expirationSeconds?: number },
   ): Promise<string>;
-  /** Kills the API server (SIGKILL), leaves it dead for `downForMs`, starts it on the same port and data. @default 0 ms */
-  restartApiServer(options?: { readonly downForMs?: number }): Promise<void>;
+  /** Kills the API server (SIGKILL) and starts it on the same port and data; see RestartOptions. */
+  restartApiServer(options?: RestartOptions): Promise<void>;
   /** Kills the API server with SIGKILL. */
   killApiServer(): Promise<void>;
   /** Starts the API server after `killApiServer`; returns when it is ready. */
-  startApiServer(): Promise<void>;
+  startApiServer(options?: Pick<RestartOptions, 'keepFollowers'>): Promise<void>;
   /** Kills Karpenter with SIGKILL and starts it again; returns when it is ready. */
   restartKarpenter(): Promise<void>;
   /** The log so far of `etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `kwok` or `karpenter`. */
   logs(name: string): string;
+  /** The last lines of every log, for the message of a failing test. */
+  tails(lines?: number): string;
   /** Stops everything and returns when the last process is gone. May be called twice. */
   stop(): Promise<void>;
 }
@@ -103,8 +118,11 @@ export async function startBed(options: BedOptions = {}): Promise<Bed> {
     await bed.start();
     return bed;
   } catch (error) {
+    const ends = bed.tails();
     await bed.stop();
-    throw error;
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\nLogs of the proof bed:\n${ends}`, {
+      cause: error,
+    });
   }
 }
 
@@ -118,12 +136,17 @@ function partsOf(options: BedOptions): PartName[] {
 }
 
 class RunningBed implements Bed {
+  private stopped = false;
+  private readonly followers: Followers;
+
   constructor(
     private readonly place: BedFolder,
     private readonly binaries: Binaries,
     private readonly plane: ControlPlane,
     private readonly options: BedOptions,
-  ) {}
+  ) {
+    this.followers = new Followers(place, binaries, plane, options);
+  }
 
   get kubeconfigPath(): string {
     return this.plane.files.kubeconfig('admin');
@@ -153,9 +176,13 @@ class RunningBed implements Bed {
 
   async start(): Promise<void> {
     await this.plane.start();
-    this.startKwok();
+    this.followers.start();
     await this.installCrds();
-    if (this.options.karpenter) await this.startKarpenter();
+    if (this.options.karpenter) {
+      await this.followers.startKarpenter();
+      const { group, kind, name } = NODE_CLASS_REF;
+      await this.apply({ apiVersion: `${group}/v1alpha1`, kind, metadata: { name }, spec: {} });
+    }
     await this.plane.untilPodsMayBeMade();
   }
 
@@ -200,47 +227,43 @@ class RunningBed implements Bed {
     return file;
   }
 
-  restartApiServer(options: { downForMs?: number } = {}): Promise<void> {
-    return this.plane.restartApiServer(options.downForMs ?? 0);
+  async restartApiServer({ downForMs = 0, keepFollowers = false }: RestartOptions = {}): Promise<void> {
+    await this.killApiServer();
+    await sleep(downForMs);
+    await this.startApiServer({ keepFollowers });
   }
 
   killApiServer(): Promise<void> {
     return this.plane.killApiServer();
   }
 
-  startApiServer(): Promise<void> {
-    return this.plane.startApiServer();
+  async startApiServer({ keepFollowers = false }: Pick<RestartOptions, 'keepFollowers'> = {}): Promise<void> {
+    if (!keepFollowers) await this.followers.kill();
+    await this.plane.startApiServer();
+    if (!keepFollowers) await this.followers.startAgain();
   }
 
   async restartKarpenter(): Promise<void> {
     await this.plane.kill('karpenter');
-    await this.startKarpenter();
+    await this.followers.startKarpenter();
   }
 
   logs(name: string): string {
     return tail(this.folder, name, Infinity);
   }
 
-  async stop(): Promise<void> {
-    await this.plane.stop();
-    await this.place.release();
+  tails(lines = 10): string {
+    const logs = fs.readdirSync(this.folder).filter((file) => file.endsWith('.log') && file !== 'audit.log');
+    return logs.map((file) => `--- ${file}\n${tail(this.folder, path.basename(file, '.log'), lines)}`).join('\n');
   }
 
-  private startKwok(): void {
-    const stages = path.join(this.binaries.folder('kwok'), 'stages');
-    const files = [
-      ...fs.readdirSync(stages).map((file) => path.join(stages, file)),
-      path.join(__dirname, 'stages.yaml'),
-    ];
-    this.plane.run('kwok', [
-      `--kubeconfig=${this.plane.files.kubeconfig('kwok')}`,
-      ...files.map((file) => `--config=${file}`),
-      // Without leases all nodes lose their heartbeat together and flap.
-      '--node-lease-duration-seconds=40',
-      '--manage-nodes-with-label-selector=kwok.x-k8s.io/node=fake,test.aicluster.dev/dead!=true',
-      '--node-ip=192.0.2.1', // one address of the documentation range for all nodes: nothing ever connects
-      `--server-address=127.0.0.1:${this.place.port(PORT.kwok)}`,
-    ]);
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    const say = this.options.say ?? sayOnStderr;
+    for (const line of this.plane.endedByThemselves()) say(line);
+    await this.plane.stop();
+    await this.place.release();
   }
 
   private async installCrds(): Promise<void> {
@@ -249,27 +272,6 @@ class RunningBed implements Bed {
     const folders = parts.flatMap((part) => ['-f', path.join(this.binaries.folder(part), 'crds')]);
     await this.kubectl('apply', '--server-side', ...folders);
     await this.kubectl('wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all');
-  }
-
-  private async startKarpenter(): Promise<void> {
-    const file = path.join(this.folder, 'instance-types.json');
-    fs.writeFileSync(file, instanceTypesFile(this.options.instanceTypes ?? DEFAULT_INSTANCE_TYPES));
-    const health = this.place.port(PORT.karpenterHealth);
-    const environment = {
-      KUBECONFIG: this.plane.files.kubeconfig('karpenter'),
-      SYSTEM_NAMESPACE: 'kube-system',
-      DISABLE_LEADER_ELECTION: 'true',
-      // ReservedCapacity off: the KWOK provider names no reservation ids, which pods scheduled onto reserved offerings need.
-      // NodePools that ask for capacity type `reserved` themselves, as ours do, work without it.
-      FEATURE_GATES: 'StaticCapacity=true,ReservedCapacity=false',
-      METRICS_PORT: String(this.place.port(PORT.karpenterMetrics)),
-      HEALTH_PROBE_PORT: String(health),
-    };
-    this.plane.run('karpenter', [`--instance-types-file-path=${file}`], environment);
-    const ready = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
-    await this.plane.until('karpenter to be ready', ready);
-    const { group, kind, name } = NODE_CLASS_REF;
-    await this.apply({ apiVersion: `${group}/v1alpha1`, kind, metadata: { name }, spec: {} });
   }
 
   private runKubectl(args: readonly string[], input?: string): Promise<string> {

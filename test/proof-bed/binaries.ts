@@ -31,6 +31,11 @@ export interface FindOptions {
   readonly cacheFolder?: string;
 }
 
+/** Progress and troubles of the bed, one line a call, where they do not mix with a test's output. */
+export function sayOnStderr(line: string): void {
+  process.stderr.write(`proof bed: ${line}\n`);
+}
+
 /** Folder that keeps built programs between checkouts. */
 export const DEFAULT_CACHE_FOLDER = path.join(
   process.env['XDG_CACHE_HOME'] || path.join(os.homedir(), '.cache'),
@@ -43,7 +48,7 @@ export const DEFAULT_CACHE_FOLDER = path.join(
  * release, a Go build from the module proxy. A cold build takes 6 to 12 minutes on two cores and happens once per machine.
  */
 export async function findBinaries(options: FindOptions = {}): Promise<Binaries> {
-  const say = options.say ?? ((line: string) => process.stderr.write(`proof bed: ${line}\n`));
+  const say = options.say ?? sayOnStderr;
   const cacheFolder = options.cacheFolder ?? DEFAULT_CACHE_FOLDER;
   const folders = new Map<PartName, string>();
   for (const name of options.parts ?? (Object.keys(PARTS) as PartName[])) {

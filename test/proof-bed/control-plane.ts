@@ -1,6 +1,5 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiClient, makeApiClient } from './api-client';
 import type { BedFolder } from './bed-folder';
 import type { Binaries } from './binaries';
@@ -24,7 +23,7 @@ export interface ControlPlaneOptions {
   readonly auditPolicy?: string;
 }
 
-/** etcd, the API server and what talks to it as part of Kubernetes. */
+/** etcd and the API server of one bed, and the table of all its programs. */
 export class ControlPlane {
   readonly serverUrl: string;
   readonly files: ControlPlaneFiles;
@@ -52,21 +51,10 @@ export class ControlPlane {
     return this.client;
   }
 
-  /** Starts all of it and returns when pods could be created: service accounts and their controllers work. */
+  /** Starts etcd and the API server, and returns when it is ready. */
   async start(): Promise<void> {
     this.startEtcd();
     await this.startApiServer();
-    this.run('kube-controller-manager', [
-      `--kubeconfig=${this.files.kubeconfig('system:kube-controller-manager')}`,
-      `--service-account-private-key-file=${this.files.serviceAccountKey}`,
-      `--root-ca-file=${path.join(this.files.certificates, 'apiserver.crt')}`,
-      '--use-service-account-credentials=true', // policies tell controllers apart by their own user names
-      '--leader-elect=false',
-      '--secure-port=0',
-      '--kube-api-qps=200',
-      '--kube-api-burst=400',
-    ]);
-    this.run('kube-scheduler', [`--config=${this.files.schedulerConfig}`, '--secure-port=0']);
   }
 
   /** Returns once a pod may be created in `default`: its service account exists. */
@@ -104,13 +92,6 @@ export class ControlPlane {
     await this.programs.get('kube-apiserver')?.kill();
   }
 
-  /** Kills kube-apiserver, leaves it dead for `downForMs`, starts it again on the same port and data. */
-  async restartApiServer(downForMs: number): Promise<void> {
-    await this.killApiServer();
-    await sleep(downForMs);
-    await this.startApiServer();
-  }
-
   /** Starts any other program of the bed; `name` is its log's name. */
   run(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
     const program = startProgram(this.folder, { name, file: this.binaries.program(name), args, env });
@@ -125,7 +106,13 @@ export class ControlPlane {
 
   /** Throws with the end of its log when a program has ended by itself. */
   requireRunning(): void {
-    for (const program of this.programs.values()) program.requireRunning();
+    const [first] = this.endedByThemselves();
+    if (first) throw new Error(first);
+  }
+
+  /** One text for each program that has ended without being asked to, with the end of its log. */
+  endedByThemselves(): string[] {
+    return [...this.programs.values()].flatMap((program) => program.whyEnded() ?? []);
   }
 
   /** Waits for `check`, but no longer than all programs live. */

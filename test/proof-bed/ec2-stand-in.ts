@@ -58,6 +58,8 @@ type Xml = string;
 
 const STATE_CODES = { pending: 0, running: 16, 'shutting-down': 32, terminated: 48, stopping: 64, stopped: 80 };
 const MOST_PER_PAGE = 1000;
+const RESERVATION_IDS = { key: 'CapacityReservationId', notFound: 'InvalidCapacityReservationId.NotFound' };
+const INSTANCE_IDS = { key: 'InstanceId', notFound: 'InvalidInstanceID.NotFound' };
 
 class Refusal extends Error {
   constructor(
@@ -130,7 +132,7 @@ function describeReservations(all: ReadonlyMap<string, Ec2Reservation>, paramete
     'instance-type': (one) => one.instanceType,
     'availability-zone': (one) => one.availabilityZone,
   };
-  const chosen = choose(all, parameters, 'CapacityReservationId', 'InvalidCapacityReservationId.NotFound', filterable);
+  const chosen = choose(all, parameters, RESERVATION_IDS, filterable);
   return page('capacityReservationSet', chosen, parameters, ([id, one]) =>
     [
       tag('capacityReservationId', escape(id)),
@@ -158,7 +160,7 @@ function describeInstances(all: ReadonlyMap<string, Ec2Instance>, parameters: Pa
     'capacity-reservation-id': (one) => one.capacityReservationId ?? '',
   };
   const visible = withoutHidden(all, parameters);
-  const chosen = choose(visible, parameters, 'InstanceId', 'InvalidInstanceID.NotFound', filterable);
+  const chosen = choose(visible, parameters, INSTANCE_IDS, filterable);
   return page('reservationSet', chosen, parameters, ([id, one]) => {
     const inner = [
       tag('instanceId', escape(id)),
@@ -174,7 +176,7 @@ function describeInstances(all: ReadonlyMap<string, Ec2Instance>, parameters: Pa
 
 function describeStatus(all: ReadonlyMap<string, Ec2Instance>, parameters: Parameters): Xml {
   const visible = withoutHidden(all, parameters);
-  const named = choose(visible, parameters, 'InstanceId', 'InvalidInstanceID.NotFound', {
+  const named = choose(visible, parameters, INSTANCE_IDS, {
     'instance-state-name': (one) => one.state,
     'instance-status.status': (one) => one.instanceStatus ?? 'ok',
     'system-status.status': (one) => one.systemStatus ?? 'ok',
@@ -198,13 +200,12 @@ type Readable<T> = Readonly<Record<string, (one: T) => string>>;
 function choose<T>(
   all: ReadonlyMap<string, T>,
   parameters: Parameters,
-  idKey: string,
-  notFound: string,
+  ids: { readonly key: string; readonly notFound: string },
   filterable: Readable<T>,
 ): [string, T][] {
-  const wanted = listed(parameters, idKey);
+  const wanted = listed(parameters, ids.key);
   const unknown = wanted.filter((id) => !all.has(id));
-  if (unknown.length > 0) throw new Refusal(notFound, `The ID '${unknown.join(', ')}' does not exist`);
+  if (unknown.length > 0) throw new Refusal(ids.notFound, `The ID '${unknown.join(', ')}' does not exist`);
   let chosen = [...all].filter(([id]) => wanted.length === 0 || wanted.includes(id));
   for (let n = 1; parameters[`Filter.${n}.Name`] !== undefined; n++) {
     const name = parameters[`Filter.${n}.Name`] ?? '';

@@ -9,8 +9,8 @@ import { killAndWait, type ProcessIdentity } from './processes';
 export interface Program {
   readonly name: string;
   readonly process: ProcessIdentity;
-  /** Throws, with the end of the log, when the program has ended by itself. */
-  requireRunning(): void;
+  /** Why it runs no more, with the end of its log; undefined while it runs, or when it was we who killed it. */
+  whyEnded(): string | undefined;
   /** Kills it with SIGKILL and waits until it is gone. */
   kill(): Promise<void>;
 }
@@ -40,10 +40,7 @@ export function startProgram(folder: BedFolder, spec: ProgramSpec): Program {
   return {
     name: spec.name,
     process: identity,
-    requireRunning: () => {
-      if (failure.why)
-        throw new Error(`${spec.name} ${failure.why}. The end of its log:\n${tail(folder.path, spec.name)}`);
-    },
+    whyEnded: () => failure.why && `${spec.name} ${failure.why}. The end of its log:\n${tail(folder.path, spec.name)}`,
     kill: async () => {
       failure.expected = true;
       await killAndWait([identity]);
