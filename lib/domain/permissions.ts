@@ -59,7 +59,11 @@ export const PERMISSIONS: readonly ProcessPermissions[] = [
       {
         controller: 'pools',
         cluster: [
-          { resource: r.CAPACITY_POOLS, verbs: WATCH, why: 'what to supply' },
+          {
+            resource: r.CAPACITY_POOLS,
+            verbs: ['list', 'watch', 'patch'],
+            why: 'what to supply; finalizer: the NodePool goes before the pool',
+          },
           {
             resource: r.CAPACITY_POOLS,
             subresource: 'status',
@@ -83,8 +87,8 @@ export const PERMISSIONS: readonly ProcessPermissions[] = [
           },
           {
             resource: r.NODE_MOVES,
-            verbs: ['list', 'watch', 'create'],
-            why: 'which nodes moves has emptied; ask for the end of a block',
+            verbs: ['list', 'watch', 'create', 'delete'],
+            why: 'which nodes moves has emptied; ask for the end of a block, take it back when it is extended',
           },
         ],
         cloud: [
