@@ -1,0 +1,117 @@
+/**
+ * Gangs: pods that start together or not at all.
+ *
+ * A gang is a PodGroup of Volcano and the pods that name it. Keyed on the name, because a restarted vcjob deletes its PodGroup
+ * and makes another under the same name. What its status says goes stale (Unschedulable stays True on a running one), so
+ * members are counted here. A Deployment's PodGroup has minMember 1 and the resources of one pod, so need is read from pods
+ * wherever there are any. Without pods only a PodGroup that was never placed counts: with Volcano's enqueue gate its pods come
+ * later; but the PodGroup of a suspended Job has no pods either, and it has been placed before or is Inqueue.
+ */
+import { isTrue } from '../domain/conditions';
+import { parseTime, type KubeObject } from '../domain/kube';
+import { toAmounts, type Amounts } from './amounts';
+import { once } from './memo';
+import type { PodFacts } from './pods';
+
+/** Facts about one PodGroup. */
+export interface PodGroupFacts {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly namespace: string;
+  /** Pods that must start together; at least 1. */
+  readonly minMember: number;
+  /** What minMember pods ask for in all. */
+  readonly minResources: Amounts;
+  /** Volcano's queue, which has the name of the bucket. */
+  readonly queue?: string;
+  readonly phase: 'Pending' | 'Inqueue' | 'Running' | 'Unknown' | 'Completed';
+  /** Whether it was ever placed. Never taken back by Volcano. */
+  readonly everPlaced: boolean;
+  /** Must lie in one network leaf: hard topology at the lowest tier. */
+  readonly oneLeaf: boolean;
+  readonly createdAtMs: number;
+}
+
+/** A gang and its members that have not ended, sorted by name. */
+export interface Gang {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly queue?: string;
+  readonly minMember: number;
+  readonly minResources: Amounts;
+  readonly oneLeaf: boolean;
+  /** Bound to a node and not being deleted. */
+  readonly placed: readonly PodFacts[];
+  /** Waiting for a node. */
+  readonly waiting: readonly PodFacts[];
+  /** No pods yet, but it will have them: need is minMember and minResources. */
+  readonly podless: boolean;
+  readonly createdAtMs: number;
+}
+
+/** Reads one PodGroup. The same object gives the same facts object. */
+export const toPodGroupFacts: (podGroup: KubeObject) => PodGroupFacts = once(readPodGroup);
+
+/** Gangs by key, sorted. Pods that name a PodGroup which is not there are a gang with minMember 1: their PodGroup is being remade. */
+export function toGangs(podGroups: readonly PodGroupFacts[], pods: readonly PodFacts[]): readonly Gang[] {
+  const placed = new Map<string, PodFacts[]>();
+  const waiting = new Map<string, PodFacts[]>();
+  const groups = new Map(podGroups.map((group) => [group.key, group] as const));
+  const keys = new Set(groups.keys());
+  for (const pod of pods) {
+    if (pod.gang === undefined || pod.ended || pod.deleting) continue;
+    keys.add(pod.gang);
+    const into = pod.nodeName === undefined ? waiting : placed;
+    const members = into.get(pod.gang);
+    if (members) members.push(pod);
+    else into.set(pod.gang, [pod]);
+  }
+  return [...keys].sort().map((key) => toGang(key, groups.get(key), placed.get(key), waiting.get(key)));
+}
+
+function toGang(
+  key: string,
+  group: PodGroupFacts | undefined,
+  placed: PodFacts[] = [],
+  waiting: PodFacts[] = [],
+): Gang {
+  return {
+    key,
+    namespace: key.slice(0, key.indexOf('/')),
+    queue: group?.queue,
+    minMember: group?.minMember ?? 1,
+    minResources: group?.minResources ?? {},
+    oneLeaf: group?.oneLeaf ?? false,
+    placed: placed.sort(byName),
+    waiting: waiting.sort(byName),
+    podless: group !== undefined && placed.length + waiting.length === 0 && awaitsPods(group),
+    createdAtMs: group?.createdAtMs ?? 0,
+  };
+}
+
+/** Whether a PodGroup without pods stands for pods that are still to come. */
+function awaitsPods(group: PodGroupFacts): boolean {
+  return group.phase === 'Pending' && !group.everPlaced;
+}
+
+function byName(a: PodFacts, b: PodFacts): number {
+  // Length first, so that worker-10 comes after worker-9.
+  return a.name.length - b.name.length || (a.name < b.name ? -1 : 1);
+}
+
+function readPodGroup({ metadata, spec, status }: KubeObject): PodGroupFacts {
+  const namespace = metadata.namespace ?? '';
+  const topology = spec?.networkTopology;
+  return {
+    key: `${namespace}/${metadata.name}`,
+    namespace,
+    minMember: Math.max(1, Number(spec?.minMember) || 1),
+    minResources: toAmounts(spec?.minResources),
+    queue: spec?.queue,
+    phase: status?.phase ?? 'Pending',
+    everPlaced: isTrue(status?.conditions, 'Scheduled'),
+    oneLeaf: topology?.mode === 'hard' && Number(topology?.highestTierAllowed ?? 1) <= 1,
+    createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
+  };
+}

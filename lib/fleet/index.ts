@@ -1,0 +1,12 @@
+/** What several controllers think with. Pure. */
+export * from './amounts';
+export * from './block-end';
+export * from './budgets';
+export * from './gangs';
+export * from './memo';
+export * from './moves';
+export * from './node-facts';
+export * from './node-phase';
+export * from './observe-node';
+export * from './pods';
+export * from './topology';

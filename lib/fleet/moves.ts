@@ -1,0 +1,68 @@
+/** NodeMove object → MoveFacts, and what live moves mean for nodes. */
+import { FINAL_STEPS, REASON_RANK, type MoveDestination, type MoveReason, type MoveStep } from '../api/node-move';
+import { parseTime, type KubeObject } from '../domain/kube';
+import { once } from './memo';
+
+/** One node of a NodeMove. */
+export interface MovedNode {
+  readonly name: string;
+  /** `Pending` until moves has begun with it. */
+  readonly step: MoveStep;
+  /** Bucket it was taken from, once known. */
+  readonly from?: string;
+  readonly sinceMs?: number;
+}
+
+/** Facts about one NodeMove. */
+export interface MoveFacts {
+  readonly name: string;
+  readonly reason: MoveReason;
+  readonly to: MoveDestination;
+  /** Bucket that gets the nodes, when `to` is Bucket. */
+  readonly bucket?: string;
+  readonly nodes: readonly MovedNode[];
+  readonly createdAtMs: number;
+  readonly finishedAtMs?: number;
+}
+
+/** Reads one NodeMove. The same object gives the same facts object. */
+export const toMoveFacts: (move: KubeObject) => MoveFacts = once(readMove);
+
+/** Whether this node of the move is still on its way. */
+export function isLive(move: MoveFacts, node: MovedNode): boolean {
+  return move.finishedAtMs === undefined && !FINAL_STEPS.includes(node.step);
+}
+
+/** Node → name of the live NodeMove that has it. Two moves that want one node: the higher reason, then the older, then by name. */
+export function liveMovesByNode(moves: readonly MoveFacts[]): ReadonlyMap<string, string> {
+  const ordered = [...moves].sort(
+    (a, b) =>
+      REASON_RANK[b.reason] - REASON_RANK[a.reason] || a.createdAtMs - b.createdAtMs || (a.name < b.name ? -1 : 1),
+  );
+  const byNode = new Map<string, string>();
+  for (const move of ordered) {
+    for (const node of move.nodes) {
+      if (isLive(move, node) && !byNode.has(node.name)) byNode.set(node.name, move.name);
+    }
+  }
+  return byNode;
+}
+
+function readMove({ metadata, spec, status }: KubeObject): MoveFacts {
+  const reported = new Map<string, any>((status?.nodes ?? []).map((node: any) => [node.name, node] as const));
+  const names: readonly string[] = spec?.nodes ?? [];
+  return {
+    name: metadata.name,
+    reason: spec?.reason ?? 'Capacity',
+    to: spec?.to?.kind ?? 'Bucket',
+    bucket: spec?.to?.bucket,
+    nodes: names.map((name) => ({
+      name,
+      step: reported.get(name)?.step ?? 'Pending',
+      from: reported.get(name)?.from,
+      sinceMs: parseTime(reported.get(name)?.since),
+    })),
+    createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
+    finishedAtMs: parseTime(status?.finishedAt),
+  };
+}

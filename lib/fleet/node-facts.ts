@@ -1,0 +1,53 @@
+/** What controllers know about one Node, as plain values: no client types, times in epoch milliseconds. */
+import type { Taint } from '../domain/kube';
+import type { Amounts } from './amounts';
+
+/** Evidence of the last verdict of node health, as far as phases need it. */
+export interface VerdictFacts {
+  /** Boot id of the machine that was proved. */
+  readonly bootId?: string;
+}
+
+/** Facts about one Node. */
+export interface NodeFacts {
+  readonly name: string;
+  readonly uid: string;
+  /** Of the Node object these facts were read from: lock of every write decided on them. */
+  readonly resourceVersion: string;
+  /** Instance behind the node; the identity that destructive calls are checked against. */
+  readonly providerID?: string;
+  /** CapacityPool that made it. Nodes without one are none of ours. */
+  readonly pool?: string;
+  /** EC2 instance type; '' when the label is missing. */
+  readonly instanceType: string;
+  readonly zone?: string;
+  /** Network leaf, `unknown` without a label. */
+  readonly leaf: string;
+  readonly ready: boolean;
+  /** Cordoned. */
+  readonly unschedulable: boolean;
+  /** When its deletion was asked for. */
+  readonly deletedAtMs?: number;
+  readonly taints: readonly Taint[];
+  /** Value of the bucket label. */
+  readonly bucket?: string;
+  /** Value of the bucket taint. */
+  readonly bucketTaint?: string;
+  /** Value of Volcano's node group label. */
+  readonly nodegroup?: string;
+  /** Name of the NodeMove in the claim annotation. */
+  readonly claim?: string;
+  /** A person said: hands off. */
+  readonly held: boolean;
+  readonly bootId?: string;
+  readonly verdict?: VerdictFacts;
+  /** Status of the condition AiClusterValidated. */
+  readonly validated?: 'True' | 'False' | 'Unknown';
+  /** Since when EKS says that the accelerators are broken; it replaces the node ten minutes later. */
+  readonly acceleratorsBrokenSinceMs?: number;
+  readonly createdAtMs: number;
+  /** When it entered its bucket. */
+  readonly assignedAtMs?: number;
+  /** What pods may use in all: cores, bytes, pods, devices. */
+  readonly allocatable: Amounts;
+}

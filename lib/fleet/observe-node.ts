@@ -1,0 +1,69 @@
+/** Node object → NodeFacts. Pure; memoised per object, because caches keep one object for as long as it does not change. */
+import { findCondition } from '../domain/conditions';
+import { parseTime, type Node, type Taint } from '../domain/kube';
+import {
+  ASSIGNED_AT_ANNOTATION,
+  BUCKET_KEY,
+  FOREIGN_KEYS,
+  HOLD_ANNOTATION,
+  MOVE_ANNOTATION,
+  NODEGROUP_LABEL,
+  POOL_LABEL,
+  VALIDATED_CONDITION,
+  VERDICT_ANNOTATION,
+} from '../domain/node-keys';
+import { toAmounts } from './amounts';
+import { once } from './memo';
+import type { NodeFacts, VerdictFacts } from './node-facts';
+import { leafOf } from './topology';
+
+/** The condition by which EKS says that a node's accelerators work. */
+export const ACCELERATORS_CONDITION = 'AcceleratedHardwareReady';
+
+/** Reads one Node. The same object gives the same facts object. */
+export const toNodeFacts: (node: Node) => NodeFacts = once(readNode);
+
+const NO_TAINTS: readonly Taint[] = [];
+
+function readNode(node: Node): NodeFacts {
+  const { metadata, spec, status } = node;
+  const { labels = {}, annotations = {} } = metadata;
+  const broken = findCondition(status?.conditions, ACCELERATORS_CONDITION);
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    resourceVersion: metadata.resourceVersion ?? '',
+    providerID: spec?.providerID,
+    pool: labels[POOL_LABEL],
+    instanceType: labels[FOREIGN_KEYS.instanceType] ?? '',
+    zone: labels[FOREIGN_KEYS.zone],
+    leaf: leafOf(labels),
+    ready: findCondition(status?.conditions, 'Ready')?.status === 'True',
+    unschedulable: spec?.unschedulable === true,
+    deletedAtMs: parseTime(metadata.deletionTimestamp),
+    taints: spec?.taints ?? NO_TAINTS,
+    bucket: labels[BUCKET_KEY],
+    bucketTaint: spec?.taints?.find((taint) => taint.key === BUCKET_KEY)?.value,
+    nodegroup: labels[NODEGROUP_LABEL],
+    claim: annotations[MOVE_ANNOTATION],
+    held: annotations[HOLD_ANNOTATION] !== undefined,
+    bootId: status?.nodeInfo?.bootID,
+    verdict: readVerdict(annotations[VERDICT_ANNOTATION]),
+    validated: findCondition(status?.conditions, VALIDATED_CONDITION)?.status,
+    acceleratorsBrokenSinceMs: broken?.status === 'False' ? (parseTime(broken.lastTransitionTime) ?? 0) : undefined,
+    createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
+    assignedAtMs: parseTime(annotations[ASSIGNED_AT_ANNOTATION]),
+    allocatable: toAmounts(status?.allocatable),
+  };
+}
+
+/** The verdict annotation is JSON; what cannot be read is no evidence. */
+function readVerdict(text: string | undefined): VerdictFacts | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const bootId: unknown = JSON.parse(text)?.bootId;
+    return { bootId: typeof bootId === 'string' ? bootId : undefined };
+  } catch {
+    return {};
+  }
+}

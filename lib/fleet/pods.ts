@@ -1,0 +1,164 @@
+/** Pod object → PodFacts: where it is, what it asks for, which bucket and gang it belongs to. */
+import { parseTime, type Container, type Pod, type PodSpec } from '../domain/kube';
+import { BUCKET_KEY, FOREIGN_KEYS } from '../domain/node-keys';
+import { addInto, hasAccelerators, toAmounts, type Amounts } from './amounts';
+import { once } from './memo';
+import type { NodeFacts } from './node-facts';
+
+/** Node properties a pod insists on, as far as demand understands them. */
+export interface PodNeeds {
+  /** Instance types it accepts; absent: any. */
+  readonly instanceTypes?: readonly string[];
+  /** Accelerator models it accepts (`h100`); absent: any. */
+  readonly accelerators?: readonly string[];
+  /** Zones it accepts; absent: any. */
+  readonly zones?: readonly string[];
+}
+
+/** Facts about one Pod. */
+export interface PodFacts {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
+  /** Node it is bound to. */
+  readonly nodeName?: string;
+  /** Its deletion was asked for; it may still run. */
+  readonly deleting: boolean;
+  /** Succeeded or Failed: holds no resources any more. */
+  readonly ended: boolean;
+  /** Has scheduling gates: no scheduler looks at it, so it is no demand yet. */
+  readonly gated: boolean;
+  /** What a scheduler reserves for it: cores, bytes, devices, and 1 of `pods`. */
+  readonly requests: Amounts;
+  /** Whether it asks for accelerators. */
+  readonly accelerated: boolean;
+  /** Equal for pods with equal requests and needs: packing looks at shapes, not at pods. */
+  readonly shape: string;
+  readonly needs: PodNeeds;
+  /** Bucket named by the pod itself: node selector, else label. See `bucketOfPod`. */
+  readonly bucket?: string;
+  /** Its gang, `namespace/name` of a PodGroup. */
+  readonly gang?: string;
+  /** Its controlling owner. */
+  readonly owner?: { readonly kind: string; readonly name: string; readonly uid: string };
+  /** Of a DaemonSet, or a mirror of a static pod: part of the node, not work on it. */
+  readonly system: boolean;
+  /** Tolerates every taint: may run on nodes of nobody. */
+  readonly toleratesEverything: boolean;
+  readonly createdAtMs: number;
+}
+
+/** Reads one Pod. The same object gives the same facts object. */
+export const toPodFacts: (pod: Pod) => PodFacts = once(readPod);
+
+/** The bucket whose nodes a pod uses: its own word, else, for pods with accelerators, its namespace's. */
+export function bucketOfPod(pod: PodFacts, namespaceBuckets: ReadonlyMap<string, string>): string | undefined {
+  return pod.bucket ?? (pod.accelerated && !pod.system ? namespaceBuckets.get(pod.namespace) : undefined);
+}
+
+/** Whether the pod is work that occupies its node: a node without any such pod is idle. */
+export function occupies(pod: PodFacts, namespaceBuckets: ReadonlyMap<string, string>): boolean {
+  if (pod.nodeName === undefined || pod.ended || pod.system) return false;
+  return pod.accelerated || bucketOfPod(pod, namespaceBuckets) !== undefined;
+}
+
+/** Nodes that carry a pod of another bucket than theirs, until that pod is gone. */
+export function squattedNodes(
+  nodes: readonly NodeFacts[],
+  pods: readonly PodFacts[],
+  namespaceBuckets: ReadonlyMap<string, string>,
+): ReadonlySet<string> {
+  const bucketOfNode = new Map(nodes.map((node) => [node.name, node.bucket] as const));
+  const squatted = new Set<string>();
+  for (const pod of pods) {
+    if (pod.nodeName === undefined || pod.ended || pod.system || !bucketOfNode.has(pod.nodeName)) continue;
+    const bucket = bucketOfPod(pod, namespaceBuckets);
+    if (bucket !== undefined && bucket !== bucketOfNode.get(pod.nodeName)) squatted.add(pod.nodeName);
+  }
+  return squatted;
+}
+
+function readPod(pod: Pod): PodFacts {
+  const { metadata, spec = { containers: [] }, status } = pod;
+  const namespace = metadata.namespace ?? '';
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller);
+  const gang = metadata.annotations?.[FOREIGN_KEYS.gangName];
+  const requests = podRequests(spec);
+  const needs = readNeeds(spec);
+  const phase = status?.phase ?? 'Pending';
+  return {
+    key: `${namespace}/${metadata.name}`,
+    namespace,
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    phase,
+    nodeName: spec.nodeName || undefined,
+    deleting: metadata.deletionTimestamp !== undefined,
+    ended: phase === 'Succeeded' || phase === 'Failed',
+    gated: Array.isArray(spec.schedulingGates) && spec.schedulingGates.length > 0,
+    requests,
+    accelerated: hasAccelerators(requests),
+    shape: shapeOf(requests, needs),
+    needs,
+    bucket: spec.nodeSelector?.[BUCKET_KEY] ?? metadata.labels?.[BUCKET_KEY],
+    gang: gang ? `${namespace}/${gang}` : undefined,
+    owner: owner && { kind: owner.kind, name: owner.name, uid: owner.uid },
+    system: owner?.kind === 'DaemonSet' || metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined,
+    toleratesEverything: (spec.tolerations ?? []).some(
+      ({ key, operator, effect }) => !key && operator === 'Exists' && !effect,
+    ),
+    createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
+  };
+}
+
+/** As kube-scheduler counts: the sum of containers and sidecars, or the largest init container, plus overhead and one pod. */
+function podRequests(spec: PodSpec): Amounts {
+  const sum: Record<string, number> = {};
+  const peak: Record<string, number> = {};
+  for (const container of spec.containers) addInto(sum, containerRequests(container));
+  for (const container of spec.initContainers ?? []) {
+    const requests = containerRequests(container);
+    if (container['restartPolicy'] === 'Always') addInto(sum, requests);
+    else for (const resource in requests) peak[resource] = Math.max(peak[resource] ?? 0, requests[resource]!);
+  }
+  for (const resource in peak) sum[resource] = Math.max(sum[resource] ?? 0, peak[resource]!);
+  addInto(sum, toAmounts(spec.overhead));
+  return { ...sum, pods: 1 };
+}
+
+function containerRequests({ resources }: Container): Amounts {
+  return toAmounts({ ...resources?.limits, ...resources?.requests });
+}
+
+const ACCELERATOR_NAME = 'eks.amazonaws.com/instance-gpu-name';
+
+function readNeeds(spec: PodSpec): PodNeeds {
+  return {
+    instanceTypes: accepted(spec, FOREIGN_KEYS.instanceType),
+    accelerators: accepted(spec, ACCELERATOR_NAME),
+    zones: accepted(spec, FOREIGN_KEYS.zone),
+  };
+}
+
+/** Values of a node label the pod accepts, by node selector or by required node affinity with one term. */
+function accepted(spec: PodSpec, label: string): readonly string[] | undefined {
+  const selected = spec.nodeSelector?.[label];
+  if (selected !== undefined) return [selected];
+  const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  // Terms are alternatives: with several, none of them is required by itself.
+  if (!Array.isArray(terms) || terms.length !== 1) return undefined;
+  const expressions: readonly { key: string; operator: string; values?: readonly string[] }[] =
+    terms[0].matchExpressions ?? [];
+  return expressions.find(({ key, operator }) => key === label && operator === 'In')?.values;
+}
+
+function shapeOf(requests: Amounts, needs: PodNeeds): string {
+  const amounts = Object.keys(requests)
+    .sort()
+    .map((resource) => `${resource}=${requests[resource]}`);
+  const wants = [needs.instanceTypes, needs.accelerators, needs.zones].map((values) => values?.join('|') ?? '');
+  return [...amounts, ...wants].join(',');
+}
