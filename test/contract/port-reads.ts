@@ -141,7 +141,8 @@ export function describeWatches(fixture: () => ClusterFixture): void {
       await create('a');
       await create('b');
       const page = await port.list(LEASES, { namespace, labelSelector: `suite=${suite}`, limit: 1 });
-      await eventually(fixture(), 'two events', () => watched.seen().length === 2);
+      await create('c');
+      await eventually(fixture(), 'three events', () => watched.seen().length === 3);
       await fixture().faults.expireHistory();
       await eventually(fixture(), 'the end', () => watched.ends.length === 1);
       expect(watched.ends[0]).toBeInstanceOf(Expired);

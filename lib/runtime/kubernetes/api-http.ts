@@ -25,10 +25,18 @@ export interface ApiCall {
   readonly body?: object;
   /** @default application/json */
   readonly contentType?: string;
+  /** Longest time this call may take, when it is not the usual. */
+  readonly timeoutMs?: number;
 }
 
-/** Longest call, in milliseconds, unless told otherwise. A new leader waits this long for calls of the former one. */
+/** Longest time of a call, in milliseconds, unless told otherwise. */
 export const CALL_TIMEOUT_MS = 10_000;
+
+/**
+ * Longest time of an eviction: the API server itself tries for 10 s when a precondition does not hold, before it answers 409. No call
+ * takes longer, so a new leader waits this long for the calls of the former one.
+ */
+export const LONGEST_CALL_MS = 15_000;
 
 type Response = Dispatcher.ResponseData;
 
@@ -51,7 +59,7 @@ export class ApiHttp {
 
   /** Sends one request and reads the JSON answer. */
   async call(call: ApiCall): Promise<unknown> {
-    const signal = AbortSignal.timeout(this.timeoutMs);
+    const signal = AbortSignal.timeout(call.timeoutMs ?? this.timeoutMs);
     const response = await this.authorized(call, (headers) => this.send(this.calls, call, headers, signal));
     return this.naming(call, async () => JSON.parse(await response.body.text()) as unknown);
   }
@@ -93,12 +101,12 @@ export class ApiHttp {
   }
 
   private send(pool: Pool, call: ApiCall, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
-    const { method, path, body, contentType = 'application/json' } = call;
+    const { method, path, body, contentType = 'application/json', timeoutMs = this.timeoutMs } = call;
     return pool.request({
       method,
       path,
       signal,
-      headersTimeout: this.timeoutMs,
+      headersTimeout: timeoutMs,
       headers: body ? { ...headers, 'content-type': contentType } : headers,
       body: body && JSON.stringify(body),
     });
@@ -119,7 +127,8 @@ export class ApiHttp {
       return await work();
     } catch (error) {
       const { name, message, code } = error as Error & { code?: string };
-      const why = name === 'TimeoutError' ? `no answer within ${this.timeoutMs} ms` : message || code || name;
+      const why =
+        name === 'TimeoutError' ? `no answer within ${call.timeoutMs ?? this.timeoutMs} ms` : message || code || name;
       throw new Unavailable(`${nameOf(call)}: ${why}`, 0, code ?? name);
     }
   }

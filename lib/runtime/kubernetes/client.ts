@@ -2,7 +2,7 @@
 import { apiVersionOf, PODS, type ResourceType } from '../../domain/resources';
 import type { KubeObject } from '../../domain/kube';
 import type { ClusterPort, ObjectPage, Random } from '../ports';
-import { ApiHttp, type ApiHttpOptions } from './api-http';
+import { ApiHttp, LONGEST_CALL_MS, type ApiHttpOptions } from './api-http';
 import { collectionPath, objectPath, queryString, selectorQuery, type Query } from './urls';
 import { openWatch } from './watch';
 
@@ -75,7 +75,8 @@ export function kubernetesClient(options: KubernetesClientOptions): KubernetesCl
     evict: async ({ name, namespace }, { uid, gracePeriodSeconds }) => {
       const deleteOptions = { preconditions: { uid }, gracePeriodSeconds };
       const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace }, deleteOptions };
-      await http.call({ method: 'POST', path: objectPath(PODS, { name, namespace }, 'eviction'), body });
+      const path = objectPath(PODS, { name, namespace }, 'eviction');
+      await http.call({ method: 'POST', path, body, timeoutMs: LONGEST_CALL_MS });
     },
     close: () => http.close(),
   };
