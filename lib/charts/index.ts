@@ -1,6 +1,6 @@
 /** The cdk8s charts: everything of ours that lives in Kubernetes, as objects. */
 export * from './admission-chart';
-export { RELEASE_ANNOTATION } from './admission/guard-buckets';
+export { GUARD_BUCKETS, RELEASE_ANNOTATION } from './admission/guard-buckets';
 export { TOLERATE_EVERYTHING_LABEL } from './admission/guard-pods';
 export { LEAST_MAX_RETRY } from './admission/steer-gangs';
 export * from './capacity-chart';

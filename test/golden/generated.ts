@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { KINDS } from '../../lib/api';
 import { renderKindsReference } from '../../lib/api/reference';
 import { renderInstanceTypesReference } from '../../lib/catalog/reference';
+import { renderGoldenCharts } from './charts';
 
 /** Path → content. */
 export function generatedFiles(): ReadonlyMap<string, string> {
@@ -13,6 +14,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   for (const kind of KINDS) {
     files.set(`test/golden/crds/${kind.plural}.yaml`, stringify(kind.crd(), { lineWidth: 0 }));
   }
+  for (const [path, content] of renderGoldenCharts()) files.set(path, content);
   files.set('docs/reference/kinds.md', renderKindsReference());
   files.set('docs/reference/instance-types.md', renderInstanceTypesReference());
   return files;
