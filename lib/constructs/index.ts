@@ -1,5 +1,12 @@
 /** The AWS CDK constructs. */
+export * from './ai-cluster';
+export * from './ai-controllers';
+export * from './ai-foundation';
 export * from './auto-mode-cluster';
+export * from './bucket';
+export * from './capacity';
+export * from './priority';
+export * from './volcano-scheduler';
 export * from './cluster-network';
 export * from './encryption-key';
 export * from './network-contract';

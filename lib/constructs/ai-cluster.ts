@@ -1,0 +1,208 @@
+/** The facade: capacity and buckets in, a cluster that serves them out. */
+import { Annotations, Token } from 'aws-cdk-lib';
+import type * as eks from 'aws-cdk-lib/aws-eks-v2';
+import { App } from 'cdk8s';
+import { Construct } from 'constructs';
+import { NamespacesChart, VolumesChart } from '../charts';
+import { AiControllers } from './ai-controllers';
+import { AiFoundation, type AiFoundationOptions } from './ai-foundation';
+import { toAutoscaledPool } from './autoscaled-pool';
+import { type BucketProps, toCapacityBucket } from './bucket';
+import type { Capacity } from './capacity';
+import { type AddonRequest, ClusterAddons } from './cluster-addons';
+import { type ClusterPlan, type PlannedPool, raiseConflicts } from './cluster-plan';
+import { findConflicts } from './conflicts';
+import { Manifests } from './manifests';
+import type { IClusterNetwork } from './network-contract';
+import { NodeClasses } from './node-classes';
+import { StorageClasses } from './storage-classes';
+import { VolcanoScheduler } from './volcano-scheduler';
+
+/** Props of `AiCluster`. */
+export interface AiClusterProps extends AiFoundationOptions {
+  /** Where nodes come from. More can be added with `addCapacity`. */
+  readonly capacity: Capacity[];
+  /** Which work may own them. More can be added with `addBucket`. */
+  readonly buckets: BucketProps[];
+  /**
+   * Network, cluster and storage of another stack, so that a failed deployment of workloads never rolls them back.
+   * @default - a foundation is made here, of the other props
+   */
+  readonly foundation?: AiFoundation;
+  /**
+   * EKS add-ons.
+   * @default - volumes of Lustre and S3, logs and metrics; none for a cluster that exists
+   */
+  readonly addons?: AddonRequest[];
+  /**
+   * An image that has `node` on its path and the controllers at `/app/index.js`.
+   * @default - the bundle of this package goes to S3 as an asset: no Docker anywhere
+   */
+  readonly controllerImage?: string;
+  /**
+   * Whether Volcano is installed. Without it the cluster must have it already, or gangs wait for ever.
+   * @default true
+   */
+  readonly volcano?: boolean;
+  /**
+   * Registry of Volcano's images, for example of a pull-through cache.
+   * @default 'docker.io'
+   */
+  readonly volcanoImageRegistry?: string;
+  /**
+   * Repository of Volcano's Helm chart: `https://…` or `oci://…`.
+   * @default 'https://volcano-sh.github.io/helm-charts'
+   */
+  readonly volcanoChartRepository?: string;
+}
+
+/** One cluster for all AI workloads: capacity, buckets, and the controllers that give one to the other. */
+export class AiCluster extends Construct {
+  /** Network, cluster and storage. */
+  readonly foundation: AiFoundation;
+  /** The EKS cluster. */
+  readonly cluster: eks.ICluster;
+  /** Where it lives. */
+  readonly network: IClusterNetwork;
+  /** The controllers, with their roles. */
+  readonly controllers: AiControllers;
+  /** NodeClasses of the capacity. */
+  readonly nodeClasses: NodeClasses;
+  private readonly manifests: Manifests;
+  private readonly capacity = new Map<string, Capacity>();
+  private readonly buckets = new Map<string, BucketProps>();
+
+  constructor(scope: Construct, id: string, props: AiClusterProps) {
+    super(scope, id);
+    this.foundation = props.foundation ?? new AiFoundation(this, 'Foundation', props);
+    this.cluster = this.foundation.cluster.cluster;
+    this.network = this.foundation.network;
+    this.manifests = new Manifests(this, 'Manifests', { cluster: this.cluster });
+    this.nodeClasses = new NodeClasses(this, 'NodeClasses', { cluster: this.foundation.cluster });
+    this.controllers = new AiControllers(this, 'Controllers', {
+      cluster: this.cluster,
+      controllerImage: props.controllerImage,
+    });
+    this.addCompanions(props);
+    props.capacity.forEach((capacity) => this.addCapacity(capacity));
+    props.buckets.forEach((bucket) => this.addBucket(bucket));
+    // Buckets and capacity may come in any order, so whether they fit together is judged once all are there.
+    this.node.addValidation({ validate: () => this.judgePlan() });
+  }
+
+  /** Adds capacity. Throws at once when the capacity contradicts itself. */
+  addCapacity(capacity: Capacity): void {
+    const { name } = capacity;
+    if (this.capacity.has(name))
+      throw new Error(`Capacity '${name}' is defined twice in '${this.node.path}': rename one.`);
+    this.capacity.set(name, capacity);
+    raiseConflicts(
+      this,
+      findConflicts({ pools: toPlannedPools([capacity]), buckets: [], autoscaledFamilies: familiesOf([capacity]) }),
+    );
+    const nodeClass = this.nodeClasses.add({
+      name,
+      instanceType: capacity.instanceType?.name,
+      reservationId: capacity.reservationId,
+      availabilityZone: capacity.availabilityZone,
+      placementGroupName: capacity.props?.placementGroupName,
+      podPrefixes: capacity.props?.podPrefixes,
+    });
+    const pool = capacity.autoscaledProps
+      ? this.manifests.addObject(toAutoscaledPool(name, capacity.autoscaledProps))
+      : this.controllers.addObject(capacity.toCapacityPool());
+    // Deletion runs backwards: the nodes of a pool leave while their class still exists.
+    pool.node.addDependency(nodeClass);
+  }
+
+  /** Adds a bucket, and its namespace with the shared volume. Throws `InvalidObject` naming every wrong field. */
+  addBucket(bucket: BucketProps): void {
+    const { name } = bucket;
+    if (this.buckets.has(name))
+      throw new Error(`Bucket '${name}' is defined twice in '${this.node.path}': rename one.`);
+    this.buckets.set(name, bucket);
+    this.controllers.addObject(toCapacityBucket(bucket));
+    if (bucket.createNamespace ?? true) this.addNamespace(name);
+  }
+
+  private addNamespace(name: string): void {
+    const charts = new App();
+    // A namespace outlives its bucket: what teams keep in it is theirs, and deleting it would wait for all of it.
+    const namespaces = this.manifests.addChart(
+      new NamespacesChart(charts, `Namespace-${name}`, [{ name, bucket: name }]),
+      {
+        oneEach: true,
+        retain: true,
+      },
+    );
+    const { fileSystem } = this.foundation;
+    if (!fileSystem) return;
+    const { fileSystemId, dnsName, mountName, capacityGib } = fileSystem;
+    const volumes = new VolumesChart(charts, `Volumes-${name}`, {
+      lustre: [{ name: 'shared', namespaces: [name], fileSystemId, dnsName, mountName, storageGib: capacityGib }],
+    });
+    this.manifests.addChart(volumes, { after: namespaces });
+  }
+
+  private addCompanions(props: AiClusterProps): void {
+    const { cluster, foundation } = this;
+    if (props.volcano ?? true) {
+      new VolcanoScheduler(this, 'Volcano', {
+        cluster,
+        imageRegistry: props.volcanoImageRegistry,
+        chartRepository: props.volcanoChartRepository,
+      });
+    }
+    if (props.cluster) {
+      if (props.addons) new ClusterAddons(this, 'Addons', { cluster, addons: props.addons });
+      return;
+    }
+    const buckets = foundation.modelBucket ? [foundation.modelBucket.bucket] : [];
+    new ClusterAddons(this, 'Addons', { cluster, addons: props.addons, buckets });
+    new StorageClasses(this, 'StorageClasses', { cluster: foundation.cluster });
+  }
+
+  private judgePlan(): string[] {
+    const capacity = [...this.capacity.values()];
+    const plan: ClusterPlan = {
+      pools: toPlannedPools(capacity),
+      buckets: [...this.buckets.values()].map(({ name, instanceTypes, nodes }) => ({
+        name,
+        instanceTypes,
+        minNodes: nodes.min,
+        maxNodes: nodes.max,
+      })),
+      autoscaledFamilies: familiesOf(capacity),
+    };
+    const conflicts = findConflicts(plan);
+    for (const { rule, message } of conflicts.filter(({ severity }) => severity === 'warning')) {
+      Annotations.of(this).addWarningV2(`eks-ai-cluster:${rule}`, message);
+    }
+    return conflicts.filter(({ severity }) => severity === 'error').map(({ message }) => message);
+  }
+}
+
+function toPlannedPools(capacity: readonly Capacity[]): PlannedPool[] {
+  return capacity.flatMap(({ name, source, props, reservationId, availabilityZone }) => {
+    if (!source || !props) return [];
+    const { instanceType, nodes, placementGroupName, expireAfter, terminationGracePeriod } = props;
+    const maxNodes = nodes?.max === undefined || Token.isUnresolved(nodes.max) ? undefined : nodes.max;
+    return [
+      {
+        name,
+        instanceType,
+        source,
+        reservationId,
+        availabilityZone,
+        maxNodes,
+        placementGroupName,
+        expireAfter,
+        terminationGracePeriod,
+      },
+    ];
+  });
+}
+
+function familiesOf(capacity: readonly Capacity[]): string[] {
+  return capacity.flatMap(({ autoscaledProps }) => autoscaledProps?.instanceFamilies ?? []);
+}
