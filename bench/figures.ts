@@ -21,7 +21,12 @@ export function percentile(sorted: readonly number[], share: number): number {
 }
 
 /** Summarises measurements; numbers keep four significant digits. */
-export function toFigure(name: string, unit: string, values: readonly number[], rest: Readonly<Record<string, number | string>> & { readonly note: string }): Figure {
+export function toFigure(
+  name: string,
+  unit: string,
+  values: readonly number[],
+  rest: Readonly<Record<string, number | string>> & { readonly note: string },
+): Figure {
   const sorted = [...values].sort((a, b) => a - b);
   const digits = (value: number) => Number(value.toPrecision(4));
   return {

@@ -30,5 +30,8 @@ export function synthBench(root: string): Figure[] {
     rssMb.push(Number(/maxRSS=(\d+)/.exec(stderr)?.[1]) / 1024);
   }
   const note = 'whole process: node start, require, construct, synth; validator off; two stacks';
-  return [toFigure('synth', 's', seconds, { measure: 'time', note }), toFigure('synth', 'MB', rssMb, { measure: 'peak resident memory', note })];
+  return [
+    toFigure('synth', 's', seconds, { measure: 'time', note }),
+    toFigure('synth', 'MB', rssMb, { measure: 'peak resident memory', note }),
+  ];
 }

@@ -27,20 +27,37 @@ export function aiClusterBlueprint(app: App): { readonly foundation: Stack; read
     Capacity.autoscaled('a10g', { instanceFamilies: ['g5'], maxGpus: 32 }),
   ];
 
-  const foundationStack = new Stack(app, 'AiFoundation', { env: { region }, description: 'Network, key, EKS Auto Mode cluster, storage' });
+  const foundationStack = new Stack(app, 'AiFoundation', {
+    env: { region },
+    description: 'Network, key, EKS Auto Mode cluster, storage',
+  });
   const foundation = new AiFoundation(foundationStack, 'Foundation', {
     availabilityZones: zones,
     capacity,
     clusterName: 'ai-cluster',
-    adminRoles: [iam.Role.fromRoleArn(foundationStack, 'Admin', text('adminRole', 'arn:aws:iam::111122223333:role/platform-admin'))],
+    adminRoles: [
+      iam.Role.fromRoleArn(
+        foundationStack,
+        'Admin',
+        text('adminRole', 'arn:aws:iam::111122223333:role/platform-admin'),
+      ),
+    ],
   });
 
-  const workloadsStack = new Stack(app, 'AiWorkloads', { env: { region }, description: 'Node classes, controllers, pools, buckets' });
+  const workloadsStack = new Stack(app, 'AiWorkloads', {
+    env: { region },
+    description: 'Node classes, controllers, pools, buckets',
+  });
   new AiCluster(workloadsStack, 'Ai', {
     foundation,
     capacity,
     buckets: [
-      { name: 'inference', priority: Priority.HIGH, nodes: { min: 3, max: 20 }, instanceTypes: ['p5.48xlarge', 'g6e.48xlarge'] },
+      {
+        name: 'inference',
+        priority: Priority.HIGH,
+        nodes: { min: 3, max: 20 },
+        instanceTypes: ['p5.48xlarge', 'g6e.48xlarge'],
+      },
       { name: 'training', priority: Priority.NORMAL, nodes: { min: 4, max: 14 }, instanceTypes: ['p5.48xlarge'] },
       { name: 'batch', priority: Priority.LOW, nodes: { max: 8 }, instanceTypes: ['g6e.48xlarge', 'p5.48xlarge'] },
     ],

@@ -7,6 +7,9 @@ import { conditions, dnsSubdomain, duration, instanceType, minNotAboveMax, nodeC
 export const CapacitySource = z.enum(['Block', 'Reservation', 'OnDemand']);
 export type CapacitySource = z.output<typeof CapacitySource>;
 
+/** How long nodes live unless a pool says otherwise. EKS Auto Mode ends every node at 21 days (504 h), drain included. */
+export const NODE_LIFE_DEFAULTS = { expireAfter: '480h', terminationGracePeriod: '1h' } as const;
+
 /** Spec of a CapacityPool. */
 export const CapacityPoolSpec = withRules(
   z.object({
@@ -51,10 +54,10 @@ export const CapacityPoolSpec = withRules(
       .default('Standard')
       .describe('How deeply a new node is proved before it may work.'),
     expireAfter: duration()
-      .default('480h')
+      .default(NODE_LIFE_DEFAULTS.expireAfter)
       .describe('Age at which Karpenter ends a node. EKS Auto Mode allows 21 days at most, drain included.'),
     terminationGracePeriod: duration()
-      .default('1h')
+      .default(NODE_LIFE_DEFAULTS.terminationGracePeriod)
       .describe(
         'How long a drain may take before pods are ended by force. Without it a blocking PDB hangs the node for ever.',
       ),

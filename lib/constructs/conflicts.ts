@@ -3,6 +3,7 @@
  * conflict: the plan in, findings out; nothing here throws. A value that is a token is not judged.
  */
 import { Token } from 'aws-cdk-lib';
+import { NODE_LIFE_DEFAULTS } from '../api';
 import { findInstanceType } from '../catalog';
 import { parseDuration } from '../domain/duration';
 import { bucketConflicts } from './bucket-conflicts';
@@ -12,6 +13,9 @@ import { type ClusterPlan, type Conflict, type PlannedPool, known } from './clus
 const LARGEST_BLOCK = 64;
 /** Auto Mode ends a node at 21 days, drain included; expiry itself stays a day clear of that. */
 const LONGEST_LIFE = { expireAfterHours: 480, withDrainHours: 504 };
+/** What a CapacityPool has when nobody says otherwise. */
+const DEFAULT_EXPIRE_AFTER = '480h';
+const DEFAULT_GRACE_PERIOD = '1h';
 /** Families outside the catalog that Auto Mode does not run, or that need DRA. */
 const FAMILIES_WITHOUT_AUTO_MODE = ['p6e-gb200', 'p6e-gb300', 'trn2u', 'g6f', 'g7'];
 
@@ -80,13 +84,14 @@ export const podSubnetsWithAllEfa: Rule = eachPool('pod-subnets-with-all-efa', (
 
 /** Nodes that would outlive what Auto Mode allows. */
 export const nodeLifeTooLong: Rule = eachPool('node-life-too-long', (pool) => {
-  const expire = hours(pool.expireAfter);
-  const drain = hours(pool.terminationGracePeriod);
-  if (expire === undefined || drain === undefined) return undefined;
-  if (expire <= LONGEST_LIFE.expireAfterHours && expire + drain <= LONGEST_LIFE.withDrainHours) return undefined;
+  const expireAfter = pool.expireAfter ?? DEFAULT_EXPIRE_AFTER;
+  const drain = pool.terminationGracePeriod ?? DEFAULT_GRACE_PERIOD;
+  if (Token.isUnresolved(expireAfter) || Token.isUnresolved(drain)) return undefined;
+  const life = hours(expireAfter);
+  if (life <= LONGEST_LIFE.expireAfterHours && life + hours(drain) <= LONGEST_LIFE.withDrainHours) return undefined;
   return (
-    `Capacity '${pool.name}' lets a node live ${pool.expireAfter} and drain ${pool.terminationGracePeriod}, but EKS Auto Mode ends ` +
-    `every node at 21 days: set expireAfter to 480h (20 days) or less, and with terminationGracePeriod to 504h or less.`
+    `Capacity '${pool.name}' lets a node live ${expireAfter} and drain ${drain}, but EKS Auto Mode ends every node at 21 days: ` +
+    `set expireAfter to 480h (20 days) or less, and with terminationGracePeriod to 504h or less.`
   );
 });
 
@@ -188,7 +193,6 @@ function reservationOf(pool: PlannedPool): string {
   return id === undefined || Token.isUnresolved(id) ? 'its reservation' : `reservation ${id}`;
 }
 
-function hours(duration: string | undefined): number | undefined {
-  if (duration === undefined || Token.isUnresolved(duration)) return undefined;
+function hours(duration: string): number {
   return parseDuration(duration) / HOUR_MS;
 }

@@ -7,6 +7,7 @@ import { KINDS } from '../../lib/api';
 import { renderKindsReference } from '../../lib/api/reference';
 import { renderInstanceTypesReference } from '../../lib/catalog/reference';
 import { renderGoldenCharts } from './charts';
+import { goldenTemplates } from './templates';
 
 /** Path → content. */
 export function generatedFiles(): ReadonlyMap<string, string> {
@@ -15,6 +16,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     files.set(`test/golden/crds/${kind.plural}.yaml`, stringify(kind.crd(), { lineWidth: 0 }));
   }
   for (const [path, content] of renderGoldenCharts()) files.set(path, content);
+  for (const [path, content] of goldenTemplates()) files.set(path, content);
   files.set('docs/reference/kinds.md', renderKindsReference());
   files.set('docs/reference/instance-types.md', renderInstanceTypesReference());
   return files;

@@ -1,0 +1,203 @@
+import { App, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as eks from 'aws-cdk-lib/aws-eks-v2';
+import { AiCluster, type AiClusterProps, Capacity, Priority } from '.';
+import { resolveTokens } from '../cli/assembly';
+import type { KubeObject } from '../domain/kube';
+import { makeLayer } from './make-stack';
+
+const BLOCK = { instanceType: 'p5.48xlarge', reservationId: 'cr-0123456789abcdef0', availabilityZone: 'us-east-2a' };
+const TRAINING = { name: 'training', priority: Priority.NORMAL, nodes: { max: 4 }, instanceTypes: ['p5.48xlarge'] };
+const ZONES = ['us-east-2a', 'us-east-2b'];
+
+function makeAiCluster(
+  props: Partial<AiClusterProps> = {},
+  stackProps: StackProps = {},
+): { stack: Stack; ai: AiCluster } {
+  const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Test', stackProps);
+  const ai = new AiCluster(stack, 'Ai', {
+    availabilityZones: ZONES,
+    controllerImage: 'example.com/controllers:1',
+    capacity: [Capacity.block('p5', { ...BLOCK, nodes: { max: 8 } })],
+    buckets: [TRAINING],
+    ...props,
+  });
+  return { stack, ai };
+}
+
+/** Names of the objects of a kind in the template, sorted. */
+function objectsOf(stack: Stack, kind: string): string[] {
+  const resources = Template.fromStack(stack).findResources('Custom::AWSCDK-EKS-KubernetesResource');
+  return Object.values(resources)
+    .flatMap(({ Properties: { Manifest } }) => JSON.parse(resolveTokens(Manifest)) as KubeObject[])
+    .filter((object) => object.kind === kind)
+    .map(({ metadata }) => metadata.name)
+    .sort();
+}
+
+describe('AiCluster', () => {
+  it('makes a pool and a NodeClass of each capacity, a bucket and a namespace of each bucket', () => {
+    const { stack, ai } = makeAiCluster();
+    ai.addCapacity(Capacity.onDemand('l40s', { instanceType: 'g6e.48xlarge', nodes: { max: 2 } }));
+    ai.addCapacity(Capacity.autoscaled('a10g', { instanceFamilies: ['g5'] }));
+    ai.addBucket({
+      name: 'batch',
+      priority: Priority.LOW,
+      nodes: { max: 2 },
+      instanceTypes: ['g6e.48xlarge'],
+      createNamespace: false,
+    });
+    expect(objectsOf(stack, 'CapacityPool')).toEqual(['l40s', 'p5']);
+    expect(objectsOf(stack, 'NodeClass')).toEqual(['a10g', 'l40s', 'p5']);
+    expect(objectsOf(stack, 'NodePool')).toEqual(['a10g']);
+    expect(objectsOf(stack, 'CapacityBucket')).toEqual(['batch', 'training']);
+    expect(objectsOf(stack, 'Namespace')).toEqual(['aicluster-system', 'training']);
+  });
+
+  it('accepts buckets before the capacity they need', () => {
+    const { stack, ai } = makeAiCluster({ capacity: [], buckets: [TRAINING] });
+    ai.addCapacity(Capacity.block('p5', { ...BLOCK, nodes: { max: 8 } }));
+    expect(() => Template.fromStack(stack)).not.toThrow();
+  });
+
+  it('synthesizes with account and region given, without a lookup', () => {
+    const { stack } = makeAiCluster({}, { env: { account: '111122223333', region: 'us-east-2' } });
+    const app = stack.node.root as App;
+    expect(app.synth().manifest.missing ?? []).toEqual([]);
+  });
+
+  it("uses the customer's VPC and makes none", () => {
+    const app = new App({ builtinCloudFormationValidation: false });
+    const stack = new Stack(app, 'Test');
+    const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+      vpcId: 'vpc-1',
+      availabilityZones: ZONES,
+      privateSubnetIds: ['subnet-a', 'subnet-b'],
+      privateSubnetIpv4CidrBlocks: ['10.0.0.0/18', '10.0.64.0/18'],
+    });
+    new AiCluster(stack, 'Ai', {
+      vpc,
+      controllerImage: 'x',
+      capacity: [Capacity.block('p5', { ...BLOCK, nodes: { max: 8 } })],
+      buckets: [TRAINING],
+    });
+    Template.fromStack(stack).resourceCountIs('AWS::EC2::VPC', 0);
+    Template.fromStack(stack).resourceCountIs('AWS::EKS::Cluster', 1);
+  });
+
+  it("uses the customer's cluster and adds no storage or add-ons to it unasked", () => {
+    const app = new App({ builtinCloudFormationValidation: false });
+    const stack = new Stack(app, 'Test');
+    const cluster = new eks.Cluster(stack, 'Theirs', {
+      version: eks.KubernetesVersion.V1_36,
+      kubectlProviderOptions: { kubectlLayer: makeLayer(stack, 'Kubectl') },
+    });
+    new AiCluster(stack, 'Ai', {
+      cluster,
+      controllerImage: 'x',
+      capacity: [Capacity.onDemand('l40s', { instanceType: 'g6e.48xlarge', nodes: { max: 2 } })],
+      buckets: [],
+    });
+    const template = Template.fromStack(stack);
+    template.resourceCountIs('AWS::EKS::Cluster', 1);
+    template.resourceCountIs('AWS::FSx::FileSystem', 0);
+    template.resourceCountIs('AWS::EKS::Addon', 0);
+  });
+});
+
+describe('AiCluster refuses', () => {
+  const throwing = (props: Partial<AiClusterProps>) => () => Template.fromStack(makeAiCluster(props).stack);
+
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      'an unknown instance type',
+      () => Capacity.onDemand('x', { instanceType: 'p5.48xlrge', nodes: { max: 1 } }),
+      /p5\.48xlrge[\s\S]*p5\.48xlarge/,
+    ],
+    [
+      'on-demand capacity without a bound',
+      throwing({ capacity: [Capacity.onDemand('x', { instanceType: 'g6e.48xlarge' })] }),
+      /'x'[\s\S]*needs nodes\.max/,
+    ],
+    [
+      'a placement group with a Capacity Block',
+      throwing({ capacity: [Capacity.block('p5', { ...BLOCK, placementGroupName: 'pg' })] }),
+      /'p5' is a Capacity Block with placement group 'pg'/,
+    ],
+    [
+      'a block larger than EC2 sells',
+      throwing({ capacity: [Capacity.block('p5', { ...BLOCK, nodes: { max: 65 } })] }),
+      /nodes\.max 65[\s\S]*64/,
+    ],
+    [
+      'nodes that outlive Auto Mode',
+      throwing({ capacity: [Capacity.block('p5', { ...BLOCK, expireAfter: '600h' })] }),
+      /600h[\s\S]*21 days/,
+    ],
+    [
+      'a type Auto Mode does not run',
+      throwing({ capacity: [Capacity.onDemand('gb', { instanceType: 'p6e-gb200.36xlarge', nodes: { max: 1 } })] }),
+      /'gb'[\s\S]*Auto Mode does not run/,
+    ],
+    [
+      'max below min',
+      throwing({ buckets: [{ ...TRAINING, nodes: { min: 5, max: 4 } }] }),
+      /'training'[\s\S]*min \(5\) must not be greater than max \(4\)/,
+    ],
+    ['a bucket name with a dot', throwing({ buckets: [{ ...TRAINING, name: 'a.b' }] }), /a\.b must be a DNS label/],
+    [
+      'a bucket no pool can serve',
+      throwing({ buckets: [{ ...TRAINING, instanceTypes: ['p4d.24xlarge'] }] }),
+      /'training' can use p4d\.24xlarge alone/,
+    ],
+    [
+      'a minimum that cannot be met',
+      throwing({ buckets: [{ ...TRAINING, nodes: { min: 9, max: 12 } }] }),
+      /'training' asks for at least 9 nodes[\s\S]*is 8 nodes/,
+    ],
+    [
+      'minimums that fit alone but not together',
+      throwing({
+        buckets: [
+          { ...TRAINING, nodes: { min: 5, max: 8 } },
+          { ...TRAINING, name: 'b', nodes: { min: 5, max: 8 } },
+        ],
+      }),
+      /training 5, b 5[\s\S]*10 nodes together/,
+    ],
+    ['a bucket defined twice', throwing({ buckets: [TRAINING, TRAINING] }), /Bucket 'training' is defined twice/],
+    ['no zones and no VPC', throwing({ availabilityZones: undefined }), /knows no zones: pass availabilityZones/],
+    [
+      'a zone nobody has subnets in',
+      throwing({ capacity: [Capacity.block('p5', { ...BLOCK, availabilityZone: 'us-east-2f' })] }),
+      /zone 'us-east-2f'/,
+    ],
+  ])('%s', (_, act, message) => {
+    expect(act).toThrow(message);
+  });
+
+  it('a subnet that is too small, with its name, the nodes and the way out', () => {
+    const stack = new Stack(new App(), 'Test');
+    const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', {
+      vpcId: 'vpc-1',
+      availabilityZones: ZONES,
+      privateSubnetIds: ['subnet-a', 'subnet-b'],
+      privateSubnetIpv4CidrBlocks: ['10.0.0.0/26', '10.0.1.0/26'],
+    });
+    const act = () =>
+      new AiCluster(stack, 'Ai', {
+        vpc,
+        controllerImage: 'x',
+        capacity: [Capacity.block('p5', { ...BLOCK, nodes: { max: 8 } })],
+        buckets: [],
+      });
+    expect(act).toThrow(/\/26/);
+  });
+
+  it('nothing, but warns, when a maximum is beyond all nodes', () => {
+    const { stack } = makeAiCluster({ buckets: [{ ...TRAINING, nodes: { max: 200 } }] });
+    (stack.node.root as App).synth();
+    Annotations.fromStack(stack).hasWarning('*', Match.stringLikeRegexp('may grow to 200 nodes'));
+  });
+});
