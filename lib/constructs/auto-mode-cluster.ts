@@ -7,7 +7,7 @@ import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { KubectlV36Layer } from '@aws-cdk/lambda-layer-kubectl-v36';
 import { Construct } from 'constructs';
-import { acknowledgeKubectl } from './acknowledgements';
+import { acknowledge, acknowledgeKubectl } from './acknowledgements';
 import { addClusterRole, addNodeRole } from './cluster-roles';
 import { EncryptionKey } from './encryption-key';
 import type { IClusterNetwork } from './network-contract';
@@ -164,6 +164,11 @@ export class AutoModeCluster extends Construct implements IAutoModeCluster {
     this.addAdmins(props.adminRoles ?? []);
     if (props.clusterName) this.addLogGroup(props.clusterName, props.logRetention ?? logs.RetentionDays.ONE_YEAR);
     acknowledgeKubectl(this.cluster);
+    acknowledge(
+      this.cluster,
+      'CloudFormation-Validate::W9009',
+      "EKS still takes 'secrets' alone as encryptionConfig.resources; since Kubernetes 1.28 the key covers every object",
+    );
   }
 
   private addCluster(props: AutoModeClusterProps): eks.Cluster {

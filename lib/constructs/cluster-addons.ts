@@ -5,7 +5,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { nearest } from '../domain/nearest';
-import { acknowledge, acknowledgeManagedPolicies } from './acknowledgements';
+import { acknowledgeManagedPolicies, acknowledgeResources } from './acknowledgements';
 import { ADDONS, findAddon } from './addon-catalog';
 import type { AddonEntry, AddonIdentity } from './addon-entry';
 import { podIdentityPrincipal } from './pod-identity';
@@ -103,7 +103,11 @@ export class ClusterAddons extends Construct {
       inlinePolicies: statements && { Least: new iam.PolicyDocument({ statements }) },
     });
     acknowledgeManagedPolicies(role, managed, `AWS documents this policy as what the add-on ${request.name} needs`);
-    acknowledgeAddonResources(role, request.name);
+    acknowledgeResources(
+      role,
+      () => wildcards(statements ?? []),
+      `${request.name} gets the least policy known: nothing narrower exists than these resources`,
+    );
     return role;
   }
 
@@ -158,10 +162,6 @@ function leastStatements(identity: AddonIdentity, buckets: readonly s3.IBucket[]
   return statements;
 }
 
-function acknowledgeAddonResources(role: iam.Role, addon: string): void {
-  acknowledge(
-    role,
-    'AwsSolutions-IAM5[Resource::*]',
-    `${addon}: the actions it needs cannot be narrowed to a resource`,
-  );
+function wildcards(statements: readonly iam.PolicyStatement[]): string[] {
+  return [...new Set(statements.flatMap(({ resources }) => resources))].filter((resource) => resource.endsWith('*'));
 }

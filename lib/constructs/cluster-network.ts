@@ -4,6 +4,7 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct, Dependable } from 'constructs';
+import { acknowledge } from './acknowledgements';
 import { ExistingNetwork, type ExistingNetworkProps } from './existing-network';
 import { type IClusterNetwork, NetworkError } from './network-contract';
 import { DEFAULT_INTERFACE_ENDPOINTS, NetworkEndpoints } from './network-endpoints';
@@ -137,6 +138,11 @@ export class ClusterNetwork extends Construct implements IClusterNetwork {
     // still reach AWS while the last Kubernetes object is removed.
     Dependable.implement(this.vpc, { dependencyRoots: [vpc, routes, endpoints] });
     this.addFlowLog(props);
+    acknowledge(
+      this,
+      'CloudFormation-Validate::W3010',
+      'Zones are named on purpose: a Capacity Block is in one zone, and synth must be the same for everybody',
+    );
   }
 
   private requireZones(zones: readonly string[]): void {

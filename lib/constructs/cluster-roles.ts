@@ -3,7 +3,7 @@ import { Aws } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import { acknowledgeManagedPolicies } from './acknowledgements';
+import { acknowledgeManagedPolicies, acknowledgeResources } from './acknowledgements';
 
 /** What EKS Auto Mode needs of the control plane's role (user guide, "Amazon EKS Auto Mode cluster IAM role"). */
 const CLUSTER_POLICIES = [
@@ -32,6 +32,11 @@ export function addClusterRole(scope: Construct, id: string, encryptionKey: kms.
     role,
     CLUSTER_POLICIES,
     'EKS documents these policies as what an Auto Mode control plane needs',
+  );
+  acknowledgeResources(
+    role,
+    () => ['*', ...volumeArns()],
+    'What Auto Mode creates has no name beforehand; the conditions allow only resources tagged for this very cluster',
   );
   return role;
 }
@@ -66,7 +71,7 @@ function customTagStatements(): iam.PolicyStatement[] {
     new iam.PolicyStatement({
       sid: 'Volumes',
       actions: ['ec2:CreateVolume', 'ec2:CreateSnapshot'],
-      resources: [`arn:${Aws.PARTITION}:ec2:*:*:volume/*`, `arn:${Aws.PARTITION}:ec2:*:*:snapshot/*`],
+      resources: volumeArns(),
       conditions: { StringEquals: ownCluster },
     }),
     new iam.PolicyStatement({
@@ -86,7 +91,15 @@ function volumeStatements(key: kms.IKey): iam.PolicyStatement[] {
   return [
     new iam.PolicyStatement({
       sid: 'EncryptVolumes',
-      actions: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+      actions: [
+        'kms:Encrypt',
+        'kms:Decrypt',
+        'kms:ReEncryptFrom',
+        'kms:ReEncryptTo',
+        'kms:GenerateDataKey',
+        'kms:GenerateDataKeyWithoutPlaintext',
+        'kms:DescribeKey',
+      ],
       resources: [key.keyArn],
     }),
     new iam.PolicyStatement({
@@ -96,4 +109,8 @@ function volumeStatements(key: kms.IKey): iam.PolicyStatement[] {
       conditions: { Bool: { 'kms:GrantIsForAWSResource': 'true' } },
     }),
   ];
+}
+
+function volumeArns(): string[] {
+  return ['volume', 'snapshot'].map((kind) => `arn:${Aws.PARTITION}:ec2:*:*:${kind}/*`);
 }

@@ -1,6 +1,7 @@
 import { Lazy, Stack, Token } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { type ClusterPlan, ConflictError, type PlannedBucket, type PlannedPool, raiseConflicts } from './cluster-plan';
+import { CapacityPool } from '../api';
 import { findConflicts } from './conflicts';
 
 const BLOCK: PlannedPool = {
@@ -78,8 +79,21 @@ describe('conflicts of one pool', () => {
   it.each([
     ['481h', '1h'],
     ['480h', '25h'],
+    ['600h', undefined],
+    [undefined, '25h'],
   ])('refuses a node life of %s and a drain of %s', (expireAfter, terminationGracePeriod) => {
     expect(ofPool({ expireAfter, terminationGracePeriod })[0]).toMatch(/node-life-too-long.*every node at 21 days/);
+  });
+
+  it('counts with the defaults of CapacityPool', () => {
+    const { spec } = CapacityPool.make('p5', {
+      instanceType: 'p5.48xlarge',
+      source: 'Block',
+      reservationId: 'cr-0abc',
+      availabilityZone: 'us-east-2a',
+      nodeClassRef: { name: 'p5' },
+    });
+    expect([spec?.expireAfter, spec?.terminationGracePeriod]).toEqual(['480h', '1h']);
   });
 
   it('refuses types that Auto Mode does not run', () => {

@@ -68,6 +68,8 @@ export interface LustreFileSystemProps {
 
 /** FSx for Lustre 2.15, PERSISTENT_2 on SSD, compressed and encrypted, in one zone. */
 export class LustreFileSystem extends Construct {
+  /** Size in GiB, for the capacity of a static volume. */
+  readonly capacityGib: number;
   /** Id, `fs-…`: the volume handle of a static volume. */
   readonly fileSystemId: string;
   /** DNS name, attribute `dnsname` of a static volume. */
@@ -82,6 +84,7 @@ export class LustreFileSystem extends Construct {
     const capacityGib = props.capacityGib ?? 4800;
     const throughput = props.throughputMbpsPerTib ?? 500;
     requireCapacity(this.node.path, capacityGib, throughput, props.efa ?? false);
+    this.capacityGib = capacityGib;
     this.securityGroup = this.addSecurityGroup(props);
     const fileSystem = new fsx.CfnFileSystem(this, 'Resource', {
       fileSystemType: 'LUSTRE',

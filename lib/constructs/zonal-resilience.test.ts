@@ -5,7 +5,7 @@ import { ZonalResilience, type ZonalResilienceProps } from './zonal-resilience';
 
 const resilience = (props: Partial<ZonalResilienceProps> = {}, zonalShift = true) => {
   const stack = makeStack();
-  new ZonalResilience(stack, 'Zones', { cluster: makeCluster(stack, { zonalShift }).cluster, ...props });
+  new ZonalResilience(stack, 'Zones', { cluster: makeCluster(stack, { zonalShift }), ...props });
   return templateOf(stack);
 };
 const alarm = (name: string) => {

@@ -4,6 +4,7 @@ import * as arc from 'aws-cdk-lib/aws-arczonalshift';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { Construct } from 'constructs';
+import type { IAutoModeCluster } from './auto-mode-cluster';
 
 /** `Mon:09:00-Mon:17:00`, in UTC, within one day. */
 const WINDOW =
@@ -14,7 +15,7 @@ const MOST_BLOCKED = 15;
 /** Props of `ZonalResilience`. */
 export interface ZonalResilienceProps {
   /** The cluster. Made with `AutoModeCluster`, it is registered for zonal shift unless told otherwise. */
-  readonly cluster: eks.ICluster;
+  readonly cluster: IAutoModeCluster;
   /**
    * Whether AWS may shift traffic and pods out of an impaired zone by itself. ARC then also practises every week for
    * about 30 minutes, which cordons the nodes of one zone: all GPUs, when they are in one zone.
@@ -60,7 +61,7 @@ export class ZonalResilience extends Construct {
     }
     this.requireGuards(props);
     new arc.CfnZonalAutoshiftConfiguration(this, 'Resource', {
-      resourceIdentifier: props.cluster.clusterArn,
+      resourceIdentifier: props.cluster.cluster.clusterArn,
       zonalAutoshiftStatus: 'ENABLED',
       practiceRunConfiguration: {
         outcomeAlarms: [toAlarm(props.outcomeAlarm!)],
@@ -72,7 +73,7 @@ export class ZonalResilience extends Construct {
   }
 
   private requireZonalShift({ cluster, autoshift }: ZonalResilienceProps): void {
-    const resource = cluster.node.defaultChild;
+    const resource = cluster.cluster.node.defaultChild;
     if (!autoshift || !eks.CfnCluster.isCfnCluster(resource)) return;
     const config = resource.zonalShiftConfig as eks.CfnCluster.ZonalShiftConfigProperty | undefined;
     if (config?.enabled) return;

@@ -1,0 +1,96 @@
+/**
+ * Every construct under the three validators that customers run: cdk-nag AwsSolutions, the CloudFormation validator of
+ * aws-cdk-lib with its findings as errors, and cfn-lint. What is accepted is acknowledged next to the construct.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { installCfnLint, lint } from './cfn-lint';
+import { addWholeStack } from './whole-stack';
+
+const folder = mkdtempSync(join(tmpdir(), 'aicluster-validators-'));
+const cfnLint = installCfnLint();
+const validation = process.env.CDK_VALIDATION;
+
+beforeAll(() => {
+  delete process.env.CDK_VALIDATION;
+});
+afterAll(() => {
+  if (validation !== undefined) process.env.CDK_VALIDATION = validation;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Synthesizes with validators on; the findings as one line each, from the report that the CDK writes. */
+function findingsOf(name: string, build: (app: App) => void): string[] {
+  const outdir = join(folder, name);
+  const app = new App({ outdir, context: { '@aws-cdk/core:validateAgainstDefaultRules': true } });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  build(app);
+  let failure: unknown;
+  try {
+    app.synth();
+  } catch (error) {
+    failure = error;
+  }
+  const report = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'));
+  const findings: string[] = report.pluginReports.flatMap((plugin: any) =>
+    (plugin.violations ?? []).flatMap((violation: any) =>
+      violation.violatingConstructs.map(
+        (construct: any) => `${plugin.pluginName} ${violation.ruleName} ${construct.constructPath}`,
+      ),
+    ),
+  );
+  if (failure && findings.length === 0) throw failure;
+  return findings;
+}
+
+/** What the app accepts: rule and reason. */
+function acknowledgementsOf(app: App): [rule: string, reason: string][] {
+  return app.node
+    .findAll()
+    .flatMap((construct) => construct.node.metadata)
+    .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+    .flatMap(({ data }) => Object.entries(data as Record<string, string>));
+}
+
+describe('every construct, in one stack', () => {
+  it('has no finding of cdk-nag or of the CloudFormation validator that is not acknowledged', () => {
+    expect(findingsOf('whole', (app) => addWholeStack(app))).toEqual([]);
+  });
+
+  it('accepts nothing without a reason', () => {
+    const app = new App({ builtinCloudFormationValidation: false, outdir: join(folder, 'reasons') });
+    addWholeStack(app);
+    app.synth();
+    const acknowledged = acknowledgementsOf(app);
+    expect(acknowledged.length).toBeGreaterThan(10);
+    expect(acknowledged.filter(([, reason]) => reason.split(' ').length < 8)).toEqual([]);
+  });
+
+  (cfnLint ? it : it.skip)('has no finding of cfn-lint', () => {
+    expect(lint(cfnLint!, [join(folder, 'whole', 'Whole.template.json')])).toEqual({ exitCode: 0, output: '' });
+  });
+});
+
+describe('the validators themselves', () => {
+  const careless = (app: App) => {
+    const stack = new Stack(app, 'Careless');
+    new s3.CfnBucket(stack, 'Bucket', { accessControl: 'PublicRead' }).applyRemovalPolicy(RemovalPolicy.DESTROY);
+    new s3.CfnBucket(stack, 'Typo').addPropertyOverride('VersionningConfiguration', { Status: 'Enabled' });
+  };
+
+  it('are on: they find what is wrong with a careless bucket', () => {
+    const findings = findingsOf('careless', careless);
+    expect(findings).toContain('AwsSolutions AwsSolutions-S1 Careless/Bucket');
+    expect(findings.filter((finding) => finding.startsWith('CloudFormation Validate'))).not.toEqual([]);
+  });
+
+  (cfnLint ? it : it.skip)('include cfn-lint, which finds a property that does not exist', () => {
+    const { exitCode, output } = lint(cfnLint!, [join(folder, 'careless', 'Careless.template.json')]);
+    expect(exitCode).not.toBe(0);
+    expect(output).toContain('E3002');
+  });
+});
