@@ -13,9 +13,6 @@ import { type ClusterPlan, type Conflict, type PlannedPool, known } from './clus
 const LARGEST_BLOCK = 64;
 /** Auto Mode ends a node at 21 days, drain included; expiry itself stays a day clear of that. */
 const LONGEST_LIFE = { expireAfterHours: 480, withDrainHours: 504 };
-/** What a CapacityPool has when nobody says otherwise. */
-const DEFAULT_EXPIRE_AFTER = '480h';
-const DEFAULT_GRACE_PERIOD = '1h';
 /** Families outside the catalog that Auto Mode does not run, or that need DRA. */
 const FAMILIES_WITHOUT_AUTO_MODE = ['p6e-gb200', 'p6e-gb300', 'trn2u', 'g6f', 'g7'];
 
@@ -84,8 +81,8 @@ export const podSubnetsWithAllEfa: Rule = eachPool('pod-subnets-with-all-efa', (
 
 /** Nodes that would outlive what Auto Mode allows. */
 export const nodeLifeTooLong: Rule = eachPool('node-life-too-long', (pool) => {
-  const expireAfter = pool.expireAfter ?? DEFAULT_EXPIRE_AFTER;
-  const drain = pool.terminationGracePeriod ?? DEFAULT_GRACE_PERIOD;
+  const expireAfter = pool.expireAfter ?? NODE_LIFE_DEFAULTS.expireAfter;
+  const drain = pool.terminationGracePeriod ?? NODE_LIFE_DEFAULTS.terminationGracePeriod;
   if (Token.isUnresolved(expireAfter) || Token.isUnresolved(drain)) return undefined;
   const life = hours(expireAfter);
   if (life <= LONGEST_LIFE.expireAfterHours && life + hours(drain) <= LONGEST_LIFE.withDrainHours) return undefined;
