@@ -36,6 +36,8 @@ export const RELEASING_TAINT = `${GROUP}/releasing`;
 export const MOVE_ANNOTATION = `${GROUP}/move`;
 /** Annotation: when (RFC 3339) the node last entered a bucket; minimum hold counts from here. */
 export const ASSIGNED_AT_ANNOTATION = `${GROUP}/assigned-at`;
+/** Annotation `<count>@<time>`: how often the keys of this node were changed by hand and set back within the last hour. */
+export const SET_BACK_ANNOTATION = `${GROUP}/set-back`;
 /** Label put on every node of a CapacityPool by its NodePool template: which pool made the node. */
 export const POOL_LABEL = `${GROUP}/pool`;
 /** Condition: the verdict of node health. */
@@ -59,6 +61,7 @@ export const NODE_KEYS: readonly NodeKey[] = [
   { key: RELEASING_TAINT, kinds: ['taint'], owner: 'moves', meaning: 'leaving its bucket; no new pods' },
   { key: MOVE_ANNOTATION, kinds: ['annotation'], owner: 'moves', meaning: 'the NodeMove that has claimed the node' },
   { key: ASSIGNED_AT_ANNOTATION, kinds: ['annotation'], owner: 'moves', meaning: 'when the node entered its bucket' },
+  { key: SET_BACK_ANNOTATION, kinds: ['annotation'], owner: 'moves', meaning: 'how often its keys were set back' },
   { key: POOL_LABEL, kinds: ['label'], owner: 'pools', meaning: 'the CapacityPool that made the node' },
   { key: VALIDATED_CONDITION, kinds: ['condition'], owner: 'node-health', meaning: 'the verdict of node health' },
   { key: VERDICT_ANNOTATION, kinds: ['annotation'], owner: 'node-health', meaning: 'evidence of the verdict' },

@@ -38,7 +38,6 @@ export interface ProcessPermissions {
   readonly controllers: readonly ControllerPermissions[];
 }
 
-const READ: readonly Verb[] = ['get', 'list', 'watch'];
 const WATCH: readonly Verb[] = ['list', 'watch'];
 
 /** What the runtime itself needs in every process. */
@@ -130,12 +129,17 @@ export const PERMISSIONS: readonly ProcessPermissions[] = [
         cluster: [
           {
             resource: r.NODE_MOVES,
-            verbs: ['list', 'watch', 'delete'],
-            why: 'what to move; history is deleted after 7 days',
+            verbs: ['get', 'list', 'watch', 'patch', 'delete'],
+            why: 'what to move; finalizer: claims go before the move; history is deleted after 7 days',
           },
           { resource: r.NODE_MOVES, subresource: 'status', verbs: ['patch'], why: 'tell the story of a move' },
-          { resource: r.NODES, verbs: ['get', 'list', 'watch', 'patch'], why: 'claim, taint and hand over nodes' },
-          { resource: r.PODS, verbs: READ, why: 'nothing may run there when a node is handed over: live list by node' },
+          { resource: r.NODES, verbs: ['list', 'watch', 'patch'], why: 'claim, taint and hand over nodes' },
+          {
+            resource: r.PODS,
+            verbs: WATCH,
+            why: 'nothing may run there when a node is handed over: live list by node',
+          },
+          { resource: r.NAMESPACES, verbs: WATCH, why: "which namespace's pods belong to which bucket" },
           { resource: r.PODS, subresource: 'eviction', verbs: ['create'], why: 'evict a pod that landed late' },
           {
             resource: r.CAPACITY_BUCKETS,

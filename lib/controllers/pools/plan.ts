@@ -15,7 +15,7 @@ import { EC2_LEAD_MS } from '../../fleet';
 import type { PoolAction, PoolsPlan } from './actions';
 import { LAUNCH_PATIENCE_MS, RETRY_MS } from './back-off';
 import { departureMoves, deletionStep, DELETE_PATIENCE_MS, POOL_FINALIZER, withdrawnMoves } from './departure';
-import { jsonEqual } from './json-equal';
+import { jsonEqual } from '../../domain/json-equal';
 import { needsApply, renderNodePool } from './node-pool';
 import { deletions, drainDeadlineMs, hangingDrains } from './removal';
 import { nextMoments, renderStatus } from './report';

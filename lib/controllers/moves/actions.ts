@@ -1,0 +1,59 @@
+/** What moves can do, one call each (a swap looks at the pods live before and after it). */
+import type { NodeMoveStatus } from '../../api';
+import type { PodFacts } from '../../fleet';
+import type { NodePatch } from './patches';
+
+/** An action. `node`, `move` or `bucket` name the object it is about. */
+export type MoveAction =
+  | {
+      readonly type: 'PatchNode';
+      readonly verb: 'Claim' | 'Unclaim' | 'Taint' | 'Untaint' | 'SetBack' | 'Conflict';
+      readonly node: string;
+      readonly patch: NodePatch;
+      readonly why: string;
+    }
+  | {
+      /** Live list, and only when nothing works there the swap; then the list again, squatters are evicted. */
+      readonly type: 'HandOver';
+      readonly node: string;
+      /** Undefined: to unassigned. */
+      readonly bucket: string | undefined;
+      readonly patch: NodePatch;
+      readonly why: string;
+    }
+  | {
+      /** Takes a claim off whose move is gone or finished; the move is read live first. */
+      readonly type: 'DropClaim';
+      readonly node: string;
+      readonly move: string;
+      readonly patch: NodePatch;
+      readonly why: string;
+    }
+  | { readonly type: 'Evict'; readonly node: string; readonly pod: PodFacts; readonly why: string }
+  | {
+      readonly type: 'WriteStatus';
+      readonly move: string;
+      readonly resourceVersion: string;
+      readonly status: NodeMoveStatus;
+      readonly before: NodeMoveStatus;
+      /** Nodes that are Empty if a live list agrees; their step is set in the same write. */
+      readonly confirm: readonly string[];
+    }
+  | {
+      readonly type: 'SetFinalizers';
+      readonly of: 'NodeMove' | 'CapacityBucket';
+      readonly name: string;
+      readonly resourceVersion: string;
+      readonly finalizers: readonly string[];
+      readonly why: string;
+    }
+  | { readonly type: 'DeleteMove'; readonly move: string; readonly uid: string; readonly resourceVersion: string };
+
+/** What one look comes to. */
+export interface MovesPlan {
+  readonly actions: readonly MoveAction[];
+  /** Look again after this long even if nothing happens. */
+  readonly requeueAfterMs: number | undefined;
+  /** Nodes taken from buckets and not handed over yet. */
+  readonly inFlight: number;
+}

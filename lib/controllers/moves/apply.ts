@@ -1,0 +1,201 @@
+/** One action of the plan, one call (a swap: live list, patch, live list); then Event, metric, and the cache is told. */
+import type { NodeMoveStatus } from '../../api';
+import { jsonEqual } from '../../domain/json-equal';
+import type { KubeObject, Pod } from '../../domain/kube';
+import { apiVersionOf, CAPACITY_BUCKETS, NODE_MOVES, NODES, PODS } from '../../domain/resources';
+import { occupies, toPodFacts, type PodFacts } from '../../fleet';
+import type { ControllerContext } from '../../runtime/controller';
+import { NotFound, TooManyRequests } from '../../runtime/errors';
+import type { MoveAction } from './actions';
+import { isFinal } from './claims';
+import { isSquatter, namespaceBuckets } from './observe';
+import { withEmpty } from './report';
+import { EVENT, METRIC } from './telemetry';
+
+/** Field manager of the status of NodeMoves. */
+export const STATUS_MANAGER = 'eks-ai-cluster-moves';
+/** A pod landed late, or a PodDisruptionBudget refused: look again this soon. */
+const AGAIN_MS = 5_000;
+
+type Of<T extends MoveAction['type']> = Extract<MoveAction, { readonly type: T }>;
+
+/** Does one action; returns when to look again, if the world should be asked and not only waited for. */
+export async function applyMoveAction(action: MoveAction, context: ControllerContext): Promise<number | undefined> {
+  switch (action.type) {
+    case 'PatchNode':
+      return patchNode(action, context);
+    case 'HandOver':
+      return handOver(action, context);
+    case 'DropClaim':
+      return dropClaim(action, context);
+    case 'Evict':
+      return evict(action.pod, action.node, action.why, context);
+    case 'WriteStatus':
+      return writeStatus(action, context);
+    case 'SetFinalizers':
+      return setFinalizers(action, context);
+    case 'DeleteMove': {
+      const { uid, resourceVersion } = action;
+      await context.cluster.delete(NODE_MOVES, { name: action.move }, { uid, resourceVersion });
+      return undefined;
+    }
+  }
+}
+
+/** Verbs of patches that people should see on the Node, with the Event they are. */
+const PATCH_EVENTS: Readonly<Record<string, readonly [reason: string, type: 'Normal' | 'Warning']>> = {
+  SetBack: [EVENT.keysSetBack, 'Warning'],
+  Conflict: [EVENT.conflict, 'Warning'],
+  Untaint: [EVENT.taintRemoved, 'Normal'],
+};
+
+async function patchNode(action: Of<'PatchNode'>, context: ControllerContext): Promise<undefined> {
+  const { verb, node, patch, why } = action;
+  const patched = await context.cluster.mergePatch(NODES, { name: node }, patch);
+  context.cache(NODES).assume(patched);
+  context.metrics.count(METRIC.actions, { type: verb, result: 'Done' });
+  context.log.info(verb, { node, why });
+  const [reason, type] = PATCH_EVENTS[verb] ?? [];
+  if (reason && type) context.events.record({ regarding: patched, type, reason, action: verb, message: why });
+  return undefined;
+}
+
+async function handOver(action: Of<'HandOver'>, context: ControllerContext): Promise<number | undefined> {
+  const { cluster, cache, metrics, log } = context;
+  const { node, bucket, why } = action;
+  const byNamespace = namespaceBuckets(context);
+  const late = (await podsOn(node, context)).filter((pod) => occupies(pod, byNamespace));
+  if (late.length > 0) {
+    metrics.count(METRIC.lateBindings, {}, late.length);
+    log.info('not handed over: pods landed late', { node, pods: late.map(({ key }) => key) });
+    return AGAIN_MS;
+  }
+  const patched = await cluster.mergePatch(NODES, { name: node }, action.patch);
+  cache(NODES).assume(patched);
+  metrics.count(METRIC.actions, { type: 'HandOver', result: 'Done' });
+  const place = bucket === undefined ? 'no bucket' : `bucket ${bucket}`;
+  const reason = bucket === undefined ? EVENT.orphanReleased : 'HandedOver';
+  context.events.record({ regarding: patched, type: 'Normal', reason, action: 'Swap', message: `to ${place}: ${why}` });
+  const squatters = (await podsOn(node, context)).filter(
+    (pod) => isSquatter(pod, bucket, byNamespace) && !pod.deleting,
+  );
+  let again: number | undefined;
+  for (const pod of squatters)
+    again = (await evict(pod, node, `it landed on ${node}, now in ${place}`, context)) ?? again;
+  return again;
+}
+
+/** Every pod bound to the node, read live: the cache may be behind, and an empty node is about to change hands. */
+async function podsOn(node: string, { cluster }: ControllerContext): Promise<PodFacts[]> {
+  const pods: PodFacts[] = [];
+  let continueToken: string | undefined;
+  do {
+    const page = await cluster.list(PODS, { fieldSelector: `spec.nodeName=${node}`, continueToken });
+    for (const pod of page.items) pods.push(toPodFacts(pod as Pod));
+    continueToken = page.continueToken;
+  } while (continueToken);
+  return pods;
+}
+
+async function dropClaim(action: Of<'DropClaim'>, context: ControllerContext): Promise<undefined> {
+  const { cluster, cache, events, metrics } = context;
+  if (await isStillLive(action, context)) return undefined;
+  const patched = await cluster.mergePatch(NODES, { name: action.node }, action.patch);
+  cache(NODES).assume(patched);
+  metrics.count(METRIC.actions, { type: 'DropClaim', result: 'Done' });
+  const message = `claim of ${action.move} removed: ${action.why}`;
+  events.record({ regarding: patched, type: 'Normal', reason: EVENT.claimRemoved, action: 'Unclaim', message });
+  return undefined;
+}
+
+/** The object is the authority, not our cache of it. */
+async function isStillLive({ move, node }: Of<'DropClaim'>, { cluster }: ControllerContext): Promise<boolean> {
+  try {
+    const { status } = await cluster.get(NODE_MOVES, { name: move });
+    if (status?.finishedAt) return false;
+    const step = (status as NodeMoveStatus | undefined)?.nodes?.find(({ name }) => name === node)?.step;
+    return step === undefined || !isFinal(step);
+  } catch (error) {
+    if (error instanceof NotFound) return false;
+    throw error;
+  }
+}
+
+async function evict(
+  pod: PodFacts,
+  node: string,
+  why: string,
+  context: ControllerContext,
+): Promise<number | undefined> {
+  const { cluster, cache, events, metrics } = context;
+  const { namespace, name, uid } = pod;
+  const regarding = cache(NODES).get(node);
+  try {
+    await cluster.evict({ namespace, name }, { uid });
+  } catch (error) {
+    if (error instanceof NotFound) return undefined;
+    if (!(error instanceof TooManyRequests)) throw error;
+    metrics.count(METRIC.evictions, { result: 'Blocked' });
+    const message = `pod ${pod.key} cannot be evicted yet (${error.message}): ${why}`;
+    const reason = EVENT.evictionBlocked;
+    if (regarding) events.record({ regarding, type: 'Warning', reason, action: 'Evict', message });
+    return Math.max(AGAIN_MS, error.retryAfterMs);
+  }
+  metrics.count(METRIC.evictions, { result: 'Done' });
+  const message = `pod ${pod.key} evicted: ${why}`;
+  const reason = EVENT.squatterEvicted;
+  if (regarding) events.record({ regarding, type: 'Warning', reason, action: 'Evict', message });
+  return undefined;
+}
+
+async function writeStatus(action: Of<'WriteStatus'>, context: ControllerContext): Promise<number | undefined> {
+  const { cluster, cache, clock } = context;
+  const byNamespace = namespaceBuckets(context);
+  const empty: string[] = [];
+  for (const node of action.confirm) {
+    const pods = await podsOn(node, context);
+    if (!pods.some((pod) => occupies(pod, byNamespace))) empty.push(node);
+  }
+  const status = empty.length > 0 ? withEmpty(action.status, empty, clock.now()) : action.status;
+  const again = empty.length < action.confirm.length ? AGAIN_MS : undefined;
+  if (jsonEqual(status, action.before)) return again;
+  const object: KubeObject = {
+    apiVersion: apiVersionOf(NODE_MOVES),
+    kind: NODE_MOVES.kind,
+    metadata: { name: action.move, resourceVersion: action.resourceVersion },
+    status,
+  };
+  const options = { fieldManager: STATUS_MANAGER, force: true, subresource: 'status' } as const;
+  const written = await cluster.apply(NODE_MOVES, object, options);
+  cache(NODE_MOVES).assume(written);
+  tell(written, action.before, status, context);
+  return again;
+}
+
+/** Each node that reached another step is an Event on the move. */
+function tell(
+  regarding: KubeObject,
+  before: NodeMoveStatus,
+  after: NodeMoveStatus,
+  { events, metrics }: ControllerContext,
+): void {
+  for (const { name, step, message = '' } of reachedSteps(before, after)) {
+    metrics.count(METRIC.steps, { step, reason: String(regarding.spec?.reason) });
+    const type = step === 'Lost' || step === 'Aborted' ? 'Warning' : 'Normal';
+    events.record({ regarding, type, reason: step, action: 'Move', message: `node ${name}: ${message}` });
+  }
+}
+
+function reachedSteps(before: NodeMoveStatus, after: NodeMoveStatus) {
+  const known = new Map((before.nodes ?? []).map(({ name, step }) => [name, step] as const));
+  return (after.nodes ?? []).filter(({ name, step }) => step !== (known.get(name) ?? 'Pending'));
+}
+
+async function setFinalizers(action: Of<'SetFinalizers'>, context: ControllerContext): Promise<undefined> {
+  const { name, resourceVersion, finalizers } = action;
+  const resource = action.of === 'NodeMove' ? NODE_MOVES : CAPACITY_BUCKETS;
+  const patch = { metadata: { resourceVersion, finalizers } };
+  const patched = await context.cluster.mergePatch(resource, { name }, patch);
+  context.cache(resource).assume(patched);
+  return undefined;
+}

@@ -1,0 +1,70 @@
+/** moves: NodeMoves, Nodes, Pods and buckets → one look at everything that changes hands. */
+import { CAPACITY_BUCKETS, NAMESPACES, NODE_MOVES, NODES, PODS } from '../../domain/resources';
+import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
+import { ApiError, Conflict, LeaseLost, NotFound } from '../../runtime/errors';
+import type { MoveAction } from './actions';
+import { applyMoveAction } from './apply';
+import { observeMoves } from './observe';
+import { planMoves } from './plan';
+import { DEFAULT_SETTINGS, type MovesSettings } from './snapshot';
+import { METRIC } from './telemetry';
+
+/** Calls at the same time; the actions of one plan are about different objects. */
+const PARALLEL = 16;
+/** Somebody was faster: look again this soon. */
+const CONFLICT_RETRY_MS = 500;
+
+const fleet = () => ['fleet'];
+
+/** Makes the controller with other settings than the usual ones. */
+export function makeMovesController(settings: Partial<MovesSettings> = {}): Controller {
+  return {
+    name: 'moves',
+    watches: [
+      { resource: NODE_MOVES, keys: fleet },
+      { resource: NODES, keys: fleet },
+      { resource: PODS, keys: fleet },
+      { resource: NAMESPACES, keys: fleet },
+      { resource: CAPACITY_BUCKETS, keys: fleet },
+    ],
+    reconcile: (_key, context) => reconcileMoves({ ...DEFAULT_SETTINGS, ...settings }, context),
+  };
+}
+
+/** Changes the hands of nodes: the only writer of bucket keys, the only evictor. */
+export const movesController: Controller = makeMovesController();
+
+async function reconcileMoves(settings: MovesSettings, context: ControllerContext): Promise<Outcome> {
+  const { actions, requeueAfterMs, inFlight } = planMoves(observeMoves(context), context.clock.now(), settings);
+  context.metrics.gauge(METRIC.inFlight, inFlight);
+  const again = await applyAll(actions, context);
+  const next = Math.min(requeueAfterMs ?? Infinity, again);
+  return Number.isFinite(next) ? { requeueAfterMs: next } : {};
+}
+
+/** Does all actions, several at a time; one that fails does not stop the others. Returns when to look again. */
+async function applyAll(actions: readonly MoveAction[], context: ControllerContext): Promise<number> {
+  const queue = [...actions];
+  const failures: unknown[] = [];
+  let againMs = Infinity;
+  const work = async () => {
+    for (let action = queue.shift(); action; action = queue.shift()) {
+      try {
+        againMs = Math.min(againMs, (await applyMoveAction(action, context)) ?? Infinity);
+      } catch (error) {
+        failures.push(error);
+        context.metrics.count(METRIC.actions, { type: action.type, result: (error as Error).name });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, queue.length) }, work));
+  const serious = worstOf(failures);
+  if (serious) throw serious;
+  return failures.length > 0 ? Math.min(againMs, CONFLICT_RETRY_MS) : againMs;
+}
+
+/** A lost lease or a bug first, then any refusal; being too late is neither. */
+function worstOf(failures: readonly unknown[]): unknown {
+  const fatal = failures.find((error) => error instanceof LeaseLost || !(error instanceof ApiError));
+  return fatal ?? failures.find((error) => !(error instanceof Conflict || error instanceof NotFound));
+}

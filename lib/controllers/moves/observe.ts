@@ -1,0 +1,98 @@
+/** Caches → what plan.ts decides on. */
+import { NodeMove, type CapacityBucketSpec, type NodeMoveSpec, type NodeMoveStatus } from '../../api';
+import { parseTime, type KubeObject, type Node, type Pod } from '../../domain/kube';
+import { BUCKET_KEY } from '../../domain/node-keys';
+import { CAPACITY_BUCKETS, NAMESPACES, NODE_MOVES, NODES, PODS } from '../../domain/resources';
+import { bucketOfPod, occupies, toNodeFacts, toPodFacts, type NodeFacts, type PodFacts } from '../../fleet';
+import type { ControllerContext } from '../../runtime/controller';
+import { parseSetBacks } from './patches';
+import type { BucketState, MovesSnapshot, MoveState } from './snapshot';
+
+/** All moves, nodes, their work and the buckets, as the caches show them. */
+export function observeMoves(context: Pick<ControllerContext, 'cache'>): MovesSnapshot {
+  const { cache } = context;
+  const nodeObjects = cache(NODES).list();
+  const nodes = new Map(nodeObjects.map((node) => [node.metadata.name, toNodeFacts(node as Node)] as const));
+  const setBacks = nodeObjects.flatMap(({ metadata }) => {
+    const count = parseSetBacks(metadata.annotations);
+    return count ? [[metadata.name, count] as const] : [];
+  });
+  const buckets = cache(CAPACITY_BUCKETS).list().map(toBucketState);
+  return {
+    moves: cache(NODE_MOVES).list().map(toMoveState),
+    nodes,
+    ...podsByNode(cache(PODS).list(), nodes, namespaceBuckets(context)),
+    buckets: new Map(buckets.map((bucket) => [bucket.name, bucket] as const)),
+    setBacks: new Map(setBacks),
+  };
+}
+
+/** Namespace → the bucket its pods use, from the namespace's label. */
+export function namespaceBuckets({ cache }: Pick<ControllerContext, 'cache'>): ReadonlyMap<string, string> {
+  return new Map(
+    cache(NAMESPACES)
+      .list()
+      .flatMap(({ metadata }) => {
+        const bucket = metadata.labels?.[BUCKET_KEY];
+        return bucket === undefined ? [] : [[metadata.name, bucket] as const];
+      }),
+  );
+}
+
+/** Whether the pod belongs to another bucket than the node it is on. */
+export function isSquatter(
+  pod: PodFacts,
+  nodeBucket: string | undefined,
+  byNamespace: ReadonlyMap<string, string>,
+): boolean {
+  const bucket = bucketOfPod(pod, byNamespace);
+  return !pod.ended && !pod.system && bucket !== undefined && bucket !== nodeBucket;
+}
+
+function podsByNode(
+  pods: readonly KubeObject[],
+  nodes: ReadonlyMap<string, NodeFacts>,
+  byNamespace: ReadonlyMap<string, string>,
+) {
+  const work = new Map<string, PodFacts[]>();
+  const squatters = new Map<string, PodFacts[]>();
+  for (const object of pods) {
+    const pod = toPodFacts(object as Pod);
+    const node = pod.nodeName === undefined ? undefined : nodes.get(pod.nodeName);
+    if (!node) continue;
+    if (occupies(pod, byNamespace)) append(work, node.name, pod);
+    if (isSquatter(pod, node.bucket, byNamespace)) append(squatters, node.name, pod);
+  }
+  return { work, squatters };
+}
+
+function append<V>(lists: Map<string, V[]>, key: string, value: V): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
+}
+
+function toMoveState(object: KubeObject): MoveState {
+  const { metadata, status } = object;
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    resourceVersion: metadata.resourceVersion ?? '',
+    generation: metadata.generation ?? 0,
+    createdMs: parseTime(metadata.creationTimestamp) ?? 0,
+    deleting: metadata.deletionTimestamp !== undefined,
+    finalizers: metadata.finalizers ?? [],
+    status: (status ?? {}) as NodeMoveStatus,
+    ...(NodeMove.parse(object) as { spec: NodeMoveSpec }),
+  };
+}
+
+function toBucketState({ metadata, spec }: KubeObject): BucketState {
+  return {
+    name: metadata.name,
+    resourceVersion: metadata.resourceVersion ?? '',
+    deletionMs: parseTime(metadata.deletionTimestamp),
+    finalizers: metadata.finalizers ?? [],
+    instanceTypes: (spec as CapacityBucketSpec).instanceTypes,
+  };
+}

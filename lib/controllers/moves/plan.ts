@@ -1,0 +1,175 @@
+/**
+ * Moves: the only way a node changes hands, the only writer of bucket keys. PURE.
+ *
+ * All moves and nodes are planned from one snapshot, because the budget of nodes in flight spans them:
+ *   1. who gets which node: highest reason first (claims.ts)
+ *   2. each node of each live move takes its next step (steps.ts); the finalizer comes before the first claim
+ *   3. a deleted move takes its claims off its nodes, then goes; a finished one is history, deleted after 7 days
+ *   4. nodes without a move are kept right: orphans, squatters, stray taints, edits by hand (upkeep.ts)
+ *   5. deleted buckets wait for their nodes (bucket-end.ts)
+ * Claim, taint and swap are each one patch under the resourceVersion they were decided on, and what happened is read from the Node:
+ * it does not matter when we die.
+ */
+import { parseTime } from '../../domain/kube';
+import { GROUP } from '../../domain/node-keys';
+import type { MoveAction, MovesPlan } from './actions';
+import { bucketEnds } from './bucket-end';
+import { byRank, isFinal, isLiveMove, recordOf, refusalOf, winners, type MovedNode } from './claims';
+import { jsonEqual } from '../../domain/json-equal';
+import { unclaimPatch } from './patches';
+import { renderRefusal, renderStatus } from './report';
+import { DEFAULT_SETTINGS, type MovesSettings, type MovesSnapshot, type MoveState } from './snapshot';
+import { nextStep, type Step } from './steps';
+import { upkeep } from './upkeep';
+
+/** Holds a NodeMove until its claims are off its nodes. */
+export const MOVE_FINALIZER = `${GROUP}/claims`;
+/** Finished moves are kept this long. */
+export const HISTORY_MS = 7 * 24 * 3_600_000;
+
+/** What the planning of one look reads and collects. */
+interface Look {
+  readonly snapshot: MovesSnapshot;
+  readonly nowMs: number;
+  readonly actions: MoveAction[];
+  readonly moments: number[];
+  /** Nodes with an action of their own: upkeep leaves them alone this time. */
+  readonly busy: Set<string>;
+  readonly winners: ReadonlyMap<string, string>;
+  budgetLeft: number;
+}
+
+/** Decides for all moves and nodes. */
+export function planMoves(
+  snapshot: MovesSnapshot,
+  nowMs: number,
+  settings: MovesSettings = DEFAULT_SETTINGS,
+): MovesPlan {
+  const inFlight = countInFlight(snapshot);
+  const look: Look = {
+    snapshot,
+    nowMs,
+    actions: [],
+    moments: [],
+    busy: new Set(),
+    winners: winners(snapshot),
+    budgetLeft: settings.inFlight - inFlight,
+  };
+  for (const move of byRank(snapshot.moves)) planMove(move, look);
+  for (const node of snapshot.nodes.values()) {
+    if (look.busy.has(node.name)) continue;
+    const { actions, againMs } = upkeep(node, snapshot, nowMs);
+    look.actions.push(...actions);
+    if (againMs !== undefined) look.moments.push(againMs);
+  }
+  const ends = bucketEnds(snapshot, nowMs);
+  look.actions.push(...ends.actions);
+  const next = Math.min(...[...look.moments, ...ends.moments].filter((atMs) => atMs > nowMs));
+  return { actions: look.actions, requeueAfterMs: Number.isFinite(next) ? next - nowMs : undefined, inFlight };
+}
+
+/** Nodes that a live move has claimed out of a bucket. The end of a block cannot wait, so it is not counted. */
+function countInFlight({ moves, nodes }: MovesSnapshot): number {
+  const counted = moves.filter((move) => isLiveMove(move) && move.spec!.reason !== 'BlockEnd');
+  const claimers = new Set(counted.map(({ name }) => name));
+  return [...nodes.values()].filter((node) => node.bucket !== undefined && claimers.has(node.claim ?? '')).length;
+}
+
+function planMove(move: MoveState, look: Look): void {
+  const held = move.finalizers.includes(MOVE_FINALIZER);
+  const finishedMs = parseTime(move.status.finishedAt);
+  const refusal = refusalOf(move);
+  if (move.deleting) {
+    if (held) look.actions.push(...abort(move, look));
+  } else if (finishedMs !== undefined) {
+    look.actions.push(...history(move, held, finishedMs, look.nowMs));
+    look.moments.push(finishedMs + HISTORY_MS);
+  } else if (refusal) {
+    look.actions.push(...writeStatus(move, renderRefusal(move, refusal, look.nowMs), []));
+  } else if (!held) {
+    look.actions.push(setFinalizers(move, [...move.finalizers, MOVE_FINALIZER], 'its claims go before it'));
+  } else {
+    stepAll(move, look);
+  }
+}
+
+function stepAll(move: MoveState, look: Look): void {
+  const records: MovedNode[] = [];
+  const confirm: string[] = [];
+  for (const name of move.spec!.nodes) {
+    const record = recordOf(move, name);
+    const step: Step = isFinal(record.step) ? { record } : stepOf(move, name, look);
+    records.push(step.record);
+    if (step.confirmEmpty) confirm.push(name);
+    if (step.againMs !== undefined) look.moments.push(step.againMs);
+    if (step.action) act(move, name, step.action, look);
+  }
+  look.actions.push(...writeStatus(move, renderStatus(move, records, look.nowMs), confirm));
+}
+
+function act(move: MoveState, node: string, action: MoveAction, look: Look): void {
+  look.actions.push(action);
+  look.busy.add(node);
+  const claims = action.type === 'PatchNode' && action.verb === 'Claim';
+  const disrupts = look.snapshot.nodes.get(node)?.bucket !== undefined && move.spec!.reason !== 'BlockEnd';
+  if (claims && disrupts) look.budgetLeft -= 1;
+}
+
+function stepOf(move: MoveState, name: string, { snapshot, winners, budgetLeft, nowMs }: Look): Step {
+  const bucket = snapshot.buckets.get(move.spec!.to.bucket ?? '');
+  return nextStep({
+    move,
+    spec: move.spec!,
+    record: recordOf(move, name),
+    node: snapshot.nodes.get(name),
+    work: snapshot.work.get(name) ?? [],
+    bucket: bucket?.deletionMs === undefined ? bucket : undefined,
+    winner: winners.get(name),
+    budgetLeft: budgetLeft > 0,
+    nowMs,
+  });
+}
+
+/** Takes the claims off; a node that a person holds or that is leaving keeps what it has, so that the deletion never hangs on it. */
+function abort(move: MoveState, { snapshot: { nodes }, busy }: Look): MoveAction[] {
+  const claimed = [...nodes.values()].filter(({ claim, held, deletedAtMs }) => {
+    return claim === move.name && !held && deletedAtMs === undefined;
+  });
+  for (const { name } of claimed) busy.add(name);
+  if (claimed.length === 0) {
+    const finalizers = move.finalizers.filter((name) => name !== MOVE_FINALIZER);
+    return [setFinalizers(move, finalizers, 'no node carries its claim')];
+  }
+  const why = `NodeMove ${move.name} was deleted`;
+  return claimed.map((node) => ({
+    type: 'PatchNode',
+    verb: 'Unclaim',
+    node: node.name,
+    patch: unclaimPatch(node),
+    why,
+  }));
+}
+
+function history(move: MoveState, held: boolean, finishedMs: number, nowMs: number): MoveAction[] {
+  const { name, uid, resourceVersion, finalizers } = move;
+  if (held) {
+    return [
+      setFinalizers(
+        move,
+        finalizers.filter((finalizer) => finalizer !== MOVE_FINALIZER),
+        'it has finished',
+      ),
+    ];
+  }
+  return nowMs >= finishedMs + HISTORY_MS ? [{ type: 'DeleteMove', move: name, uid, resourceVersion }] : [];
+}
+
+function setFinalizers({ name, resourceVersion }: MoveState, finalizers: readonly string[], why: string): MoveAction {
+  return { type: 'SetFinalizers', of: 'NodeMove', name, resourceVersion, finalizers, why };
+}
+
+function writeStatus(move: MoveState, status: MoveState['status'], confirm: readonly string[]): MoveAction[] {
+  if (jsonEqual(status, move.status) && confirm.length === 0) return [];
+  const { name, resourceVersion, status: before } = move;
+  return [{ type: 'WriteStatus', move: name, resourceVersion, status, before, confirm }];
+}

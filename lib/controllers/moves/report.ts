@@ -1,0 +1,108 @@
+/** The status of a NodeMove: where each node is, and the whole story in one sentence. PURE. */
+import { MoveStep, type NodeMoveStatus } from '../../api';
+import { findCondition, setCondition } from '../../domain/conditions';
+import { formatTime, type Condition } from '../../domain/kube';
+import { isFinal, refusalOf, type MovedNode } from './claims';
+import type { MoveState } from './snapshot';
+import { CONDITION } from './telemetry';
+
+const ORDER = new Map(MoveStep.options.map((step, i) => [step, i] as const));
+
+/** The status with these records. `since` moves only with the step. */
+export function renderStatus(move: MoveState, records: readonly MovedNode[], nowMs: number): NodeMoveStatus {
+  const nodes = records.map((record) => stamped(move, record, nowMs));
+  const { startedAt, finishedAt } = move.status;
+  const started = startedAt ?? (nodes.some(({ step }) => step !== 'Pending') ? formatTime(nowMs) : undefined);
+  const finished = finishedAt ?? (nodes.every(({ step }) => isFinal(step)) ? formatTime(nowMs) : undefined);
+  return {
+    observedGeneration: move.generation,
+    conditions: conditionsOf(move, nodes, finished !== undefined, nowMs),
+    step: leastAdvanced(nodes),
+    nodes,
+    handedOver: nodes.filter(({ step }) => step === 'HandedOver').length,
+    ...(started ? { startedAt: started } : {}),
+    ...(finished ? { finishedAt: finished } : {}),
+    message: story(nodes),
+  };
+}
+
+/** The status of a move that cannot be done: nothing of it begins. */
+export function renderRefusal(move: MoveState, refusal: string, nowMs: number): NodeMoveStatus {
+  const message = refusal.slice(0, 2048);
+  const draft = { type: CONDITION.accepted, status: 'False', reason: 'Refused', message } as const;
+  return {
+    observedGeneration: move.generation,
+    conditions: withOwn(move, [{ ...draft, observedGeneration: move.generation }], nowMs),
+    step: 'Pending',
+    message,
+  };
+}
+
+/** The same status after a live look has confirmed that these nodes are empty. */
+export function withEmpty(status: NodeMoveStatus, empty: readonly string[], nowMs: number): NodeMoveStatus {
+  const nodes = (status.nodes ?? []).map((node) =>
+    empty.includes(node.name)
+      ? { ...node, step: 'Empty' as const, since: formatTime(nowMs), message: 'empty; pools will end its instance' }
+      : node,
+  );
+  return { ...status, nodes, step: leastAdvanced(nodes), message: story(nodes) };
+}
+
+function stamped(move: MoveState, record: MovedNode, nowMs: number): MovedNode {
+  const before = move.status.nodes?.find(({ name }) => name === record.name);
+  const since = before?.step === record.step && before.since ? before.since : formatTime(nowMs);
+  const message = record.message?.slice(0, 1024);
+  return { ...record, since, ...(message === undefined ? {} : { message }) };
+}
+
+function leastAdvanced(nodes: readonly MovedNode[]): MoveStep {
+  return nodes.reduce<MoveStep>((least, { step }) => (ORDER.get(step)! < ORDER.get(least)! ? step : least), 'Aborted');
+}
+
+function story(nodes: readonly MovedNode[]): string {
+  const count = (step: MoveStep) => nodes.filter((node) => node.step === step).length;
+  const done = `${count('HandedOver')} of ${nodes.length} nodes handed over`;
+  const lost = count('Lost') > 0 ? `, ${count('Lost')} lost` : '';
+  const aborted = count('Aborted') > 0 ? `, ${count('Aborted')} aborted` : '';
+  const waiting = nodes.find(({ step }) => !isFinal(step)) ?? nodes.find(({ step }) => step !== 'HandedOver');
+  const next = waiting?.message ? `; ${waiting.name}: ${waiting.message}` : '';
+  return `${done}${lost}${aborted}${next}`.slice(0, 2048);
+}
+
+function conditionsOf(move: MoveState, nodes: readonly MovedNode[], finished: boolean, nowMs: number): Condition[] {
+  const refusal = refusalOf(move);
+  const { generation: observedGeneration } = move;
+  const drafts: Omit<Condition, 'lastTransitionTime'>[] = [
+    {
+      type: CONDITION.accepted,
+      status: refusal ? 'False' : 'True',
+      reason: refusal ? 'Refused' : 'Accepted',
+      message: refusal ?? 'the spec is valid',
+      observedGeneration,
+    },
+    {
+      type: CONDITION.finished,
+      status: finished ? 'True' : 'False',
+      reason: finished ? outcome(nodes) : 'UnderWay',
+      message: story(nodes).slice(0, 1024),
+      observedGeneration,
+    },
+  ];
+  return withOwn(move, drafts, nowMs);
+}
+
+function withOwn(
+  move: MoveState,
+  drafts: readonly Omit<Condition, 'lastTransitionTime'>[],
+  nowMs: number,
+): Condition[] {
+  return drafts.flatMap((draft) => {
+    const known = findCondition(move.status.conditions, draft.type);
+    return setCondition(known ? [known] : [], draft, nowMs);
+  });
+}
+
+function outcome(nodes: readonly MovedNode[]): string {
+  const steps = [...new Set(nodes.map(({ step }) => step))];
+  return steps.length === 1 ? steps[0]! : 'Mixed';
+}

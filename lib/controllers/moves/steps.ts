@@ -1,0 +1,202 @@
+/**
+ * The next step of one node within one move. PURE.
+ *
+ *   Pending → Claimed → Draining → (Bucket) HandedOver by the swap
+ *                                → (Release, Replacement) Empty → pools ends the instance → HandedOver
+ *   Lost: the node is gone or is another instance. Aborted: the move lost its claim, or cannot go on.
+ *
+ * Schedulers bind from snapshots, so a pod may land after the taint: after tainting we wait two scheduler cycles, look at the pods
+ * live, swap, and look again. A node that was in no bucket carried a taint all the time and is not waited for, only looked at.
+ * CheckpointRequested and Suspending belong to taking nodes from running work, which does not exist yet: a node with work on it stays
+ * at Draining and says what is waited for; nothing is killed, not even past the deadline.
+ */
+import type { NodeMoveSpec } from '../../api';
+import { parseTime } from '../../domain/kube';
+import { FOREIGN_KEYS, PROBATION_TAINT } from '../../domain/node-keys';
+import { hasTaint } from '../../domain/taints';
+import type { NodeFacts, PodFacts } from '../../fleet';
+import type { MoveAction } from './actions';
+import type { MovedNode } from './claims';
+import { claimPatch, releasingSinceMs, swapPatch, unclaimPatch } from './patches';
+import type { BucketState, MoveState } from './snapshot';
+
+/** Two scheduler cycles: what was bound from a snapshot older than the taint has landed after this. */
+export const TWO_CYCLES_MS = 2_000;
+/** `timeAdded` has whole seconds. */
+const ROUNDING_MS = 1_000;
+/** A node that a move names and that is not there: the watch may be behind for this long. */
+export const APPEARS_WITHIN_MS = 60_000;
+
+/** What a step is decided on. */
+export interface StepInput {
+  readonly move: MoveState;
+  readonly spec: NodeMoveSpec;
+  readonly record: MovedNode;
+  readonly node: NodeFacts | undefined;
+  readonly work: readonly PodFacts[];
+  /** The bucket that gets the node, when it exists and stays. */
+  readonly bucket: BucketState | undefined;
+  /** The move that should have the node. */
+  readonly winner: string | undefined;
+  /** Whether another node may be taken from a bucket now. */
+  readonly budgetLeft: boolean;
+  readonly nowMs: number;
+}
+
+/** Where the node is now, and what to do about it. */
+export interface Step {
+  readonly record: MovedNode;
+  readonly action?: MoveAction;
+  /** Empty, if a live list agrees. */
+  readonly confirmEmpty?: boolean;
+  /** Look again at this moment. */
+  readonly againMs?: number;
+}
+
+/** The next step. */
+export function nextStep(input: StepInput): Step {
+  const { record, node, move } = input;
+  if (!node) return withoutNode(input);
+  if (record.providerID !== undefined && record.providerID !== node.providerID) {
+    return gone(input, `another instance (${node.providerID}) has its name now`);
+  }
+  if (node.claim === move.name) return record.step === 'Pending' ? claimed(input, node) : advance(input, node);
+  return record.step === 'Pending' ? unclaimed(input, node) : lostClaim(input, node);
+}
+
+function at(record: MovedNode, step: MovedNode['step'], message: string): MovedNode {
+  return { ...record, step, message };
+}
+
+function withoutNode(input: StepInput): Step {
+  const { record, move, nowMs } = input;
+  if (record.step !== 'Pending') return gone(input, 'the node is gone');
+  const againMs = move.createdMs + APPEARS_WITHIN_MS;
+  if (nowMs < againMs) return { record: at(record, 'Pending', 'there is no such node'), againMs };
+  return { record: at(record, 'Lost', 'there is no such node') };
+}
+
+/** The instance is gone: what Release and Replacement wanted, if the node had been emptied; a loss otherwise. */
+function gone({ record }: StepInput, why: string): Step {
+  return record.step === 'Empty'
+    ? { record: at(record, 'HandedOver', 'the instance was ended') }
+    : { record: at(record, 'Lost', why) };
+}
+
+function claimed({ record, move }: StepInput, node: NodeFacts): Step {
+  const { providerID, bucket } = node;
+  const known = { ...record, ...(providerID ? { providerID } : {}), ...(bucket ? { from: bucket } : {}) };
+  return { record: at(known, 'Claimed', `claimed for NodeMove ${move.name}`) };
+}
+
+function lostClaim({ record, spec }: StepInput, node: NodeFacts): Step {
+  if (spec.to.kind === 'Bucket' && node.bucket === spec.to.bucket && node.bucketTaint === spec.to.bucket) {
+    return { record: at(record, 'HandedOver', `in bucket ${node.bucket}`) };
+  }
+  const why = node.claim ? `NodeMove ${node.claim} took it over` : 'its claim was taken off the node';
+  return { record: at(record, 'Aborted', why) };
+}
+
+function unclaimed(input: StepInput, node: NodeFacts): Step {
+  const { record, spec, move, nowMs } = input;
+  if (spec.to.kind === 'Bucket' && isIn(node, spec.to.bucket)) {
+    return { record: at(record, 'HandedOver', `already in bucket ${node.bucket}`) };
+  }
+  const unfit = unfitFor(input, node);
+  if (unfit) return { record: at(record, 'Aborted', unfit) };
+  const why = waitingFor(input, node) ?? queuedFor(input, node);
+  if (why) return { record: at(record, 'Pending', why) };
+  const patch = claimPatch(node, move.name, nowMs);
+  const action: MoveAction = {
+    type: 'PatchNode',
+    verb: 'Claim',
+    node: node.name,
+    patch,
+    why: spec.message ?? `reason ${spec.reason}`,
+  };
+  return { record, action };
+}
+
+function isIn(node: NodeFacts, bucket: string | undefined): boolean {
+  return bucket !== undefined && node.bucket === bucket && node.bucketTaint === bucket && node.claim === undefined;
+}
+
+/** Why this node can never go there. */
+function unfitFor({ bucket }: StepInput, node: NodeFacts): string | undefined {
+  if (node.pool === undefined) return 'it was not made by a CapacityPool';
+  if (!bucket || bucket.instanceTypes.includes(node.instanceType)) return undefined;
+  return `bucket ${bucket.name} takes ${bucket.instanceTypes.join(', ')}, the node is ${node.instanceType}`;
+}
+
+/** What somebody else has to do first. */
+function waitingFor({ spec, bucket }: StepInput, node: NodeFacts): string | undefined {
+  if (node.held) return 'a person holds the node (annotation aicluster.dev/hold)';
+  if (node.unschedulable) return 'the node is cordoned';
+  if (node.deletedAtMs !== undefined || hasTaint(node.taints, FOREIGN_KEYS.karpenterDisrupted)) {
+    return 'the node is leaving';
+  }
+  if (spec.to.kind !== 'Bucket') return undefined;
+  if (!bucket) return `bucket ${spec.to.bucket} does not exist or is being deleted`;
+  if (!node.ready || hasTaint(node.taints, FOREIGN_KEYS.karpenterUnregistered)) return 'the node is not Ready';
+  return hasTaint(node.taints, PROBATION_TAINT) ? 'the node is not proved yet' : undefined;
+}
+
+/** Why it is not this move's turn. */
+function queuedFor({ move, winner, budgetLeft, spec }: StepInput, node: NodeFacts): string | undefined {
+  if (winner !== move.name) return `NodeMove ${winner} goes first`;
+  const exempt = node.bucket === undefined || spec.reason === 'BlockEnd';
+  return exempt || budgetLeft ? undefined : 'enough nodes of the fleet are on their way already';
+}
+
+/** A claimed node goes on. */
+function advance(input: StepInput, node: NodeFacts): Step {
+  const { record, spec, bucket, nowMs } = input;
+  if (spec.to.kind === 'Bucket' && !bucket) {
+    const why = `bucket ${spec.to.bucket} does not exist or is being deleted`;
+    return node.held
+      ? { record: at(record, record.step, why) }
+      : { record: at(record, 'Aborted', why), action: unclaim(node, why) };
+  }
+  const waits = waitingFor(input, node);
+  if (waits) return { record: at(record, record.step, waits) };
+  const sinceMs = releasingSinceMs(node);
+  if (node.bucket !== undefined && !sinceMs) {
+    const patch = claimPatch(node, input.move.name, nowMs);
+    const why = 'the releasing taint was taken off';
+    return { record, action: { type: 'PatchNode', verb: 'Taint', node: node.name, patch, why } };
+  }
+  const againMs = sinceMs === undefined ? 0 : sinceMs + ROUNDING_MS + TWO_CYCLES_MS;
+  if (nowMs < againMs) {
+    return { record: at(record, 'Draining', 'waiting two scheduler cycles for pods that were bound already'), againMs };
+  }
+  if (input.work.length > 0) return { record: at(record, 'Draining', busy(input)) };
+  return emptied(input, node);
+}
+
+function emptied({ record, spec, move, nowMs }: StepInput, node: NodeFacts): Step {
+  if (spec.to.kind === 'Bucket') {
+    const { bucket } = spec.to;
+    const patch = swapPatch(node, bucket, nowMs);
+    const why = `NodeMove ${move.name}: ${spec.message ?? spec.reason}`;
+    // The swap says itself in the node; the story goes on when it is seen there.
+    return { record, action: { type: 'HandOver', node: node.name, bucket, patch, why } };
+  }
+  const verb = spec.to.kind === 'Release' ? 'release' : 'replace';
+  if (record.step === 'Empty') return { record: at(record, 'Empty', `empty; pools will ${verb} it`) };
+  return { record: at(record, 'Draining', 'looking at its pods once more'), confirmEmpty: true };
+}
+
+function unclaim(node: NodeFacts, why: string): MoveAction {
+  return { type: 'PatchNode', verb: 'Unclaim', node: node.name, patch: unclaimPatch(node), why };
+}
+
+function busy({ work, spec, nowMs }: StepInput): string {
+  const shown = work
+    .slice(0, 3)
+    .map(({ key }) => key)
+    .join(', ');
+  const more = work.length > 3 ? ` and ${work.length - 3} more` : '';
+  const deadlineMs = parseTime(spec.deadline);
+  const late = deadlineMs !== undefined && nowMs >= deadlineMs ? `; the deadline ${spec.deadline} has passed` : '';
+  return `waiting for ${shown}${more} to end: nodes are not taken from running work yet, nothing is killed${late}`;
+}
