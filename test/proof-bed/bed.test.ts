@@ -1,9 +1,6 @@
-import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
-import * as path from 'node:path';
 import { type Bed, NODE_CLASS_REF, startBed, waitFor } from './bed';
 import { describeOnBed } from './describe-on-bed';
-import { commandLineOf, isAlive, killAndWait, type ProcessIdentity, signal } from './processes';
 
 interface NodeObject {
   metadata: { name: string; labels: Record<string, string> };
@@ -66,12 +63,6 @@ const podPhase = async (bed: Bed, name: string) =>
 
 const untilPhase = (bed: Bed, pod: string, phase: string) =>
   waitFor(`pod ${pod} to be ${phase}`, async () => (await podPhase(bed, pod)) === phase);
-
-/** All processes that a bed has started, as its own register says. */
-function processesOf(bed: { readonly folder: string }): ProcessIdentity[] {
-  const { guard, children } = JSON.parse(fs.readFileSync(path.join(bed.folder, 'processes.json'), 'utf8'));
-  return [guard, ...children];
-}
 
 describeOnBed('a full bed', () => {
   let bed: Bed;
@@ -176,69 +167,72 @@ describeOnBed('a full bed', () => {
   });
 });
 
-describeOnBed('beds side by side', () => {
-  test('two beds share no port and no object, and leave nothing running', async () => {
-    const [one, two] = await Promise.all([startBed(), startBed()]);
-    const processes = [...processesOf(one), ...processesOf(two)];
-    try {
-      expect(one.serverUrl).not.toBe(two.serverUrl);
-      await one.kubectl('create', 'namespace', 'only-here');
-      await expect(two.kubectl('get', 'namespace', 'only-here')).rejects.toThrow('not found');
-      expect(processes.filter(isAlive)).toHaveLength(12); // 5 programs and a guard each
-    } finally {
-      await Promise.all([one.stop(), two.stop()]);
-    }
-    expect(processes.filter(isAlive)).toEqual([]);
-    expect([one.folder, two.folder].filter((folder) => fs.existsSync(folder))).toEqual([]);
+describeOnBed('a bed that cannot start', () => {
+  test('fails at once with the words of the program, and leaves nothing behind', async () => {
+    const start = startBed({ apiServerArgs: ['--no-such-flag'] });
+    await expect(start).rejects.toThrow(
+      /kube-apiserver ended by itself with exit code 1[^]*unknown flag: --no-such-flag/,
+    );
+    const bed = await startBed();
+    await bed.stop();
+    expect(fs.existsSync(bed.folder)).toBe(false);
   });
 });
 
-describeOnBed('a bed whose owner dies', () => {
-  test('is cleared away at once by its guard', async () => {
-    const { owner, folder } = await bedOfAnotherProcess();
-    const processes = processesOf({ folder });
-    expect(processes.filter(isAlive).length).toBeGreaterThan(1);
-    signal(owner, 'SIGKILL');
-    await waitFor('the guard to clear the bed away', () => !processes.some(isAlive) && !fs.existsSync(folder));
+describeOnBed("KWOK's kubelets on command", () => {
+  let bed: Bed;
+  const node = {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: 'by-hand', labels: { 'kwok.x-k8s.io/node': 'fake' } as Record<string, string> },
+    status: { allocatable: { cpu: '8', memory: '32Gi', pods: '10', 'nvidia.com/gpu': '8' } },
+  };
+  const readiness = async () => {
+    const { status } = await bed.api<NodeObject>({ path: '/api/v1/nodes/by-hand' });
+    return status.conditions?.find((one) => one.type === 'Ready')?.status;
+  };
+
+  beforeAll(async () => {
+    bed = await startBed();
+    await bed.api({ method: 'POST', path: '/api/v1/nodes', body: node });
+    await waitFor('the node to be Ready', async () => (await readiness()) === 'True');
   });
 
-  test('is cleared away by the next bed when its guard died too, and a stranger with a recycled pid is spared', async () => {
-    const { owner, folder } = await bedOfAnotherProcess();
-    const stranger = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 600000)']);
-    const [guard, ...children] = processesOf({ folder }) as [ProcessIdentity, ...ProcessIdentity[]];
-    await killAndWait([guard]);
-    signal(owner, 'SIGKILL');
-    await waitFor('the owner to be gone', () => commandLineOf(owner) === '');
-    expect(children.filter(isAlive)).toHaveLength(children.length);
-    pretendToHaveStarted(folder, stranger.pid ?? 0);
-    try {
-      const next = await startBed();
-      await next.stop();
-      expect(children.filter(isAlive)).toEqual([]);
-      expect(commandLineOf(stranger.pid ?? 0)).not.toBe('');
-    } finally {
-      stranger.kill();
-    }
+  afterAll(async () => {
+    await bed?.stop();
+  });
+
+  test('a node made by hand keeps its size and turns NotReady and back with a label', async () => {
+    const { status } = await bed.api<NodeObject & { status: { capacity: object } }>({ path: '/api/v1/nodes/by-hand' });
+    expect([status.allocatable, status.capacity]).toEqual([node.status.allocatable, node.status.allocatable]);
+    await bed.kubectl('label', 'node', 'by-hand', 'test.aicluster.dev/not-ready=true');
+    await waitFor('the node to be NotReady', async () => (await readiness()) === 'False');
+    await bed.kubectl('label', 'node', 'by-hand', 'test.aicluster.dev/not-ready-');
+    await waitFor('the node to be Ready again', async () => (await readiness()) === 'True');
+  });
+
+  test('a pod hangs in Terminating until its annotation goes', async () => {
+    await bed.apply(gpuPod('hangs', 'default-scheduler', { 'test.aicluster.dev/stuck-terminating': 'true' }));
+    await untilPhase(bed, 'hangs', 'Running');
+    await bed.kubectl('delete', 'pod', 'hangs', '--wait=false', '--grace-period=1');
+    await expect(bed.kubectl('wait', 'pod/hangs', '--for=delete', '--timeout=3s')).rejects.toThrow('timed out');
+    await bed.kubectl('annotate', 'pod', 'hangs', 'test.aicluster.dev/stuck-terminating-');
+    await bed.kubectl('wait', 'pod/hangs', '--for=delete', '--timeout=30s');
+  });
+
+  test('a pod of a Job runs until it is told to end', async () => {
+    const { metadata: _, ...template } = gpuPod('', 'default-scheduler');
+    await bed.apply({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'train', namespace: 'default' },
+      spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } },
+    });
+    const selector = ['-l', 'batch.kubernetes.io/job-name=train'];
+    const phase = async () =>
+      bed.kubectl('get', 'pods', ...selector, '-o', 'jsonpath={.items[0].status.phase}').catch(() => '');
+    await waitFor('its pod to run', async () => (await phase()) === 'Running');
+    await bed.kubectl('annotate', 'pods', ...selector, 'test.aicluster.dev/exit-code=0');
+    await bed.kubectl('wait', 'job/train', '--for=condition=complete', '--timeout=30s');
   });
 });
-
-/** Starts a bed in a process of its own, as a test run would, and returns once it is up. */
-async function bedOfAnotherProcess(): Promise<{ owner: number; folder: string }> {
-  const script = `require('${path.join(__dirname, 'bed.ts')}').startBed().then((bed) => console.log('UP ' + bed.folder))
-    .then(() => setTimeout(() => {}, 600_000))`;
-  const child = spawn(process.execPath, ['--import', 'tsx', '-e', script], { cwd: __dirname });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const folder = await waitFor('the other process to have its bed', () => /^UP (.*)$/m.exec(said)?.[1]).catch(() => {
-    throw new Error(`the other process said: ${said}`);
-  });
-  return { owner: child.pid ?? 0, folder };
-}
-
-/** Writes into a dead bed's register that it had started this process, as if the pid had been reused since. */
-function pretendToHaveStarted(folder: string, pid: number): void {
-  const file = path.join(folder, 'processes.json');
-  const register = JSON.parse(fs.readFileSync(file, 'utf8'));
-  register.children.push({ pid, startedAt: 'long ago' });
-  fs.writeFileSync(file, JSON.stringify(register));
-}

@@ -7,6 +7,7 @@ import { type BedFolder, claimBedFolder } from './bed-folder';
 import { type Binaries, findBinaries, sayOnStderr } from './binaries';
 import { ControlPlane, type ControlPlaneOptions } from './control-plane';
 import { kubeconfigText } from './control-plane-files';
+import { installCrds, serverSideApply } from './crds';
 import { Followers } from './followers';
 import { type BedInstanceType, NODE_CLASS_REF } from './karpenter';
 import type { PartName } from './parts';
@@ -119,7 +120,7 @@ export async function startBed(options: BedOptions = {}): Promise<Bed> {
     return bed;
   } catch (error) {
     const ends = bed.tails();
-    await bed.stop();
+    await bed.clearAway();
     throw new Error(`${error instanceof Error ? error.message : String(error)}\nLogs of the proof bed:\n${ends}`, {
       cause: error,
     });
@@ -177,11 +178,17 @@ class RunningBed implements Bed {
   async start(): Promise<void> {
     await this.plane.start();
     this.followers.start();
-    await this.installCrds();
+    const withCrds = partsOf(this.options).filter((part) => part === 'karpenter' || part === 'volcano');
+    await installCrds(
+      this.plane,
+      withCrds.map((part) => path.join(this.binaries.folder(part), 'crds')),
+    );
     if (this.options.karpenter) {
       await this.followers.startKarpenter();
       const { group, kind, name } = NODE_CLASS_REF;
-      await this.apply({ apiVersion: `${group}/v1alpha1`, kind, metadata: { name }, spec: {} });
+      const nodeClass = { apiVersion: `${group}/v1alpha1`, kind, metadata: { name }, spec: {} };
+      const objectPath = `/apis/${group}/v1alpha1/kwoknodeclasses/${name}`;
+      await this.plane.until('its node class', () => serverSideApply(this.plane, objectPath, nodeClass));
     }
     await this.plane.untilPodsMayBeMade();
   }
@@ -262,16 +269,12 @@ class RunningBed implements Bed {
     this.stopped = true;
     const say = this.options.say ?? sayOnStderr;
     for (const line of this.plane.endedByThemselves()) say(line);
-    await this.plane.stop();
-    await this.place.release();
+    await this.clearAway();
   }
 
-  private async installCrds(): Promise<void> {
-    const parts = partsOf(this.options).filter((part) => part === 'karpenter' || part === 'volcano');
-    if (parts.length === 0) return;
-    const folders = parts.flatMap((part) => ['-f', path.join(this.binaries.folder(part), 'crds')]);
-    await this.kubectl('apply', '--server-side', ...folders);
-    await this.kubectl('wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all');
+  async clearAway(): Promise<void> {
+    await this.plane.stop();
+    await this.place.release();
   }
 
   private runKubectl(args: readonly string[], input?: string): Promise<string> {

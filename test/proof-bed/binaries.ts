@@ -78,6 +78,7 @@ async function findPart(part: Part, cacheFolder: string, say: (line: string) => 
 
 /** Everything is made in a folder beside the final one, which appears by one rename: it is complete or absent. */
 async function prepare(part: Part, folder: string, say: (line: string) => void): Promise<void> {
+  clearPartial(folder);
   const staging = fs.mkdtempSync(`${folder}.partial-`);
   try {
     const started = Date.now();
@@ -92,6 +93,14 @@ async function prepare(part: Part, folder: string, say: (line: string) => void):
   } catch (error) {
     fs.rmSync(staging, { recursive: true, force: true });
     throw error;
+  }
+}
+
+/** We hold the lock, so what lies here half-made was left by a run that was killed. */
+function clearPartial(folder: string): void {
+  for (const name of fs.readdirSync(path.dirname(folder))) {
+    const isPartial = name.startsWith(`${path.basename(folder)}.partial-`);
+    if (isPartial) fs.rmSync(path.join(path.dirname(folder), name), { recursive: true, force: true });
   }
 }
 

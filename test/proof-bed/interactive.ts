@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bed, NODE_CLASS_REF, startBed } from './bed';
 
 /** A NodePool to try the bed with: three p5 nodes from a "reservation", as a Capacity Block's pool would ask for. */
@@ -24,7 +23,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 async function main(): Promise<void> {
   // The handlers come first: Ctrl-C during the start must clear away as well.
   const interrupted = new Promise<void>((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve());
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve());
   });
   const started = Date.now();
   say('Starting etcd, Kubernetes 1.36, KWOK, Karpenter and the Volcano CRDs …');
@@ -38,7 +37,6 @@ async function main(): Promise<void> {
   clearInterval(keepAlive);
   say('\nStopping …');
   await bed.stop();
-  await sleep(0);
   say('Nothing is left running.');
 }
 

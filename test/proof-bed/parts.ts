@@ -77,7 +77,7 @@ export const PARTS: Readonly<Record<PartName, Part>> = {
     version: '1.14.1',
     recipe: 1,
     programs: ['karpenter'],
-    buildTime: '1 to 2 min',
+    buildTime: '1 to 4 min',
     compile: { packages: ['sigs.k8s.io/karpenter/kwok'], ldflags: '' },
     copy: [
       { module: 'sigs.k8s.io/karpenter', from: 'pkg/apis/crds', to: 'crds' },
