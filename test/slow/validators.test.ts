@@ -1,5 +1,5 @@
 /**
- * Every construct under the three validators that customers run: cdk-nag AwsSolutions, the CloudFormation validator of
+ * Every construct, and the reference blueprint, under the three validators that customers run: cdk-nag AwsSolutions, the CloudFormation validator of
  * aws-cdk-lib with its findings as errors, and cfn-lint. What is accepted is acknowledged next to the construct.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { App, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { aiClusterBlueprint } from '../../blueprints/ai-cluster';
 import { installCfnLint, lint } from './cfn-lint';
 import { addWholeStack } from './whole-stack';
 
@@ -56,14 +57,19 @@ function acknowledgementsOf(app: App): [rule: string, reason: string][] {
     .flatMap(({ data }) => Object.entries(data as Record<string, string>));
 }
 
-describe('every construct, in one stack', () => {
+describe.each<[what: string, stacks: string[], build: (app: App) => void]>([
+  ['every construct, in one stack', ['Whole'], (app) => addWholeStack(app)],
+  ['the reference blueprint', ['AiFoundation', 'AiWorkloads'], (app) => aiClusterBlueprint(app)],
+])('%s', (what, stacks, build) => {
+  const name = what.replaceAll(/\W+/g, '-');
+
   it('has no finding of cdk-nag or of the CloudFormation validator that is not acknowledged', () => {
-    expect(findingsOf('whole', (app) => addWholeStack(app))).toEqual([]);
+    expect(findingsOf(name, build)).toEqual([]);
   });
 
   it('accepts nothing without a reason', () => {
-    const app = new App({ builtinCloudFormationValidation: false, outdir: join(folder, 'reasons') });
-    addWholeStack(app);
+    const app = new App({ builtinCloudFormationValidation: false, outdir: join(folder, `${name}-reasons`) });
+    build(app);
     app.synth();
     const acknowledged = acknowledgementsOf(app);
     expect(acknowledged.length).toBeGreaterThan(10);
@@ -71,7 +77,8 @@ describe('every construct, in one stack', () => {
   });
 
   (cfnLint ? it : it.skip)('has no finding of cfn-lint', () => {
-    expect(lint(cfnLint!, [join(folder, 'whole', 'Whole.template.json')])).toEqual({ exitCode: 0, output: '' });
+    const templates = stacks.map((stack) => join(folder, name, `${stack}.template.json`));
+    expect(lint(cfnLint!, templates)).toEqual({ exitCode: 0, output: '' });
   });
 });
 
