@@ -52,7 +52,7 @@ export class ApiServer extends ServerReads {
   }
 
   create(resource: ResourceType, object: KubeObject, options: WriteOptions = {}): KubeObject {
-    this.requireUp(resource);
+    this.requireServed(resource);
     const { generateName, namespace } = object.metadata;
     const name = object.metadata.name || `${generateName ?? ''}${this.suffix()}`;
     if (!name) throw new Invalid(`${resource.kind} without metadata.name`, 422, 'Invalid');
@@ -102,7 +102,7 @@ export class ApiServer extends ServerReads {
     object: KubeObject,
     options: { readonly fieldManager: string; readonly force?: boolean; readonly subresource?: 'status' },
   ): KubeObject {
-    this.requireUp(resource);
+    this.requireServed(resource);
     const live = this.find(resource, object.metadata);
     const { fieldManager, force = false, subresource } = options;
     if (!live && subresource) throw notFound(resource, object.metadata);
@@ -180,17 +180,21 @@ export class ApiServer extends ServerReads {
     this.delete(PODS, name, { gracePeriodSeconds: options.gracePeriodSeconds });
   }
 
-  /** The server as a client sees it: every verb answers with a promise. */
+  /** The server as a client sees it: every verb answers with a promise, and rejects while the server is down. */
   port(): ClusterPort {
+    const ask = async <T>(perform: () => T): Promise<T> => {
+      this.requireReachable();
+      return perform();
+    };
     return {
-      list: async (resource, options) => this.list(resource, options),
-      watch: (resource, options, listener) => this.watch(resource, options, listener),
-      get: async (resource, name) => this.get(resource, name),
-      create: async (resource, object) => this.create(resource, object),
-      mergePatch: async (resource, name, patch, options) => this.mergePatch(resource, name, patch, options),
-      apply: async (resource, object, options) => this.apply(resource, object, options),
-      delete: async (resource, name, options) => this.delete(resource, name, options),
-      evict: async (pod, options) => this.evict(pod, options),
+      list: (...args) => ask(() => this.list(...args)),
+      watch: (...args) => this.watch(...args),
+      get: (...args) => ask(() => this.get(...args)),
+      create: (resource, object) => ask(() => this.create(resource, object)),
+      mergePatch: (...args) => ask(() => this.mergePatch(...args)),
+      apply: (...args) => ask(() => this.apply(...args)),
+      delete: (...args) => ask(() => this.delete(...args)),
+      evict: (...args) => ask(() => this.evict(...args)),
     };
   }
 

@@ -203,6 +203,7 @@ export class FaultyPort implements ClusterPort {
   }
 
   private refuse(): void {
+    this.server.requireReachable();
     if (this.throttled.calls > 0) {
       this.throttled.calls--;
       throw new TooManyRequests('the server is busy', this.throttled.retryAfterMs);

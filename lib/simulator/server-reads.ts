@@ -57,7 +57,7 @@ export class ServerReads {
 
   /** The object; throws NotFound. */
   get(resource: ResourceType, name: ObjectName): KubeObject {
-    this.requireUp(resource);
+    this.requireServed(resource);
     const object = this.find(resource, name);
     if (!object) throw notFound(resource, name);
     return object;
@@ -67,7 +67,7 @@ export class ServerReads {
     resource: ResourceType,
     options: Selection & { readonly limit?: number; readonly continueToken?: string } = {},
   ): ObjectPage {
-    this.requireUp(resource);
+    this.requireServed(resource);
     const limit = options.limit || DEFAULT_PAGE;
     const [version, start] = options.continueToken
       ? options.continueToken.split(':')
@@ -132,9 +132,13 @@ export class ServerReads {
     for (const { stream } of [...this.streams]) stream.finish(error);
   }
 
-  /** Throws while the server is down, and for what it does not serve. */
-  protected requireUp(resource: ResourceType): void {
-    if (this.down) throw new Unavailable('connection refused', 0, 'ConnectionRefused');
+  /** Throws for what the server does not serve. */
+  protected requireServed(resource: ResourceType): void {
     this.kinds.require(resource);
+  }
+
+  /** Throws while the server is down. Clients outside ask; the models inside are the cluster, and go on. */
+  requireReachable(): void {
+    if (this.down) throw new Unavailable('connection refused', 0, 'ConnectionRefused');
   }
 }

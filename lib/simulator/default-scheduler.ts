@@ -1,0 +1,75 @@
+/** kube-scheduler: binds pods one by one as soon as something fits. */
+import type { Pod } from '../domain/kube';
+import { NODES, PODS } from '../domain/resources';
+import { Later, patchStatus, withConditions, type Inside } from './inside';
+import { hasRoom, mayRunOn, requestsOf, sit, takeSeats, type Seat } from './placement';
+
+/** How soon a pod is looked at, and how soon again when it does not fit and something changed. */
+const LOOK_MS = 10;
+
+/** Binds a pod: the Binding subresource and the condition in one. */
+export function bind(inside: Inside, pod: Pod, nodeName: string): void {
+  const { server } = inside;
+  server.mergePatch(PODS, pod.metadata, { spec: { nodeName } });
+  const conditions = withConditions(inside, pod.status?.conditions, { type: 'PodScheduled', status: 'True' });
+  const scheduled = conditions.map((condition) =>
+    condition.type === 'PodScheduled' ? { ...condition, reason: undefined, message: undefined } : condition,
+  );
+  patchStatus(inside, PODS, pod, { conditions: scheduled });
+}
+
+/** Whether a pod waits to be placed by this scheduler. */
+export function awaits(pod: Pod, schedulerName: string): boolean {
+  return (
+    !pod.spec?.nodeName &&
+    !pod.metadata.deletionTimestamp &&
+    pod.status?.phase === 'Pending' &&
+    (pod.spec?.schedulerName ?? 'default-scheduler') === schedulerName
+  );
+}
+
+/** Higher priority first, then older, then by name. */
+export function byPriority(a: Pod, b: Pod): number {
+  const priority = (b.spec?.priority ?? 0) - (a.spec?.priority ?? 0);
+  if (priority !== 0) return priority;
+  const born = (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '');
+  return born || (a.metadata.name < b.metadata.name ? -1 : 1);
+}
+
+/** Starts kube-scheduler. */
+export function startDefaultScheduler(inside: Inside): void {
+  const later = new Later(inside.clock, LOOK_MS, () => schedule(inside));
+  const waiting = new Set<string>();
+  inside.server.onChange(({ type, object }) => {
+    const uid = object.metadata.uid!;
+    const waits = type !== 'DELETED' && awaits(object as Pod, 'default-scheduler');
+    if (waits) waiting.add(uid);
+    else waiting.delete(uid);
+    if (waiting.size > 0 && (waits || type === 'DELETED')) later.touch('all');
+  }, PODS);
+  inside.server.onChange(() => {
+    if (waiting.size > 0) later.touch('all');
+  }, NODES);
+}
+
+function schedule(inside: Inside): void {
+  const pods = (inside.server.all(PODS) as readonly Pod[]).filter((pod) => awaits(pod, 'default-scheduler'));
+  if (pods.length === 0) return;
+  const seats = [...takeSeats(inside).values()];
+  for (const pod of [...pods].sort(byPriority)) {
+    const seat = choose(seats, pod);
+    if (seat) {
+      sit(seat, pod);
+      bind(inside, pod, seat.node.metadata.name);
+    } else {
+      const message = `0/${seats.length} nodes are available`;
+      const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message } as const;
+      patchStatus(inside, PODS, pod, { conditions: withConditions(inside, pod.status?.conditions, condition) });
+    }
+  }
+}
+
+function choose(seats: readonly Seat[], pod: Pod): Seat | undefined {
+  const fitting = seats.filter((seat) => hasRoom(seat.free, requestsOf(pod)) && mayRunOn(pod, seat.node));
+  return fitting.sort((a, b) => a.pods - b.pods || (a.node.metadata.name < b.node.metadata.name ? -1 : 1))[0];
+}
