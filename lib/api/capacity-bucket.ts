@@ -1,7 +1,17 @@
 /** CapacityBucket: a class of work, and how many nodes it may own. */
 import * as z from 'zod';
 import { defineKind } from './define-kind';
-import { conditions, dnsLabel, duration, instanceType, minNotAboveMax, nodeCount, time, withRules } from './fields';
+import {
+  conditions,
+  dnsLabel,
+  duration,
+  instanceType,
+  minNotAboveMax,
+  nodeCount,
+  setOf,
+  time,
+  withRules,
+} from './fields';
 
 /** Priority of a bucket. A bucket takes nodes only from strictly lower ones, so there are no cascades. */
 export const BucketPriority = z.enum(['High', 'Normal', 'Low']);
@@ -20,17 +30,11 @@ export const CapacityBucketSpec = z.object({
     }),
     minNotAboveMax,
   ).describe('How many nodes this bucket may own.'),
-  instanceTypes: z
-    .array(instanceType())
-    .min(1)
-    .max(16)
-    .meta({ 'x-kubernetes-list-type': 'set' })
-    .describe('Instance types this bucket can use, in order of preference.'),
-  namespaces: z
-    .array(dnsLabel())
-    .max(256)
+  instanceTypes: setOf(instanceType(), { min: 1, max: 16 }).describe(
+    'Instance types this bucket can use, in order of preference.',
+  ),
+  namespaces: setOf(dnsLabel(), { max: 256 })
     .default([])
-    .meta({ 'x-kubernetes-list-type': 'set' })
     .describe('Namespaces whose pods may choose this bucket by label, beside those labelled with it.'),
   moves: z
     .object({
@@ -70,6 +74,11 @@ const byType = z.object({
   active: nodeCount().describe('Usable nodes of this type that this bucket owns.'),
   demand: nodeCount().describe('Nodes of this type its pods and gangs need, running and waiting.'),
   target: nodeCount().describe('Nodes of this type the capacity controller wants it to have.'),
+  surplus: z
+    .array(z.object({ nodes: nodeCount(), since: time() }))
+    .max(8)
+    .optional()
+    .describe('Memory of hysteresis.idleFor: at least so many nodes of this type have been without need since then.'),
 });
 
 /** Status of a CapacityBucket. Written by the capacity controller alone. */
