@@ -22,8 +22,25 @@ export const dnsSubdomain = () =>
 export const duration = () =>
   z.string().min(2).max(32).regex(new RegExp(DURATION_PATTERN), 'must be a duration such as 90s, 15m or 1h30m');
 
-/** An RFC 3339 time. */
-export const time = () => z.string().max(64).meta({ format: 'date-time' });
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
+
+/** An RFC 3339 time. The API server checks the format itself, so the schema needs no pattern. */
+export const time = () =>
+  z
+    .string()
+    .max(64)
+    .refine((value) => RFC_3339.test(value), 'must be a time such as 2026-11-23T12:00:00Z')
+    .meta({ format: 'date-time' });
+
+/** A list of `min` to `max` items without duplicates. The API server refuses duplicates in lists of type `set`. */
+export const setOf = <T extends z.ZodType>(item: T, { min, max }: { readonly min?: number; readonly max: number }) =>
+  (min === undefined ? z.array(item) : z.array(item).min(min))
+    .max(max)
+    .superRefine((items, context) => {
+      const twice = items.find((value, index) => items.indexOf(value) !== index);
+      if (twice !== undefined) context.addIssue({ code: 'custom', message: `lists ${JSON.stringify(twice)} twice` });
+    })
+    .meta({ 'x-kubernetes-list-type': 'set' });
 
 /** An EC2 instance type, for example `p5.48xlarge`. Whether we know it is checked at synth, against the catalog. */
 export const instanceType = () =>

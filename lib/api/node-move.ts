@@ -1,7 +1,7 @@
 /** NodeMove: take these nodes from what they do, and give them to something else. The only way a node is ever taken from work. */
 import * as z from 'zod';
 import { defineKind } from './define-kind';
-import { conditions, dnsLabel, dnsSubdomain, nodeCount, time, withRules } from './fields';
+import { conditions, dnsLabel, dnsSubdomain, nodeCount, setOf, time, withRules } from './fields';
 
 /** Why a node is taken; when two moves want one node, the earlier in this list wins. */
 export const MoveReason = z.enum(['BlockEnd', 'Health', 'Rotation', 'Capacity']);
@@ -34,12 +34,7 @@ export const FINAL_STEPS: readonly MoveStep[] = ['HandedOver', 'Lost', 'Aborted'
 /** Spec of a NodeMove. Immutable: to change your mind, delete it and make another. */
 export const NodeMoveSpec = withRules(
   z.object({
-    nodes: z
-      .array(dnsSubdomain())
-      .min(1)
-      .max(256)
-      .meta({ 'x-kubernetes-list-type': 'set' })
-      .describe('Names of the nodes to take.'),
+    nodes: setOf(dnsSubdomain(), { min: 1, max: 256 }).describe('Names of the nodes to take.'),
     reason: MoveReason.default('Capacity').describe('Why. BlockEnd outranks Health, Rotation and Capacity.'),
     to: withRules(
       z.object({

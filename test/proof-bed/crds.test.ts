@@ -1,0 +1,301 @@
+/** The CRDs of lib/api on a real API server: they and the schemas at synth must accept, fill in and refuse the same. */
+import { Testing } from 'cdk8s';
+import * as fc from 'fast-check';
+import { CapacityBucket, CapacityPool, InvalidObject, KINDS, NodeMove, structuralSchema } from '../../lib/api';
+import { CrdsChart } from '../../lib/charts';
+import { seedOf } from '../seed';
+import { type Bed, startBed } from './bed';
+import { type Violation, violationsOf, withValue } from './crd-violations';
+import { describeOnBed } from './describe-on-bed';
+
+type AnyKind = (typeof KINDS)[number];
+
+const POOL = {
+  instanceType: 'p5.48xlarge',
+  source: 'Block' as const,
+  reservationId: 'cr-0123456789abcdef0',
+  availabilityZone: 'us-east-2a',
+  nodeClassRef: { name: 'p5' },
+};
+const BUCKET = { nodes: { max: 4 }, instanceTypes: ['p5.48xlarge'] };
+const MOVE = { nodes: ['node-1'], to: { kind: 'Release' as const } };
+
+/** By Kind: the least that is valid, and a valid spec that has every field. */
+const EXAMPLES: Readonly<Record<string, { readonly least: any; readonly whole: any }>> = {
+  CapacityPool: {
+    least: POOL,
+    whole: {
+      ...POOL,
+      nodes: { min: 1, max: 8 },
+      nodeClassRef: { group: 'eks.amazonaws.com', kind: 'NodeClass', name: 'p5' },
+      validation: 'Deep',
+      expireAfter: '100h',
+      terminationGracePeriod: '30m',
+    },
+  },
+  CapacityBucket: {
+    least: BUCKET,
+    whole: {
+      ...BUCKET,
+      priority: 'High',
+      nodes: { min: 1, max: 4 },
+      namespaces: ['research'],
+      moves: { perHour: 5, inFlight: 2, minHold: '1m', coolDown: '2m' },
+      hysteresis: { demandFor: '10s', idleFor: '1m30s' },
+      topology: { prefer: 'None' },
+    },
+  },
+  NodeMove: {
+    least: MOVE,
+    whole: {
+      nodes: ['node-1'],
+      reason: 'Health',
+      to: { kind: 'Bucket', bucket: 'training' },
+      deadline: '2026-11-23T12:00:00Z',
+      message: 'a person asked for it',
+    },
+  },
+};
+
+/** Every rule that spans fields, broken once: Kind, name, spec, and the sentence for whoever wrote it. */
+const RULES: readonly (readonly [AnyKind, string, object, string])[] = [
+  [CapacityPool, 'p', { ...POOL, nodes: { min: 9, max: 4 } }, 'min (9) must not be greater than max (4)'],
+  [
+    CapacityPool,
+    'p',
+    { ...POOL, reservationId: undefined },
+    'source Block needs reservationId: the id of the capacity reservation, cr-…',
+  ],
+  [
+    CapacityPool,
+    'p',
+    { ...POOL, availabilityZone: undefined },
+    'source Block needs availabilityZone: the zone of the capacity reservation',
+  ],
+  [
+    CapacityPool,
+    'p',
+    { ...POOL, source: 'OnDemand', nodes: { max: 4 } },
+    'source OnDemand takes no reservationId: use source Block or Reservation',
+  ],
+  [
+    CapacityPool,
+    'p',
+    { ...POOL, source: 'OnDemand', reservationId: undefined },
+    'source OnDemand needs nodes.max: nothing else bounds what it may buy',
+  ],
+  [CapacityBucket, 'b', { ...BUCKET, nodes: { min: 5, max: 4 } }, 'min (5) must not be greater than max (4)'],
+  [CapacityBucket, 'default', BUCKET, 'name default is taken: Volcano owns the queues default and root'],
+  [CapacityBucket, 'a.b', BUCKET, 'name a.b must be a DNS label without dots: it becomes a label and taint value'],
+  [
+    CapacityBucket,
+    'x'.repeat(64),
+    BUCKET,
+    `name ${'x'.repeat(64)} is longer than 63 characters: it becomes a label value`,
+  ],
+  [NodeMove, 'm', { ...MOVE, to: { kind: 'Bucket' } }, 'kind Bucket needs bucket: the bucket that gets the nodes'],
+  [NodeMove, 'm', { ...MOVE, to: { kind: 'Release', bucket: 'training' } }, 'kind Release takes no bucket'],
+] as readonly any[];
+
+let bed: Bed;
+
+const pathOf = ({ resource }: AnyKind) => `/apis/${resource.group}/${resource.version}/${resource.plural}`;
+
+function create(kind: AnyKind, name: string, spec: unknown, dryRun = true): Promise<any> {
+  const body = { apiVersion: 'aicluster.dev/v1alpha1', kind: kind.kind, metadata: { name }, spec };
+  return bed.api({ method: 'POST', path: `${pathOf(kind)}${dryRun ? '?dryRun=All' : ''}`, body });
+}
+
+/** What the server says to an object; undefined when it takes it. */
+async function complaint(kind: AnyKind, spec: unknown, name = 'x'): Promise<string | undefined> {
+  return create(kind, name, spec).then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+}
+
+/** What the schema says at synth; undefined when it takes it. */
+function complaintAtSynth(kind: AnyKind, spec: any, name = 'x'): string | undefined {
+  try {
+    kind.make(name, spec);
+    return undefined;
+  } catch (error) {
+    if (error instanceof InvalidObject) return error.message;
+    throw error;
+  }
+}
+
+const rulesOf = (schema: any): string[] => [
+  ...(schema['x-kubernetes-validations'] ?? []).map(({ rule }: { rule: string }) => rule),
+  ...Object.values(schema.properties ?? {}).flatMap(rulesOf),
+];
+
+describeOnBed('the CRDs on a real API server', () => {
+  beforeAll(async () => {
+    bed = await startBed();
+    await bed.apply(...(new CrdsChart(Testing.app(), 'crds').toJson() as object[]));
+    await bed.kubectl('wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all');
+  });
+  afterAll(() => bed?.stop());
+
+  it.each(KINDS.map((kind) => [kind.plural, kind] as const))(
+    '%s is accepted whole, without a warning',
+    async (name) => {
+      const crd = await bed.api<any>({
+        path: `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}.aicluster.dev`,
+      });
+      const conditions = Object.fromEntries(crd.status.conditions.map(({ type, status }: any) => [type, status]));
+      expect(conditions).toMatchObject({ NamesAccepted: 'True', Established: 'True' });
+      expect(conditions['NonStructuralSchema'] ?? 'False').toBe('False');
+    },
+  );
+
+  describe.each(KINDS.map((kind) => [kind.kind, kind] as const))('%s', (name, kind) => {
+    const { least, whole } = EXAMPLES[name]!;
+    const schema = structuralSchema(kind.spec) as any;
+
+    it('gets the same defaults from the server as at synth, nested ones too', async () => {
+      const { spec } = await create(kind, 'least', least);
+      expect(spec).toEqual(kind.make('least', least).spec);
+      expect(spec).not.toEqual(least);
+    });
+
+    it('gets the defaults of whatever part is left out', async () => {
+      for (const field of Object.keys(whole)) {
+        const spec = withValue(whole, [field], undefined) as any;
+        if (complaintAtSynth(kind, spec)) continue;
+        expect((await create(kind, 'part', spec)).spec).toEqual(kind.make('part', spec).spec);
+        const empty = withValue(whole, [field], {});
+        if (typeof whole[field] !== 'object' || complaintAtSynth(kind, empty)) continue;
+        expect((await create(kind, 'empty', empty)).spec).toEqual(kind.make('empty', empty as any).spec);
+      }
+    });
+
+    it('keeps a whole spec as it was written', async () => {
+      expect((await create(kind, 'whole', whole)).spec).toEqual(whole);
+    });
+
+    const violations = violationsOf(schema, whole);
+
+    it(`refuses each of its ${violations.length} single violations, here and at synth, naming the field`, async () => {
+      const wrong: string[] = [];
+      for (const violation of violations) wrong.push(...(await judge(kind, violation)));
+      expect(wrong).toEqual([]);
+    });
+
+    it('has all its CEL rules in the table below', () => {
+      const rules = rulesOf(kind.crd()['spec'].versions[0].schema.openAPIV3Schema).filter(
+        (rule) => rule !== 'self == oldSelf',
+      );
+      expect(RULES.filter(([ruled]) => ruled.kind === kind.kind).length).toBeGreaterThanOrEqual(rules.length);
+    });
+  });
+
+  async function judge(kind: AnyKind, { path, constraint, spec }: Violation): Promise<string[]> {
+    const said = await complaint(kind, spec);
+    const saidAtSynth = complaintAtSynth(kind, spec);
+    const brackets = path.replace(/\.(\d+)/g, '[$1]');
+    // Kubernetes names a missing field by its path and a duplicate by the item.
+    const named = said?.includes(brackets) || said?.includes(path);
+    return [
+      ...(said ? [] : [`${path} ${constraint}: the server takes it`]),
+      ...(said && !named ? [`${path} ${constraint}: the server does not name it: ${said}`] : []),
+      ...(saidAtSynth ? [] : [`${path} ${constraint}: synth takes it`]),
+      ...(saidAtSynth && !saidAtSynth.includes(path) ? [`${path} ${constraint}: synth says ${saidAtSynth}`] : []),
+    ];
+  }
+
+  it.each(RULES.map(([kind, name, spec, sentence]) => [kind.kind, sentence, kind, name, spec] as const))(
+    '%s is refused: %s',
+    async (_kind, sentence, kind, name, spec) => {
+      expect(await complaint(kind, JSON.parse(JSON.stringify(spec)), name)).toContain(sentence);
+      expect(complaintAtSynth(kind, spec, name)).toContain(sentence);
+    },
+  );
+
+  it('a NodeMove cannot be changed, but its status can', async () => {
+    await create(NodeMove as AnyKind, 'fixed', MOVE, false);
+    const patch = (subresource: string, body: object) =>
+      bed.api<any>({
+        method: 'PATCH',
+        path: `${pathOf(NodeMove as AnyKind)}/fixed${subresource}`,
+        contentType: 'application/merge-patch+json',
+        body,
+      });
+    await expect(patch('', { spec: { nodes: ['node-2'] } })).rejects.toThrow(
+      'a NodeMove cannot be changed: delete it (that aborts it) and create another',
+    );
+    await expect(patch('', { spec: { message: 'a field more' } })).rejects.toThrow('a NodeMove cannot be changed');
+    const { status } = await patch('/status', { status: { step: 'Claimed', startedAt: '2026-11-23T12:00:00Z' } });
+    expect(status).toEqual({ step: 'Claimed', startedAt: '2026-11-23T12:00:00Z' });
+    await expect(patch('/status', { status: { step: 'Dancing' } })).rejects.toThrow(/status.step: Unsupported value/);
+  });
+
+  it('kubectl get shows what people look for first', async () => {
+    await create(CapacityBucket as AnyKind, 'training', { ...BUCKET, priority: 'High' }, false);
+    const status = { status: { active: 2, demand: 5, target: 4, whyNot: 'needs 5 nodes, 2 free' } };
+    await bed.kubectl(
+      'patch',
+      'cbkt',
+      'training',
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      JSON.stringify(status),
+    );
+    const [header, row] = (await bed.kubectl('get', 'cbkt')).split('\n');
+    expect(header).toMatch(/^NAME +PRIORITY +MIN +MAX +ACTIVE +DEMAND +TARGET +WHY NOT +AGE$/);
+    expect(row).toMatch(/^training +High +0 +4 +2 +5 +4 +needs 5 nodes, 2 free +/);
+    expect(await bed.kubectl('get', 'aicluster')).toMatch(/capacitybucket.aicluster.dev\/training/);
+  });
+
+  it('server and synth agree on random specs, and on the defaults of those they take', async () => {
+    // Without null: the server drops it and fills in the default, synth refuses it, since in code it is a mistake.
+    const scalar = fc.constantFrom<unknown>(
+      ...[undefined, true, -1, 0, 1, 4, 5, 9, 1.5, 100_001, 2 ** 31, '', 'a', 'A', 'a.b', '10m', '1h30m', '5'],
+      ...['p5.48xlarge', 'Block', 'OnDemand', 'Bucket', 'High', 'cr-1', {}, [], ['a'], ['a', 'a'], ['p5.48xlarge']],
+    );
+    const runs = Number(process.env['FUZZ_RUNS'] ?? 400);
+    let taken = 0;
+    for (const kind of KINDS) {
+      const { whole } = EXAMPLES[kind.kind]!;
+      const places = fc.constantFrom(...pathsOf(whole));
+      const changes = fc.array(fc.tuple(places, scalar).filter(hasType), { minLength: 1, maxLength: 3 });
+      const property = fc.asyncProperty(changes, async (list) => {
+        const spec = list.reduce<any>((at, [path, value]) => setIfThere(at, path, value), whole);
+        const atSynth = complaintAtSynth(kind, spec);
+        const answer = await create(kind, 'x', spec).catch((error: Error) => error.message);
+        if (typeof answer === 'string')
+          return expect(atSynth ?? `synth takes what the server refuses: ${answer}`).not.toContain('synth takes');
+        expect(atSynth).toBeUndefined();
+        expect(answer.spec).toEqual(kind.make('x', spec).spec);
+        taken += 1;
+      });
+      await fc.assert(property, { numRuns: runs, ...seedOf(`agreement on ${kind.kind}`) });
+    }
+    process.stdout.write(`  ${runs * KINDS.length} random specs, ${taken} of them taken by both\n`);
+    expect(taken).toBeGreaterThan(0);
+  });
+});
+
+/** The server takes any list for a string that has a format (seen on 1.36); synth and our controllers do not. */
+function hasType([path, value]: [Path, unknown]): boolean {
+  return !(path.at(-1) === 'deadline' && Array.isArray(value));
+}
+
+type Path = readonly (string | number)[];
+
+/** Every place in an object, lists included. */
+function pathsOf(value: unknown, path: Path = []): Path[] {
+  if (value === null || typeof value !== 'object') return [path];
+  const inner = Object.entries(value).flatMap(([key, item]) =>
+    pathsOf(item, [...path, Array.isArray(value) ? Number(key) : key]),
+  );
+  return path.length > 0 ? [path, ...inner] : inner;
+}
+
+/** Sets a place if an earlier change has not taken away what it lies in. */
+function setIfThere(object: any, path: Path, value: unknown): unknown {
+  const parent = path.slice(0, -1).reduce<any>((at, step) => at?.[step], object);
+  return parent !== null && typeof parent === 'object' ? withValue(object, path, value) : object;
+}
