@@ -64,6 +64,18 @@ describe('AutoModeCluster', () => {
     });
   });
 
+  it('lets kubectl in with a security group of its own, before any manifest', () => {
+    template.hasResourceProperties('AWS::EC2::SecurityGroupIngress', {
+      GroupId: { 'Fn::GetAtt': [Match.anyValue(), 'ClusterSecurityGroupId'] },
+      SourceSecurityGroupId: { 'Fn::GetAtt': [Match.stringLikeRegexp('KubectlSecurityGroup'), 'GroupId'] },
+      FromPort: 443,
+    });
+    const [barrier] = Object.values(template.findResources('AWS::SSM::Parameter'));
+    expect(barrier!.DependsOn).toEqual(expect.arrayContaining([expect.stringMatching(/KubectlIngress/)]));
+    const handlers = template.findResources('AWS::Lambda::Function', { Properties: { Handler: 'index.handler' } });
+    expect(JSON.stringify(Object.values(handlers)[0]!.Properties.VpcConfig)).not.toContain('ClusterSecurityGroupId');
+  });
+
   it('warns when nobody could use it, and gives admins access', () => {
     const stack = makeStack();
     makeCluster(stack);

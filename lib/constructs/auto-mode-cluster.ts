@@ -1,16 +1,22 @@
 /** An EKS Auto Mode cluster that is private, encrypted, logged and hard to delete by accident. */
 import { Annotations, RemovalPolicy } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { KubectlV36Layer } from '@aws-cdk/lambda-layer-kubectl-v36';
-import { Construct } from 'constructs';
+import { Construct, type IDependable } from 'constructs';
 import { acknowledge, acknowledgeKubectl } from './acknowledgements';
-import { addClusterRole, addNodeRole } from './cluster-roles';
+import type { ExistingClusterProps, IAutoModeCluster } from './cluster-contract';
+import { ClusterNetwork } from './cluster-network';
+import { addClusterRole, addNodeAccess, addNodeRole } from './cluster-roles';
 import { EncryptionKey } from './encryption-key';
+import { ExistingCluster } from './existing-cluster';
 import type { IClusterNetwork } from './network-contract';
+
+export type { ExistingClusterProps, IAutoModeCluster } from './cluster-contract';
 
 /** What happens when a Kubernetes version leaves standard support. */
 export enum SupportType {
@@ -104,36 +110,6 @@ export interface AutoModeClusterProps {
   readonly awscliLayer?: lambda.ILayerVersion;
 }
 
-/** A cluster for the other constructs: `AutoModeCluster` makes one, `AutoModeCluster.fromCluster` wraps one that exists. */
-export interface IAutoModeCluster {
-  /** The cluster, with a kubectl provider. */
-  readonly cluster: eks.ICluster;
-  /** Where it lives. */
-  readonly network: IClusterNetwork;
-  /** Role of the nodes that NodeClasses make; it has an access entry. */
-  readonly nodeRole: iam.IRole;
-  /** Key for what belongs to the cluster. */
-  readonly encryptionKey?: kms.IKey;
-}
-
-/** Props of `AutoModeCluster.fromCluster`. */
-export interface ExistingClusterProps {
-  /** An EKS Auto Mode cluster, imported with `kubectlProvider` or `kubectlProviderOptions`. */
-  readonly cluster: eks.ICluster;
-  /** Where it lives. */
-  readonly network: IClusterNetwork;
-  /**
-   * Role for nodes. It must have an access entry of type EC2 with `AmazonEKSAutoNodePolicy`.
-   * @default - a role and its access entry are made
-   */
-  readonly nodeRole?: iam.IRole;
-  /**
-   * Key for what belongs to the cluster.
-   * @default - each construct makes or omits its own
-   */
-  readonly encryptionKey?: kms.IKey;
-}
-
 /** An EKS Auto Mode cluster, its roles, its key and its access entries. */
 export class AutoModeCluster extends Construct implements IAutoModeCluster {
   /** Uses a cluster that exists. Throws when kubectl cannot reach it: node classes are Kubernetes objects. */
@@ -151,16 +127,24 @@ export class AutoModeCluster extends Construct implements IAutoModeCluster {
   readonly nodeRole: iam.IRole;
   /** Key that encrypts every Kubernetes object. */
   readonly encryptionKey: kms.IKey;
+  /** What lets the nodes join. */
+  readonly nodeAccess: IDependable;
+  private readonly kubectlSecurityGroup: ec2.SecurityGroup;
 
   constructor(scope: Construct, id: string, props: AutoModeClusterProps) {
     super(scope, id);
     this.network = props.network;
     this.encryptionKey = props.encryptionKey ?? new EncryptionKey(this, 'Key');
     this.role = addClusterRole(this, 'Role', this.encryptionKey);
+    this.kubectlSecurityGroup = new ec2.SecurityGroup(this, 'KubectlSecurityGroup', {
+      vpc: props.network.vpc,
+      description: 'kubectl of the CDK',
+    });
     this.cluster = this.addCluster(props);
+    this.letKubectlIn();
     this.setWhatTheL2Lacks(props);
     this.nodeRole = addNodeRole(this, 'NodeRole', 'Nodes of the NodeClasses of the cluster');
-    addNodeAccess(this, this.cluster, this.nodeRole);
+    this.nodeAccess = addNodeAccess(this, this.cluster, this.nodeRole);
     this.addAdmins(props.adminRoles ?? []);
     if (props.clusterName) this.addLogGroup(props.clusterName, props.logRetention ?? logs.RetentionDays.ONE_YEAR);
     acknowledgeKubectl(this.cluster);
@@ -185,6 +169,7 @@ export class AutoModeCluster extends Construct implements IAutoModeCluster {
         nodeRole: nodePools.length > 0 ? addNodeRole(this, 'SystemNodeRole', 'Nodes of the pools of EKS') : undefined,
       },
       bootstrapClusterCreatorAdminPermissions: false,
+      bootstrapSelfManagedAddons: false,
       endpointAccess: endpointAccess(this, props.publicAccessCidrs ?? []),
       secretsEncryptionKey: this.encryptionKey,
       clusterLogging: Object.values(eks.ClusterLoggingTypes),
@@ -193,8 +178,26 @@ export class AutoModeCluster extends Construct implements IAutoModeCluster {
       kubectlProviderOptions: {
         kubectlLayer: props.kubectlLayer ?? new KubectlV36Layer(this, 'Kubectl'),
         awscliLayer: props.awscliLayer,
+        securityGroups: [this.kubectlSecurityGroup],
       },
     });
+  }
+
+  /**
+   * kubectl runs with a group of its own: with the cluster's, the network interfaces of its functions, which outlive them,
+   * would keep EKS from deleting that group and so the VPC from going.
+   */
+  private letKubectlIn(): void {
+    const ingress = new ec2.CfnSecurityGroupIngress(this, 'KubectlIngress', {
+      groupId: this.cluster.clusterSecurityGroupId,
+      sourceSecurityGroupId: this.kubectlSecurityGroup.securityGroupId,
+      ipProtocol: 'tcp',
+      fromPort: 443,
+      toPort: 443,
+      description: 'kubectl of the CDK to the API server',
+    });
+    // Every manifest waits for this barrier of the L2, and is deleted before it.
+    this.cluster.node.findChild('KubectlReadyBarrier').node.addDependency(ingress);
   }
 
   private setWhatTheL2Lacks(props: AutoModeClusterProps): void {
@@ -202,8 +205,10 @@ export class AutoModeCluster extends Construct implements IAutoModeCluster {
     cluster.deletionProtection = props.deletionProtection ?? true;
     cluster.upgradePolicy = { supportType: props.supportType ?? SupportType.STANDARD };
     cluster.zonalShiftConfig = { enabled: props.zonalShift ?? true };
-    // The subnets are tagged by ClusterNetwork; for a VPC of the customer's the network guide says which tags it needs.
-    Annotations.of(this.cluster).acknowledgeWarning('@aws-cdk/aws-eks:clusterMustManuallyTagSubnet');
+    // ClusterNetwork has tagged its subnets; for an imported VPC the reminder is right.
+    if (props.network instanceof ClusterNetwork) {
+      Annotations.of(this.cluster).acknowledgeWarning('@aws-cdk/aws-eks:clusterMustManuallyTagSubnet');
+    }
   }
 
   private addAdmins(roles: readonly iam.IRole[]): void {
@@ -225,43 +230,6 @@ export class AutoModeCluster extends Construct implements IAutoModeCluster {
     // EKS makes the group itself, without retention, when it comes first.
     (this.cluster.node.defaultChild as eks.CfnCluster).node.addDependency(logGroup);
   }
-}
-
-/** A cluster that exists, with a node role that may join it. */
-class ExistingCluster extends Construct implements IAutoModeCluster {
-  readonly cluster: eks.ICluster;
-  readonly network: IClusterNetwork;
-  readonly nodeRole: iam.IRole;
-  readonly encryptionKey?: kms.IKey;
-
-  constructor(scope: Construct, id: string, props: ExistingClusterProps) {
-    super(scope, id);
-    if (!props.cluster.kubectlProvider && !props.cluster.kubectlProviderOptions) {
-      throw new Error(
-        `Cluster '${props.cluster.node.path}' has no kubectl provider, and node classes are Kubernetes objects: create it ` +
-          `with kubectlProviderOptions, or import it with kubectlProvider.`,
-      );
-    }
-    this.cluster = props.cluster;
-    this.network = props.network;
-    this.encryptionKey = props.encryptionKey;
-    this.nodeRole = props.nodeRole ?? addNodeRole(this, 'NodeRole', 'Nodes of the NodeClasses of the cluster');
-    if (!props.nodeRole) addNodeAccess(this, props.cluster, this.nodeRole);
-  }
-}
-
-/** Lets nodes with this role join. EKS makes such an entry by itself only for the role of its own pools. */
-function addNodeAccess(scope: Construct, cluster: eks.ICluster, role: iam.IRole): void {
-  new eks.AccessEntry(scope, 'NodeAccess', {
-    cluster,
-    principal: role.roleArn,
-    accessEntryType: eks.AccessEntryType.EC2,
-    accessPolicies: [
-      eks.AccessPolicy.fromAccessPolicyName('AmazonEKSAutoNodePolicy', {
-        accessScopeType: eks.AccessScopeType.CLUSTER,
-      }),
-    ],
-  });
 }
 
 function endpointAccess(scope: Construct, publicAccessCidrs: string[]): eks.EndpointAccess {

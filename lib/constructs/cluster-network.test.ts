@@ -1,4 +1,5 @@
-import { App, Stack, Token } from 'aws-cdk-lib';
+import type { App } from 'aws-cdk-lib';
+import { Stack, Token } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { CidrError, SubnetTooSmall, overlaps, parseCidr } from '../catalog';

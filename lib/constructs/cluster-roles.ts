@@ -1,8 +1,9 @@
 /** The IAM roles of an Auto Mode cluster: control plane and nodes. */
 import { Aws } from 'aws-cdk-lib';
+import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
-import type { Construct } from 'constructs';
+import type { Construct, IDependable } from 'constructs';
 import { acknowledgeManagedPolicies, acknowledgeResources } from './acknowledgements';
 
 /** What EKS Auto Mode needs of the control plane's role (user guide, "Amazon EKS Auto Mode cluster IAM role"). */
@@ -50,6 +51,20 @@ export function addNodeRole(scope: Construct, id: string, description: string): 
   });
   acknowledgeManagedPolicies(role, NODE_POLICIES, 'EKS documents these two as the least a node of Auto Mode needs');
   return role;
+}
+
+/** Lets nodes with this role join. EKS makes such an entry by itself only for the role of its own pools. */
+export function addNodeAccess(scope: Construct, cluster: eks.ICluster, role: iam.IRole): IDependable {
+  return new eks.AccessEntry(scope, 'NodeAccess', {
+    cluster,
+    principal: role.roleArn,
+    accessEntryType: eks.AccessEntryType.EC2,
+    accessPolicies: [
+      eks.AccessPolicy.fromAccessPolicyName('AmazonEKSAutoNodePolicy', {
+        accessScopeType: eks.AccessScopeType.CLUSTER,
+      }),
+    ],
+  });
 }
 
 /** The managed policies let EKS set its own tags only; a NodeClass or StorageClass with `tags` needs these. */

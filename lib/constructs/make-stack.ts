@@ -2,7 +2,7 @@
 import { App, Stack, type StackProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { AutoModeCluster, type AutoModeClusterProps } from './auto-mode-cluster';
 import { ClusterNetwork, type ClusterNetworkProps } from './cluster-network';
 

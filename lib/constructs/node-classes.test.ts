@@ -46,6 +46,11 @@ describe('the NodeClass of a Capacity Block of p5.48xlarge', () => {
     ]);
   });
 
+  it('comes after the access entry that lets its nodes join, and goes before it', () => {
+    const [manifest] = Object.values(template.findResources('Custom::AWSCDK-EKS-KubernetesResource'));
+    expect(manifest!.DependsOn).toEqual(expect.arrayContaining([expect.stringMatching(/NodeAccess/)]));
+  });
+
   it('uses the role with an access entry, by name, and encrypts its disk', () => {
     expect(specs.p5.role).toMatch(/NodeRole/);
     expect(specs.p5.role).not.toMatch(/System|Arn/);

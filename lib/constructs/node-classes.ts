@@ -99,6 +99,8 @@ export class NodeClasses extends Construct {
       // One object for each manifest, and kubectl's prune knows no custom kinds: the label would only be noise.
       prune: false,
     });
+    const { nodeAccess } = this.props.cluster;
+    if (nodeAccess) manifest.node.addDependency(nodeAccess);
     this.manifests.set(definition.name, manifest);
     return manifest;
   }

@@ -1,4 +1,5 @@
-import { Template, Match } from 'aws-cdk-lib/assertions';
+import type { Template } from 'aws-cdk-lib/assertions';
+import { Match } from 'aws-cdk-lib/assertions';
 import { LustreFileSystem, type LustreFileSystemProps } from './lustre-file-system';
 import { makeCluster, makeNetwork, makeStack, manifestsOf, templateOf } from './make-stack';
 import { ModelBucket } from './model-bucket';

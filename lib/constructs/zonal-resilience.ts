@@ -107,11 +107,15 @@ export class ZonalResilience extends Construct {
           `30 minutes without new pods on them. Set blockingAlarm (in ALARM while training runs) or blockedWindows.`,
       );
     }
-    props.blockedWindows?.forEach((window) => requireWindow(path, window));
-    for (const key of ['blockedWindows', 'blockedDates'] as const) {
-      const count = props[key]?.length ?? 0;
-      if (count > MOST_BLOCKED) throw new Error(`${key} of '${path}' has ${count} entries: ARC takes ${MOST_BLOCKED}.`);
-    }
+    requireBlocked(path, props);
+  }
+}
+
+function requireBlocked(path: string, props: ZonalResilienceProps): void {
+  props.blockedWindows?.forEach((window) => requireWindow(path, window));
+  for (const key of ['blockedWindows', 'blockedDates'] as const) {
+    const count = props[key]?.length ?? 0;
+    if (count > MOST_BLOCKED) throw new Error(`${key} of '${path}' has ${count} entries: ARC takes ${MOST_BLOCKED}.`);
   }
 }
 
