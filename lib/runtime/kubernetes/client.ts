@@ -49,12 +49,12 @@ export function kubernetesClient(options: KubernetesClientOptions): KubernetesCl
       };
       return openWatch(http, collectionPath(resource, namespace) + queryString(query), listener);
     },
-    get: (resource, name) => object('GET', objectPath(resource, name)),
-    create: (resource, body) =>
+    get: async (resource, name) => object('GET', objectPath(resource, name)),
+    create: async (resource, body) =>
       object('POST', collectionPath(resource, body.metadata.namespace) + queryString(manager), body),
-    mergePatch: (resource, name, patch, { subresource } = {}) =>
+    mergePatch: async (resource, name, patch, { subresource } = {}) =>
       object('PATCH', objectPath(resource, name, subresource) + queryString(manager), patch, MERGE_PATCH),
-    apply: (resource, body, { fieldManager, force, subresource }) =>
+    apply: async (resource, body, { fieldManager, force, subresource }) =>
       object(
         'PATCH',
         objectPath(resource, body.metadata, subresource) + queryString({ fieldManager, force }),
