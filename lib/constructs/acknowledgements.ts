@@ -3,7 +3,7 @@
  * reviewer finds it in the metadata of the app; an app without that validator never notices.
  */
 import { Stack, Validations } from 'aws-cdk-lib';
-import type * as iam from 'aws-cdk-lib/aws-iam';
+import * as iam from 'aws-cdk-lib/aws-iam';
 import type { IConstruct } from 'constructs';
 
 /** Accepts one finding on a construct and everything below it. */
@@ -13,9 +13,12 @@ export function acknowledge(scope: IConstruct, id: string, reason: string): void
 
 /** Accepts AWS managed policies on one role, by name. */
 export function acknowledgeManagedPolicies(role: IConstruct, policies: readonly string[], reason: string): void {
-  for (const policy of policies) {
-    acknowledge(role, `AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${policy}]`, reason);
-  }
+  acknowledgeAtSynth(role, reason, () =>
+    policies.map((name) => {
+      const { managedPolicyArn } = iam.ManagedPolicy.fromAwsManagedPolicyName(name);
+      return `AwsSolutions-IAM4[Policy::${textOf(Stack.of(role).resolve(managedPolicyArn))}]`;
+    }),
+  );
 }
 
 /**

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import recommendedFlags from 'aws-cdk-lib/recommended-feature-flags.json';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { aiClusterBlueprint } from '../../blueprints/ai-cluster';
@@ -25,9 +26,9 @@ afterAll(() => {
 });
 
 /** Synthesizes with validators on; the findings as one line each, from the report that the CDK writes. */
-function findingsOf(name: string, build: (app: App) => void): string[] {
+function findingsOf(name: string, build: (app: App) => void, flags: Record<string, unknown> = {}): string[] {
   const outdir = join(folder, name);
-  const app = new App({ outdir, context: { '@aws-cdk/core:validateAgainstDefaultRules': true } });
+  const app = new App({ outdir, context: { ...flags, '@aws-cdk/core:validateAgainstDefaultRules': true } });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   build(app);
   let failure: unknown;
@@ -65,6 +66,10 @@ describe.each<[what: string, stacks: string[], build: (app: App) => void]>([
 
   it('has no finding of cdk-nag or of the CloudFormation validator that is not acknowledged', () => {
     expect(findingsOf(name, build)).toEqual([]);
+  });
+
+  it('has none either with every feature flag that `cdk init` turns on', () => {
+    expect(findingsOf(`${name}-flags`, build, recommendedFlags)).toEqual([]);
   });
 
   it('accepts nothing without a reason', () => {

@@ -1,5 +1,5 @@
 /** One stack with every construct of this package that makes AWS resources, as a security reviewer would be shown it. */
-import { type App, Stack } from 'aws-cdk-lib';
+import { type App, type Environment, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import {
@@ -16,8 +16,8 @@ import {
 } from '../../lib/constructs';
 
 /** Adds the stack to an app. */
-export function addWholeStack(app: App): Stack {
-  const stack = new Stack(app, 'Whole', { description: 'Every construct of eks-ai-cluster' });
+export function addWholeStack(app: App, env?: Environment): Stack {
+  const stack = new Stack(app, 'Whole', { description: 'Every construct of eks-ai-cluster', env });
   const encryptionKey = new EncryptionKey(stack, 'Key');
   const network = new ClusterNetwork(stack, 'Network', {
     availabilityZones: ['us-east-2a', 'us-east-2b', 'us-east-2c'],
