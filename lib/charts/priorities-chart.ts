@@ -29,7 +29,6 @@ function toPriorityClass(priority: BucketPriority): KubeObject {
     kind: PRIORITY_CLASSES.kind,
     metadata: { name: priorityClassOf(priority) },
     value: VALUES[priority],
-    globalDefault: false,
     preemptionPolicy: 'Never',
     description: `Pods that ask for accelerators in a bucket of priority ${priority}. Set by policy on pods that name no class.`,
   };

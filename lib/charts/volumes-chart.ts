@@ -72,14 +72,14 @@ function forEachNamespace<E extends VolumeEntry>(
   return entry.namespaces.flatMap((namespace) => {
     const volume = `${namespace}-${entry.name}`;
     const { capacity, mountOptions, csi } = toSource(entry, volume);
-    const common = { accessModes: ['ReadWriteMany'], storageClassName: '' };
+    const accessModes = ['ReadWriteMany'];
     return [
       {
         apiVersion: 'v1',
         kind: 'PersistentVolume',
         metadata: { name: volume },
         spec: {
-          ...common,
+          accessModes,
           capacity: { storage: capacity },
           persistentVolumeReclaimPolicy: 'Retain',
           mountOptions,
@@ -91,7 +91,8 @@ function forEachNamespace<E extends VolumeEntry>(
         apiVersion: 'v1',
         kind: 'PersistentVolumeClaim',
         metadata: { name: entry.name, namespace },
-        spec: { ...common, volumeName: volume, resources: { requests: { storage: capacity } } },
+        // An empty class, or the default one would be looked for. On a volume the empty class is none.
+        spec: { accessModes, storageClassName: '', volumeName: volume, resources: { requests: { storage: capacity } } },
       },
     ];
   });
