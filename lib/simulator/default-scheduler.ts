@@ -2,14 +2,43 @@
 import type { Pod } from '../domain/kube';
 import { NODES, PODS } from '../domain/resources';
 import { Later, patchStatus, withConditions, type Inside } from './inside';
+import { between } from './random';
 import { hasRoom, mayRunOn, requestsOf, sit, takeSeats, type Seat } from './placement';
 
 /** How soon a pod is looked at, and how soon again when it does not fit and something changed. */
 const LOOK_MS = 10;
 
-/** Binds a pod: the Binding subresource and the condition in one. */
-export function bind(inside: Inside, pod: Pod, nodeName: string): void {
+/**
+ * Binds pods. What a scheduler decided on a snapshot reaches the server a little later, and the server does not look again whether the
+ * pod still fits: that is how a pod lands on a node that has changed hands meanwhile.
+ */
+export class Binder {
+  /** Decided, not bound yet: uid → pod and node. */
+  readonly assumed = new Map<string, { readonly pod: Pod; readonly nodeName: string }>();
+
+  constructor(
+    private readonly inside: Inside,
+    private readonly delayMs: readonly [number, number],
+  ) {}
+
+  /** Binds the pod to the node, after the delay. */
+  bind(pod: Pod, nodeName: string): void {
+    const delayMs = between(this.inside.random, ...this.delayMs);
+    if (delayMs === 0) return bindNow(this.inside, pod, nodeName);
+    this.assumed.set(pod.metadata.uid!, { pod, nodeName });
+    this.inside.clock.after(delayMs, () => {
+      this.assumed.delete(pod.metadata.uid!);
+      bindNow(this.inside, pod, nodeName);
+    });
+  }
+}
+
+/** The Binding subresource and the condition in one; a pod or node that is gone meanwhile stays as it is. */
+function bindNow(inside: Inside, assumed: Pod, nodeName: string): void {
   const { server } = inside;
+  const pod = server.find(PODS, assumed.metadata) as Pod | undefined;
+  const gone = !pod || pod.metadata.uid !== assumed.metadata.uid || pod.metadata.deletionTimestamp;
+  if (gone || pod.spec?.nodeName || !server.find(NODES, { name: nodeName })) return;
   server.mergePatch(PODS, pod.metadata, { spec: { nodeName } });
   const conditions = withConditions(inside, pod.status?.conditions, { type: 'PodScheduled', status: 'True' });
   const scheduled = conditions.map((condition) =>
@@ -37,8 +66,8 @@ export function byPriority(a: Pod, b: Pod): number {
 }
 
 /** Starts kube-scheduler. */
-export function startDefaultScheduler(inside: Inside): void {
-  const later = new Later(inside.clock, LOOK_MS, () => schedule(inside));
+export function startDefaultScheduler(inside: Inside, binder = new Binder(inside, [0, 0])): void {
+  const later = new Later(inside.clock, LOOK_MS, () => schedule(inside, binder));
   const waiting = new Set<string>();
   inside.server.onChange(({ type, object }) => {
     const uid = object.metadata.uid!;
@@ -52,15 +81,17 @@ export function startDefaultScheduler(inside: Inside): void {
   }, NODES);
 }
 
-function schedule(inside: Inside): void {
-  const pods = (inside.server.all(PODS) as readonly Pod[]).filter((pod) => awaits(pod, 'default-scheduler'));
+function schedule(inside: Inside, binder: Binder): void {
+  const pods = (inside.server.all(PODS) as readonly Pod[]).filter(
+    (pod) => awaits(pod, 'default-scheduler') && !binder.assumed.has(pod.metadata.uid!),
+  );
   if (pods.length === 0) return;
-  const seats = [...takeSeats(inside).values()];
+  const seats = [...takeSeats(inside, binder.assumed).values()];
   for (const pod of [...pods].sort(byPriority)) {
     const seat = choose(seats, pod);
     if (seat) {
       sit(seat, pod);
-      bind(inside, pod, seat.node.metadata.name);
+      binder.bind(pod, seat.node.metadata.name);
     } else {
       const message = `0/${seats.length} nodes are available`;
       const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message } as const;

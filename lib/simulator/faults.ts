@@ -83,6 +83,7 @@ export class FaultyPort implements ClusterPort {
     private readonly random: Random,
     rates: Partial<FaultRates> = {},
     private readonly watcher: FaultWatcher = {},
+    private readonly actor = 'client',
   ) {
     this.rates = { ...NO_FAULTS, ...rates };
   }
@@ -225,7 +226,7 @@ export class FaultyPort implements ClusterPort {
       if (resource && this.happens('foreignEdit')) this.watcher.foreignEdit?.(resource, name);
       const dies = this.happens('crash');
       if (dies && this.random() < 0.5) return this.die();
-      const value = perform();
+      const value = this.server.as(this.actor, perform);
       if (dies) return this.die();
       if (this.happens('failAfter')) throw new Unavailable('the answer was lost', 0, 'ConnectionReset');
       return value;

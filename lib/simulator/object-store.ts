@@ -12,6 +12,8 @@ export interface Change {
   readonly before?: KubeObject;
   readonly version: number;
   readonly atMs: number;
+  /** Who wrote it: the name of a process outside, or nothing for the cluster's own components. */
+  readonly actor?: string;
 }
 
 /** Called synchronously after every commit. */
@@ -31,7 +33,11 @@ export interface Table {
 
 /** Objects by resource type, with history. */
 export class ObjectStore {
+  /** Who is writing now. */
+  actor: string | undefined;
   private version = 0;
+  private readonly untold: Change[] = [];
+  private telling = false;
   private readonly tables = new Map<string, Table>();
   private readonly listeners: ChangeListener[] = [];
   private readonly tableListeners = new Map<string, ChangeListener[]>();
@@ -93,14 +99,8 @@ export class ObjectStore {
     const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
     table.objects.set(key, stored);
     table.sorted = undefined;
-    this.record(table, {
-      type: before ? 'MODIFIED' : 'ADDED',
-      resource,
-      object: stored,
-      before,
-      version,
-      atMs: this.now(),
-    });
+    const type = before ? 'MODIFIED' : 'ADDED';
+    this.record(table, { type, resource, object: stored, before, version, atMs: this.now(), actor: this.actor });
     return stored;
   }
 
@@ -114,7 +114,7 @@ export class ObjectStore {
     table.objects.delete(key);
     table.ownership.delete(key);
     table.sorted = undefined;
-    this.record(table, { type: 'DELETED', resource, object, before, version, atMs: this.now() });
+    this.record(table, { type: 'DELETED', resource, object, before, version, atMs: this.now(), actor: this.actor });
   }
 
   /** Forgets history, as etcd does when it is compacted: older watches get 410. */
@@ -133,7 +133,21 @@ export class ObjectStore {
       table.forgottenVersion = table.changes[kept - 1]!.version;
       table.changes = table.changes.slice(kept);
     }
-    for (const listener of this.tableListeners.get(resourceName(table.resource)) ?? []) listener(change);
-    for (const listener of this.listeners) listener(change);
+    this.untold.push(change);
+    this.tell();
+  }
+
+  /** Tells changes one after the other, also those that a listener makes meanwhile: everybody hears them in the same order. */
+  private tell(): void {
+    if (this.telling) return;
+    this.telling = true;
+    try {
+      for (let change = this.untold.shift(); change; change = this.untold.shift()) {
+        for (const listener of this.tableListeners.get(resourceName(change.resource)) ?? []) listener(change);
+        for (const listener of this.listeners) listener(change);
+      }
+    } finally {
+      this.telling = false;
+    }
   }
 }

@@ -37,7 +37,10 @@ export function requestsOf(pod: { readonly spec?: Pod['spec'] }): Amounts {
 }
 
 /** Every node with what its pods leave free; pods that have ended use nothing, pods that are ending still do. */
-export function takeSeats({ server }: Inside): Map<string, Seat> {
+export function takeSeats(
+  { server }: Inside,
+  assumed: ReadonlyMap<string, { readonly pod: Pod; readonly nodeName: string }> = new Map(),
+): Map<string, Seat> {
   const seats = new Map<string, Seat>();
   for (const node of server.all(NODES) as readonly Node[]) {
     const free = Object.fromEntries(
@@ -48,6 +51,10 @@ export function takeSeats({ server }: Inside): Map<string, Seat> {
   for (const pod of server.all(PODS) as readonly Pod[]) {
     const seat = pod.spec?.nodeName ? seats.get(pod.spec.nodeName) : undefined;
     if (seat && !hasEnded(pod)) sit(seat, pod);
+  }
+  for (const { pod, nodeName } of assumed.values()) {
+    const seat = seats.get(nodeName);
+    if (seat) sit(seat, pod);
   }
   return seats;
 }

@@ -40,6 +40,17 @@ export class ServerReads {
     });
   }
 
+  /** Does something in the name of somebody outside: its changes carry that name. */
+  as<T>(actor: string, work: () => T): T {
+    const before = this.store.actor;
+    this.store.actor = actor;
+    try {
+      return work();
+    } finally {
+      this.store.actor = before;
+    }
+  }
+
   /** Calls the listener right after every change, or every change of one resource type. */
   onChange(listener: ChangeListener, resource?: ResourceType): void {
     this.store.onChange(listener, resource);

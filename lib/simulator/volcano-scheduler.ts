@@ -6,7 +6,7 @@ import type { KubeObject, Pod } from '../domain/kube';
 import { FOREIGN_KEYS, NODEGROUP_LABEL } from '../domain/node-keys';
 import { parseQuantity } from '../domain/quantity';
 import { NODES, POD_GROUPS, PODS, QUEUES } from '../domain/resources';
-import { awaits, bind, byPriority } from './default-scheduler';
+import { awaits, Binder, byPriority } from './default-scheduler';
 import { Cycle, patchStatus, withConditions, type Inside } from './inside';
 import {
   addTo,
@@ -40,6 +40,7 @@ interface Gang {
 
 interface Session {
   readonly inside: Inside;
+  readonly binder: Binder;
   readonly seats: Map<string, Seat>;
   readonly queues: Map<string, KubeObject>;
   /** What each queue has bound and not ending. */
@@ -47,9 +48,9 @@ interface Session {
 }
 
 /** Starts Volcano's scheduler and its queue controller. */
-export function startVolcanoScheduler(inside: Inside): void {
+export function startVolcanoScheduler(inside: Inside, binder = new Binder(inside, [0, 0])): void {
   const offset = Math.floor(inside.random() * PERIOD_MS);
-  const cycle = new Cycle(inside.clock, PERIOD_MS, offset, () => schedule(inside));
+  const cycle = new Cycle(inside.clock, PERIOD_MS, offset, () => schedule(inside, binder));
   for (const resource of [NODES, PODS, POD_GROUPS, QUEUES]) inside.server.onChange(() => cycle.touch(), resource);
   inside.server.onChange(({ type, object }) => {
     if (type === 'ADDED') inside.clock.after(20, () => openQueue(inside, object.metadata.name));
@@ -64,9 +65,9 @@ function openQueue(inside: Inside, name: string): void {
   if (queue && !queue.status?.state) patchStatus(inside, QUEUES, queue, { state: 'Open' });
 }
 
-function schedule(inside: Inside): void {
-  const session = openSession(inside);
-  const gangs = readGangs(inside);
+function schedule(inside: Inside, binder: Binder): void {
+  const session = openSession(inside, binder);
+  const gangs = readGangs(inside, binder);
   const refused = new Map<Gang, Pod[]>();
   for (const gang of gangs) {
     if (gang.waiting.length > 0) refused.set(gang, allocate(session, gang));
@@ -75,7 +76,7 @@ function schedule(inside: Inside): void {
   for (const queue of session.queues.values()) closeQueue(session, queue);
 }
 
-function openSession(inside: Inside): Session {
+function openSession(inside: Inside, binder: Binder): Session {
   const queues = new Map(inside.server.all(QUEUES).map((queue) => [queue.metadata.name, queue]));
   const allocated = new Map<string, Amounts>([...queues.keys()].map((name) => [name, {}]));
   for (const pod of inside.server.all(PODS) as readonly Pod[]) {
@@ -84,7 +85,7 @@ function openSession(inside: Inside): Session {
     const sum = group ? allocated.get(queueOf(group)) : undefined;
     if (sum) addTo(sum, requestsOf(pod));
   }
-  return { inside, seats: takeSeats(inside), queues, allocated };
+  return { inside, binder, seats: takeSeats(inside, binder.assumed), queues, allocated };
 }
 
 const hasFailed = (pod: Pod): boolean => pod.status?.phase === 'Failed';
@@ -99,7 +100,7 @@ function groupOf({ server }: Inside, pod: Pod): KubeObject | undefined {
 }
 
 /** All gangs, higher priority first, then older, then by name. */
-function readGangs(inside: Inside): Gang[] {
+function readGangs(inside: Inside, binder: Binder): Gang[] {
   const byGroup = new Map<string, Pod[]>();
   for (const pod of inside.server.all(PODS) as readonly Pod[]) {
     const name = pod.metadata.annotations?.[FOREIGN_KEYS.gangName];
@@ -114,7 +115,7 @@ function readGangs(inside: Inside): Gang[] {
     return {
       group,
       pods,
-      waiting: pods.filter((pod) => awaits(pod, 'volcano')).sort(byPriority),
+      waiting: pods.filter((pod) => awaits(pod, 'volcano') && !binder.assumed.has(pod.metadata.uid!)).sort(byPriority),
       bound: pods.filter((pod) => pod.spec?.nodeName && (pod.metadata.deletionTimestamp || !hasFailed(pod))).length,
       ready: pods.filter((pod) => pod.spec?.nodeName && !pod.metadata.deletionTimestamp && !hasFailed(pod)).length,
       minMember: group.spec?.minMember ?? 1,
@@ -135,7 +136,7 @@ function allocate(session: Session, gang: Gang): Pod[] {
       giveBack(session, gang, placed);
       continue;
     }
-    for (const [pod, seat] of placed) bind(session.inside, pod, seat.node.metadata.name);
+    for (const [pod, seat] of placed) session.binder.bind(pod, seat.node.metadata.name);
     return gang.waiting.filter((pod) => !placed.has(pod));
   }
   return [...gang.waiting];
