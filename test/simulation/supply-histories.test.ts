@@ -13,7 +13,7 @@ import type { FaultRates } from '../../lib/simulator/faults';
 import { SupplyWorld } from './supply-world';
 
 const MINUTE = 60_000;
-const RUNS = Number(process.env.HISTORIES ?? 20);
+const RUNS = Number(process.env.HISTORIES ?? 8);
 const BUCKETS = ['training', 'inference', 'batch'];
 
 const FAULTS: Partial<FaultRates> = {

@@ -221,12 +221,14 @@ export class SupplyWorld {
   private checkNode(node: Node, before: Node | undefined): void {
     const { metadata } = node;
     if (metadata.deletionTimestamp && !before?.metadata.deletionTimestamp) this.checkDeleted(node);
-    const registered = metadata.labels?.['karpenter.sh/registered'] === 'true';
-    if (!registered || this.options.handEdits) return;
+    if (metadata.labels?.['karpenter.sh/registered'] !== 'true' || this.options.handEdits) return;
     this.checkKeys(node);
-    const moved = before && before.metadata.labels?.[BUCKET_KEY] !== metadata.labels?.[BUCKET_KEY];
-    const under = moved ? this.workOn(metadata.name).map((pod) => pod.metadata.name) : [];
-    if (under.length > 0) this.fail(`${metadata.name} changed hands under ${under}`);
+    if (before && toNodeFacts(before).bucket !== toNodeFacts(node).bucket) this.checkEmpty(metadata.name);
+  }
+
+  private checkEmpty(node: string): void {
+    const under = this.workOn(node).map((pod) => pod.metadata.name);
+    if (under.length > 0) this.fail(`${node} changed hands under ${under}`);
   }
 
   private checkKeys(node: Node): void {
