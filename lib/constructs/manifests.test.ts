@@ -1,4 +1,4 @@
-import { App, Chart } from 'cdk8s';
+import { App, type Chart } from 'cdk8s';
 import { PlainChart } from '../charts';
 import { makeCluster, makeStack, templateOf } from './make-stack';
 import { Manifests } from './manifests';

@@ -8,20 +8,10 @@ import {
   NamespacesChart,
   PrioritiesChart,
 } from '../../lib/charts';
-import type { Pod, Toleration } from '../../lib/domain/kube';
+import type { Pod } from '../../lib/domain/kube';
 import { type Bed, startBed, waitFor } from './bed';
 import { describeOnBed } from './describe-on-bed';
-
-const GPU = { resources: { limits: { 'nvidia.com/gpu': '8' } } };
-const container = (extra: object = {}) => ({ name: 'c', image: 'example/work', ...extra });
-const gpuSpec = (extra: object = {}) => ({ containers: [container(GPU)], ...extra });
-const inBucket = (bucket: string) => ({ labels: { 'aicluster.dev/bucket': bucket } });
-const BUCKET_TOLERATION = (bucket: string): Toleration => ({
-  key: 'aicluster.dev/bucket',
-  operator: 'Equal',
-  value: bucket,
-  effect: 'NoSchedule',
-});
+import { bucketToleration, container, GPU, gpuSpec, inBucket, refusal, task } from './workloads';
 
 let bed: Bed;
 let count = 0;
@@ -45,18 +35,6 @@ function vcjob(spec: object, metadata: object = {}): object {
   return { apiVersion: 'batch.volcano.sh/v1alpha1', kind: 'Job', metadata: { name, ...metadata }, spec };
 }
 
-const task = (spec: object, metadata?: object) => ({ name: 'w', replicas: 2, template: { metadata, spec } });
-
-/** What the server says when it refuses. A call that is accepted fails the test. */
-async function refusal(call: Promise<unknown>): Promise<string> {
-  return call.then(
-    (accepted) => {
-      throw new Error(`accepted: ${JSON.stringify(accepted)}`);
-    },
-    (error: Error) => error.message,
-  );
-}
-
 /** The pods that a controller of Kubernetes has made for an owner of this name. */
 function podsMadeFor(namespace: string, app: string): Promise<Pod[]> {
   return waitFor(`pods of ${app}`, async () => {
@@ -68,7 +46,7 @@ function podsMadeFor(namespace: string, app: string): Promise<Pod[]> {
 function expectSteered(pod: Pod, bucket: string): void {
   expect(pod.spec?.nodeSelector).toMatchObject({ 'aicluster.dev/bucket': bucket });
   expect(pod.spec?.tolerations).toEqual(
-    expect.arrayContaining([BUCKET_TOLERATION(bucket), { key: 'nvidia.com/gpu', operator: 'Exists' }]),
+    expect.arrayContaining([bucketToleration(bucket), { key: 'nvidia.com/gpu', operator: 'Exists' }]),
   );
   expect(pod.metadata.annotations).toMatchObject({ 'scheduling.volcano.sh/queue-name': bucket });
 }
@@ -381,7 +359,7 @@ describeOnBed('admission policies on a real API server', () => {
     });
 
     it('not a pod that writes the toleration by hand, with accelerators or without', async () => {
-      const spec = { containers: [container()], tolerations: [BUCKET_TOLERATION('training')] };
+      const spec = { containers: [container()], tolerations: [bucketToleration('training')] };
       expect(await refusal(makePod('others', spec))).toContain(sentence('others', 'training'));
       const all = { containers: [container()], tolerations: [{ key: 'aicluster.dev/bucket', operator: 'Exists' }] };
       expect(await refusal(makePod('research', all))).toMatch(
@@ -392,7 +370,7 @@ describeOnBed('admission policies on a real API server', () => {
     it('not a pod that learns to tolerate it while it lives', async () => {
       const { metadata, spec } = await makePod('others', { containers: [container()] });
       const path = `${podsOf('others')}/${metadata.name}`;
-      const body = { spec: { tolerations: [...spec!.tolerations!, BUCKET_TOLERATION('training')] } };
+      const body = { spec: { tolerations: [...spec!.tolerations!, bucketToleration('training')] } };
       const contentType = 'application/merge-patch+json';
       expect(await refusal(bed.api({ method: 'PATCH', path, contentType, body }))).toContain(
         sentence('others', 'training'),
@@ -498,6 +476,19 @@ describeOnBed('admission policies on a real API server', () => {
 
     it('are deleted when they own none', async () => {
       expect(await bed.kubectl('delete', 'cbkt', 'inference')).toContain('deleted');
+    });
+  });
+
+  describe('a cluster with a priority class for everybody', () => {
+    const classOf = async () => (await makePod('research', gpuSpec())).spec?.priorityClassName;
+
+    it('needs to tell the policy its name, or that class wins over the one of the bucket', async () => {
+      const everyday = { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: 'everyday' } };
+      await bed.apply({ ...everyday, value: 5, globalDefault: true });
+      await waitFor('pods to get the default class', async () => (await classOf()) === 'everyday');
+      const admission = new AdmissionChart(Testing.app(), 'admission', { globalDefaultPriorityClass: 'everyday' });
+      await bed.apply(...(admission.toJson() as object[]));
+      await waitFor("pods to get their bucket's class", async () => (await classOf()) === 'aicluster-normal');
     });
   });
 });

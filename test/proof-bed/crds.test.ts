@@ -205,9 +205,9 @@ describeOnBed('the CRDs on a real API server', () => {
     ];
   }
 
-  it.each(RULES.map(([kind, name, spec, sentence]) => [kind.kind, sentence, kind, name, spec] as const))(
-    '%s is refused: %s',
-    async (_kind, sentence, kind, name, spec) => {
+  it.each(RULES.map(([kind, name, spec, sentence]) => ({ kind, name, spec, sentence })))(
+    '$kind.kind is refused: $sentence',
+    async ({ kind, name, spec, sentence }) => {
       expect(await complaint(kind, JSON.parse(JSON.stringify(spec)), name)).toContain(sentence);
       expect(complaintAtSynth(kind, spec, name)).toContain(sentence);
     },
