@@ -155,11 +155,11 @@ export class SupplyWorld {
   }
 
   /** A running pod of a bucket on a node, bound as a scheduler would. */
-  work(name: string, bucket: string, node: string): void {
+  work(name: string, bucket: string, node: string, labels: Readonly<Record<string, string>> = {}): void {
     this.server.create(r.PODS, {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name, namespace: 'default' },
+      metadata: { name, namespace: 'default', labels },
       spec: {
         nodeName: node,
         nodeSelector: { [BUCKET_KEY]: bucket },
