@@ -1,0 +1,14 @@
+/** A cluster in memory behind runtime's ports, on a virtual clock. */
+export { ApiServer, type AdmissionHook } from './api-server';
+export type { ApiServerOptions } from './server-reads';
+export { Chaos, type ChaosOptions } from './chaos';
+export { CloudModel, type CloudOptions, type ReservationSeed } from './cloud';
+export { FaultyPort, NO_FAULTS, type FaultRates } from './faults';
+export type { Violation } from './invariants';
+export { EXIT_SECONDS, RUN_SECONDS } from './kubelet';
+export { splitRandom } from './random';
+export type { BucketSample, Sample } from './samples';
+export type { TimelineEntry } from './timeline';
+export { VirtualClock } from './virtual-clock';
+export { CLOUD_TIMES, makeWorld, World, type NodeSummary, type WorldOptions, type WorldTimes } from './world';
+export { makeDeployment, makeVolcanoJob, type GangSpec } from './work';

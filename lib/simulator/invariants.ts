@@ -1,0 +1,238 @@
+/**
+ * What must hold after every step of a simulated cluster, whatever fails. A breach is written down with its time and object, and the
+ * run goes on.
+ */
+import type { KubeObject, Node, Pod } from '../domain/kube';
+import { BUCKET_KEY, NODE_KEYS, NODEGROUP_LABEL, RELEASING_TAINT, UNASSIGNED_TAINT } from '../domain/node-keys';
+import { parseQuantity } from '../domain/quantity';
+import {
+  CAPACITY_BUCKETS,
+  CAPACITY_POOLS,
+  NODE_CLAIMS,
+  NODE_MOVES,
+  NODE_POOLS,
+  NODES,
+  PODS,
+  resourceName,
+} from '../domain/resources';
+import { hasTaint } from '../domain/taints';
+import { bucketOfPod, toNodeFacts, toPodFacts } from '../fleet';
+import type { ApiServer } from './api-server';
+import type { FleetView } from './fleet-view';
+import { poolOf } from './karpenter-context';
+import type { Change } from './object-store';
+import { CONTROLLERS_ACTOR } from './replica';
+
+/** A breach. */
+export interface Violation {
+  /** Milliseconds since the start of the world. */
+  readonly t: number;
+  readonly invariant: string;
+  readonly object: string;
+  readonly message: string;
+}
+
+/** What the checks need. */
+export interface Checked {
+  readonly server: ApiServer;
+  readonly view: FleetView;
+  /** How long somebody else's change may stay unknown to the controllers, in milliseconds. */
+  readonly graceMs: number;
+}
+
+type Breach = (invariant: string, object: string, message: string) => void;
+
+/** Watches every change and reports what must not be. */
+export class Invariants {
+  readonly violations: Violation[] = [];
+  private readonly startMs: number;
+  /** Bucket → when somebody else last changed how many nodes it can use. */
+  private readonly disturbedMs = new Map<string, number>();
+  private readonly limitLowered = new Set<string>();
+
+  constructor(private readonly checked: Checked) {
+    this.startMs = checked.server.clock.now();
+    checked.server.onChange((change) => this.check(change));
+  }
+
+  /** Writes down a breach found elsewhere. */
+  breach(invariant: string, object: string, message: string): void {
+    this.violations.push({ t: this.now() - this.startMs, invariant, object, message });
+  }
+
+  private now(): number {
+    return this.checked.server.clock.now();
+  }
+
+  private check(change: Change): void {
+    const ours = change.actor === CONTROLLERS_ACTOR;
+    const name = resourceName(change.resource);
+    if (name === resourceName(NODES)) return ours ? this.checkOurNode(change) : this.noteNode(change);
+    if (name === resourceName(NODE_CLAIMS)) return this.checkClaims(change);
+    if (name === resourceName(CAPACITY_BUCKETS)) return this.noteBucket(change, ours);
+    if (name === resourceName(NODE_POOLS)) return this.checkPool(change, ours);
+    if (name === resourceName(NODE_MOVES) && ours) return this.checkMove(change);
+    if (name === resourceName(PODS) && ours) return this.checkEviction(change);
+  }
+
+  /** Somebody else's change to a node may change how many nodes a bucket can use. */
+  private noteNode({ object, before }: Change): void {
+    for (const node of [object, before]) {
+      const bucket = node?.metadata.labels?.[BUCKET_KEY];
+      if (bucket) this.disturbedMs.set(bucket, this.now());
+    }
+  }
+
+  private noteBucket({ type, object, before }: Change, ours: boolean): void {
+    if (!ours && (type !== 'MODIFIED' || object.spec !== before?.spec))
+      this.disturbedMs.set(object.metadata.name, this.now());
+  }
+
+  private isUndisturbed(bucket: string): boolean {
+    return this.now() - (this.disturbedMs.get(bucket) ?? -Infinity) > this.checked.graceMs;
+  }
+
+  private checkOurNode({ type, object, before }: Change): void {
+    if (type !== 'MODIFIED' || !before) return;
+    const breach: Breach = (...args) => this.breach(...args);
+    keepsForeignKeys(object as Node, before as Node, breach);
+    if (before.metadata.deletionTimestamp === object.metadata.deletionTimestamp) isConsistent(object as Node, breach);
+    const [is, was] = [object.metadata.labels?.[BUCKET_KEY], before.metadata.labels?.[BUCKET_KEY]];
+    if (is !== undefined && is !== was) this.checkArrival(object as Node, is);
+  }
+
+  private checkArrival(node: Node, bucket: string): void {
+    const { server, view } = this.checked;
+    const max = server.find(CAPACITY_BUCKETS, { name: bucket })?.spec?.nodes.max;
+    const active = view.active(bucket);
+    if (max === undefined)
+      this.breach('bucket exists', `Node ${node.metadata.name}`, `given to ${bucket}, which does not exist`);
+    else if (active > max && this.isUndisturbed(bucket)) {
+      this.breach(
+        'never above max',
+        `CapacityBucket ${bucket}`,
+        `${active} active nodes with ${node.metadata.name}, max ${max}`,
+      );
+    }
+    if (this.hasStrangers(node, bucket)) {
+      this.breach(
+        'no pod is moved with its node',
+        `Node ${node.metadata.name}`,
+        `given to ${bucket} with pods of another bucket on it`,
+      );
+    }
+  }
+
+  private hasStrangers(node: Node, bucket: string): boolean {
+    const buckets = this.checked.view.namespaceBuckets();
+    return this.checked.server.all(PODS).some((pod) => {
+      if (pod.spec?.nodeName !== node.metadata.name) return false;
+      const facts = toPodFacts(pod as Pod);
+      const own = bucketOfPod(facts, buckets);
+      return !facts.ended && !facts.system && own !== undefined && own !== bucket;
+    });
+  }
+
+  /** A move for capacity may not leave a bucket with fewer usable nodes than its minimum. */
+  private checkMove({ type, object }: Change): void {
+    if (type !== 'ADDED' || (object.spec.reason ?? 'Capacity') !== 'Capacity') return;
+    const { server, view } = this.checked;
+    const wanted = new Set<string>(object.spec.nodes);
+    const givers = new Map<string, number>();
+    for (const node of view.nodes()) {
+      if (node.bucket && wanted.has(node.name)) givers.set(node.bucket, (givers.get(node.bucket) ?? 0) + 1);
+    }
+    for (const bucket of givers.keys()) {
+      const min = server.find(CAPACITY_BUCKETS, { name: bucket })?.spec?.nodes.min ?? 0;
+      const left = view.active(bucket);
+      if (left < min && this.isUndisturbed(bucket)) {
+        this.breach(
+          'never below min while avoidable',
+          `CapacityBucket ${bucket}`,
+          `${object.metadata.name} leaves ${left} active nodes, min ${min}`,
+        );
+      }
+    }
+  }
+
+  /** Pods are ended only on nodes that a live move has. */
+  private checkEviction({ object, before, type }: Change): void {
+    const began = type === 'DELETED' || (object.metadata.deletionTimestamp && !before?.metadata.deletionTimestamp);
+    const nodeName = object.spec?.nodeName as string | undefined;
+    if (!began || !nodeName || this.checked.view.liveMoves().has(nodeName)) return;
+    this.breach(
+      'no pod is evicted without a live move',
+      `Pod ${object.metadata.name}`,
+      `evicted from ${nodeName}, which no live move has`,
+    );
+  }
+
+  private checkPool({ type, object, before }: Change, ours: boolean): void {
+    const { name } = object.metadata;
+    const limit = (pool: KubeObject | undefined) => parseQuantity(pool?.spec?.limits?.nodes ?? Infinity);
+    if (type === 'DELETED' || (before && limit(object) < limit(before))) this.limitLowered.add(name);
+    if (!ours || type === 'DELETED') return;
+    const pool = this.checked.server.find(CAPACITY_POOLS, { name });
+    const most = pool?.status?.limit ?? pool?.spec?.nodes.max;
+    if (
+      most !== undefined &&
+      object.spec.replicas > Math.max(most, pool?.spec?.nodes.max ?? 0) &&
+      this.isUndisturbed(name)
+    ) {
+      this.breach(
+        'never more than a pool may have',
+        `NodePool ${name}`,
+        `${object.spec.replicas} replicas, at most ${most}`,
+      );
+    }
+  }
+
+  private checkClaims({ type, object }: Change): void {
+    if (type !== 'ADDED') return;
+    const name = poolOf(object);
+    const limit = parseQuantity(this.checked.server.find(NODE_POOLS, { name })?.spec?.limits?.nodes ?? Infinity);
+    const claims = this.checked.server.all(NODE_CLAIMS).filter((claim) => poolOf(claim) === name).length;
+    if (claims > limit)
+      this.breach(
+        'never more NodeClaims than limits.nodes',
+        `NodePool ${name}`,
+        `${claims} NodeClaims, limit ${limit}`,
+      );
+  }
+}
+
+const OUR_KEYS = new Set(NODE_KEYS.filter(({ owner }) => owner === 'moves').map(({ key }) => key));
+
+/** A write of ours changes no label, taint or annotation that is not ours. */
+function keepsForeignKeys(node: Node, before: Node, breach: Breach): void {
+  const object = `Node ${node.metadata.name}`;
+  for (const field of ['labels', 'annotations'] as const) {
+    const [is, was] = [node.metadata[field] ?? {}, before.metadata[field] ?? {}];
+    for (const key of new Set([...Object.keys(is), ...Object.keys(was)])) {
+      if (!OUR_KEYS.has(key) && is[key] !== was[key])
+        breach('foreign keys stay', object, `${field} ${key}: ${was[key]} → ${is[key]}`);
+    }
+  }
+  const foreign = ({ spec }: Node) =>
+    (spec?.taints ?? [])
+      .filter(({ key }) => !OUR_KEYS.has(key))
+      .map(({ key, value, effect }) => `${key}=${value ?? ''}:${effect}`)
+      .sort()
+      .join(' ');
+  if (foreign(node) !== foreign(before))
+    breach('foreign keys stay', object, `taints ${foreign(before)} → ${foreign(node)}`);
+}
+
+/** After a write of ours a node is in one bucket by label, taint and node group, or in none and says so. */
+function isConsistent(node: Node, breach: Breach): void {
+  const { bucket, bucketTaint, nodegroup, taints } = toNodeFacts(node);
+  const bucketTaints = taints.filter(({ key }) => key === BUCKET_KEY);
+  const unassigned = hasTaint(taints, UNASSIGNED_TAINT);
+  const inOne =
+    bucket !== undefined && bucketTaint === bucket && nodegroup === bucket && bucketTaints.length === 1 && !unassigned;
+  const inNone = bucket === undefined && bucketTaint === undefined && nodegroup === undefined && unassigned;
+  // Claiming or releasing a node that a person has bent does not straighten it yet.
+  if (inOne || inNone || hasTaint(taints, RELEASING_TAINT) || node.metadata.annotations?.['aicluster.dev/move']) return;
+  const state = `label ${bucket}, taint ${bucketTaint}, ${NODEGROUP_LABEL} ${nodegroup}, unassigned ${unassigned}`;
+  breach('no node in two buckets', `Node ${node.metadata.name}`, state);
+}
