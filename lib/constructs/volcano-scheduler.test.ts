@@ -19,7 +19,7 @@ describe('the Volcano release', () => {
       Namespace: 'volcano-system',
       CreateNamespace: true,
       Wait: true,
-      Timeout: '900s',
+      Timeout: '780s',
     });
     expect(values.basic).toMatchObject({ image_registry: 'docker.io', image_tag_version: 'v1.15.2' });
     expect(values.custom.scheduler_config_override).toContain('actions: "allocate, backfill"');

@@ -50,8 +50,8 @@ export class VolcanoScheduler extends Construct {
       repository: props.chartRepository ?? VOLCANO_CHART_REPOSITORY,
       version,
       wait: true,
-      // The most that the handler of aws-cdk-lib can wait. The system nodes may have to start first.
-      timeout: Duration.minutes(15),
+      // The system nodes may have to start first. The handler of aws-cdk-lib itself ends at 15 minutes, without a word of Helm's.
+      timeout: Duration.minutes(13),
       values: volcanoValues({
         imageTag: `v${version}`,
         imageRegistry: props.imageRegistry,
