@@ -53,7 +53,11 @@ describe('AutoModeCluster', () => {
   it('keeps the ways to AWS until the cluster is gone', () => {
     const [cluster] = Object.values(template.findResources('AWS::EKS::Cluster'));
     expect(cluster!.DependsOn).toEqual(
-      expect.arrayContaining([expect.stringMatching(/PrivateRoute/), expect.stringMatching(/Endpoints/)]),
+      expect.arrayContaining([
+        expect.stringMatching(/PrivateRoute/),
+        expect.stringMatching(/Endpoints/),
+        expect.stringMatching(/nodesuseast2aRouteTable/),
+      ]),
     );
   });
 

@@ -117,6 +117,13 @@ describe('ClusterNetwork', () => {
     expect(zones(['us-east-2a', 'eu-west-1a'])).toThrow("Zone 'eu-west-1a' of 'Test/Network' is not in us-east-2");
   });
 
+  it('refuses to leave kubectl without a way to Lambda', () => {
+    expect(() => makeNetwork(makeStack(), { natGateways: 0 })).toThrow("'lambda' is not among its interfaceEndpoints");
+    const stack = makeStack();
+    makeNetwork(stack, { natGateways: 0, interfaceEndpoints: ['lambda'] });
+    templateOf(stack).resourceCountIs('AWS::EC2::NatGateway', 0);
+  });
+
   it('refuses more NAT gateways than zones', () => {
     expect(() => makeNetwork(makeStack(), { natGateways: 4 })).toThrow('write a whole number from 0 to 3');
   });

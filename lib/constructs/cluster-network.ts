@@ -62,7 +62,7 @@ export interface ClusterNetworkProps {
   readonly acceleratorPrefixLength?: number;
   /**
    * NAT gateways. Each costs about 33 USD a month plus traffic; with fewer than zones, a zone without one loses its way
-   * out together with another zone. 0 leaves only the endpoints.
+   * out together with another zone. 0 leaves only the endpoints, which must then include `lambda`.
    * @default - one for each zone
    */
   readonly natGateways?: number;
@@ -100,6 +100,8 @@ export class ClusterNetwork extends Construct implements IClusterNetwork {
   constructor(scope: Construct, id: string, props: ClusterNetworkProps) {
     super(scope, id);
     this.requireZones(props.availabilityZones);
+    const services = props.interfaceEndpoints ?? [...DEFAULT_INTERFACE_ENDPOINTS];
+    requireWayToLambda(this.node.path, props.natGateways, services);
     const vpcCidr = props.vpcCidr ?? '10.0.0.0/16';
     const secondaryCidrs = props.secondaryCidrs ?? [];
     const zones = layOutNetwork({
@@ -132,11 +134,11 @@ export class ClusterNetwork extends Construct implements IClusterNetwork {
       cidrs: [vpcCidr, ...secondaryCidrs],
       subnetIds: nodes.map((subnet) => subnet.ref),
       routeTableIds: routes.privateRouteTableIds,
-      services: props.interfaceEndpoints ?? [...DEFAULT_INTERFACE_ENDPOINTS],
+      services,
     });
     // Whoever waits for the VPC (EKS's constructs do) waits for its ways out, and is deleted before them: kubectl must
     // still reach AWS while the last Kubernetes object is removed.
-    Dependable.implement(this.vpc, { dependencyRoots: [vpc, routes, endpoints] });
+    Dependable.implement(this.vpc, { dependencyRoots: [vpc, routes, ...nodes, endpoints] });
     this.addFlowLog(props);
     acknowledge(
       this,
@@ -222,6 +224,15 @@ export class ClusterNetwork extends Construct implements IClusterNetwork {
       destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup),
     });
   }
+}
+
+/** The CDK applies every Kubernetes object with functions in the node subnets, and one of them calls the other. */
+function requireWayToLambda(path: string, natGateways: number | undefined, services: readonly string[]): void {
+  if (natGateways !== 0 || services.includes('lambda')) return;
+  throw new NetworkError(
+    `'${path}' has no NAT gateway, and 'lambda' is not among its interfaceEndpoints: kubectl of the CDK could not run. Add ` +
+      `'lambda', or leave natGateways out.`,
+  );
 }
 
 /** One kind of private subnets, a subnet for each zone. */

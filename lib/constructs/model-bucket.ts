@@ -4,7 +4,6 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { acknowledge } from './acknowledgements';
 import { EncryptionKey } from './encryption-key';
 
 /** Props of `ModelBucket`. */
@@ -105,16 +104,10 @@ const PRIVATE = {
 
 /** S3 delivers access logs only to a bucket with S3's own keys. */
 function addLogBucket(scope: Construct, days: number, removalPolicy: RemovalPolicy): s3.Bucket {
-  const bucket = new s3.Bucket(scope, 'AccessLogs', {
+  return new s3.Bucket(scope, 'AccessLogs', {
     ...PRIVATE,
     encryption: s3.BucketEncryption.S3_MANAGED,
     lifecycleRules: [{ expiration: Duration.days(days), abortIncompleteMultipartUploadAfter: Duration.days(7) }],
     removalPolicy,
   });
-  acknowledge(
-    bucket,
-    'AwsSolutions-S1',
-    'This bucket holds the access logs; logging its own deliveries would never end',
-  );
-  return bucket;
 }

@@ -9,6 +9,7 @@ import { App, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import recommendedFlags from 'aws-cdk-lib/recommended-feature-flags.json';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import type { IConstruct } from 'constructs';
 import { aiClusterBlueprint } from '../../blueprints/ai-cluster';
 import { installCfnLint, lint } from './cfn-lint';
 import { addWholeStack } from './whole-stack';
@@ -29,7 +30,9 @@ afterAll(() => {
 function findingsOf(name: string, build: (app: App) => void, flags: Record<string, unknown> = {}): string[] {
   const outdir = join(folder, name);
   const app = new App({ outdir, context: { ...flags, '@aws-cdk/core:validateAgainstDefaultRules': true } });
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  const pack = new AwsSolutionsChecks(app);
+  const nag = jest.spyOn(pack, 'validate');
+  Validations.of(app).addPlugins(pack);
   build(app);
   let failure: unknown;
   try {
@@ -38,6 +41,8 @@ function findingsOf(name: string, build: (app: App) => void, flags: Record<strin
     failure = error;
   }
   const report = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'));
+  // A plugin with nothing to say is not in the report: make sure that it was asked.
+  expect(nag).toHaveBeenCalledTimes(1);
   const findings: string[] = report.pluginReports.flatMap((plugin: any) =>
     (plugin.violations ?? []).flatMap((violation: any) =>
       violation.violatingConstructs.map(
@@ -51,11 +56,24 @@ function findingsOf(name: string, build: (app: App) => void, flags: Record<strin
 
 /** What the app accepts: rule and reason. */
 function acknowledgementsOf(app: App): [rule: string, reason: string][] {
-  return app.node
-    .findAll()
-    .flatMap((construct) => construct.node.metadata)
+  return app.node.findAll().flatMap(acknowledgementsAt);
+}
+
+function acknowledgementsAt(construct: IConstruct): [rule: string, reason: string][] {
+  return construct.node.metadata
     .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
-    .flatMap(({ data }) => Object.entries(data as Record<string, string>));
+    .flatMap(({ data }) => Object.entries(data as Record<string, string>))
+    .map(([rule, reason]) => [rule.replace(/^annotation::/i, ''), reason]);
+}
+
+/** What cdk-nag would say to an app that accepts nothing: rule and path. */
+function nagWithoutAcknowledgements(app: App): string[] {
+  const pack = new AwsSolutionsChecks(app);
+  Object.assign(pack, { isAcknowledged: () => false });
+  const { violations } = pack.validateScope(app) as { violations: readonly any[] };
+  return violations.flatMap(({ ruleName, violatingResources }) =>
+    violatingResources.map(({ constructPath }: any) => `${ruleName} ${constructPath}`),
+  );
 }
 
 describe.each<[what: string, stacks: string[], build: (app: App) => void]>([
@@ -79,6 +97,20 @@ describe.each<[what: string, stacks: string[], build: (app: App) => void]>([
     const acknowledged = acknowledgementsOf(app);
     expect(acknowledged.length).toBeGreaterThan(10);
     expect(acknowledged.filter(([, reason]) => reason.split(' ').length < 8)).toEqual([]);
+  });
+
+  it('accepts nothing of cdk-nag that is not there', () => {
+    const app = new App({ builtinCloudFormationValidation: false, outdir: join(folder, `${name}-unused`) });
+    build(app);
+    app.synth();
+    const found = nagWithoutAcknowledgements(app);
+    const unused = app.node
+      .findAll()
+      .flatMap((construct) => acknowledgementsAt(construct).map(([rule]) => `${rule} ${construct.node.path}`))
+      .filter(
+        (accepted) => accepted.startsWith('AwsSolutions-') && !found.some((finding) => finding.startsWith(accepted)),
+      );
+    expect(unused).toEqual([]);
   });
 
   (cfnLint ? it : it.skip)('has no finding of cfn-lint', () => {
