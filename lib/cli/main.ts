@@ -31,7 +31,9 @@ export async function main(args: readonly string[], out: Output): Promise<number
   }
   const command = COMMANDS[name];
   if (!command) {
-    out.stderr(`aicluster: no command '${name}'; did you mean ${nearest(name, Object.keys(COMMANDS), 1)[0]}? See aicluster --help.`);
+    out.stderr(
+      `aicluster: no command '${name}'; did you mean ${nearest(name, Object.keys(COMMANDS), 1)[0]}? See aicluster --help.`,
+    );
     return EXIT.usage;
   }
   try {

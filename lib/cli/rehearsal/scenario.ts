@@ -1,0 +1,188 @@
+/**
+ * The day a rehearsal plays: what people submit, derived from the buckets themselves, so that it fits any cluster.
+ *
+ * High buckets serve: a Deployment whose replicas follow the hours, with a burst before noon. Normal buckets train: gangs of several
+ * nodes for hours, one of them too large for what is left. Low buckets run batch: waves of one-node Jobs. Every replica, worker and
+ * job takes one whole node, because nodes are what this product moves.
+ */
+import { PRIORITY_RANK, type CapacityBucketSpec, type CapacityPoolSpec } from '../../api';
+import { requireInstanceType } from '../../catalog';
+import type { KubeObject } from '../../domain/kube';
+import { DEPLOYMENTS, JOBS, VOLCANO_JOBS, apiVersionOf, type ResourceType } from '../../domain/resources';
+import type { Random } from '../../runtime/ports';
+import { RUN_SECONDS } from '../../simulator';
+import type { Named } from '../rules/parsed';
+
+/** One thing somebody does. */
+export interface ScenarioStep {
+  readonly atMs: number;
+  /** One sentence for the timeline. */
+  readonly says: string;
+  readonly resource: ResourceType;
+  /** Created, or merged into the object of that name when it exists. */
+  readonly object: KubeObject;
+}
+
+/** What a scenario is made of. */
+export interface ScenarioInput {
+  readonly buckets: readonly Named<CapacityBucketSpec>[];
+  readonly pools: readonly Named<CapacityPoolSpec>[];
+  readonly random: Random;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_S = 3600;
+
+/** Every step of the day, by time. */
+export function makeScenario({ buckets, pools, random }: ScenarioInput): ScenarioStep[] {
+  const steps = [...buckets]
+    .sort((a, b) => PRIORITY_RANK[b.spec.priority] - PRIORITY_RANK[a.spec.priority] || (a.name < b.name ? -1 : 1))
+    .flatMap((bucket) => {
+      const room = roomOf(bucket, pools);
+      if (!room) return [];
+      const write = { bucket, ...room, random };
+      if (bucket.spec.priority === 'High') return serving(write);
+      return bucket.spec.priority === 'Normal' ? training(write) : batch(write);
+    });
+  return steps.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** A bucket with the type its work asks for, and how many nodes of it the bucket can ever have. */
+interface Work {
+  readonly bucket: Named<CapacityBucketSpec>;
+  readonly instanceType: string;
+  readonly nodes: number;
+  readonly random: Random;
+}
+
+function roomOf({ spec }: Named<CapacityBucketSpec>, pools: ScenarioInput['pools']) {
+  const instanceType = spec.instanceTypes.find((type) => pools.some((pool) => pool.spec.instanceType === type));
+  if (!instanceType) return undefined;
+  const held = pools.filter((pool) => pool.spec.instanceType === instanceType);
+  const possible = held.reduce((sum, pool) => sum + (pool.spec.nodes.max ?? 16), 0);
+  return { instanceType, nodes: Math.min(spec.nodes.max, possible) };
+}
+
+/** Replicas over the day: base, morning, burst, afternoon, base; hours jitter by up to 20 minutes. */
+function serving(work: Work): ScenarioStep[] {
+  const base = Math.max(1, work.bucket.spec.nodes.min);
+  const peak = Math.max(base, Math.ceil(work.nodes * 0.55));
+  const middle = Math.ceil((base + peak) / 2);
+  const curve: [number, number, string][] = [
+    [0.4, base, 'opens'],
+    [8, middle, 'the morning begins'],
+    [10.5, peak, 'a burst of requests'],
+    [13, middle, 'the burst is over'],
+    [18, base, 'the evening is quiet'],
+  ];
+  return curve.map(([hour, replicas, why]) =>
+    step(
+      work,
+      hour,
+      `${work.bucket.name} serves with ${replicas} ${plural(replicas, 'replica')}: ${why}`,
+      DEPLOYMENTS,
+      {
+        apiVersion: apiVersionOf(DEPLOYMENTS),
+        kind: DEPLOYMENTS.kind,
+        metadata: { name: 'serving', namespace: namespaceOf(work) },
+        spec: {
+          replicas,
+          selector: { matchLabels: { app: 'serving' } },
+          template: { metadata: { labels: { app: 'serving' } }, spec: podSpec(work) },
+        },
+      },
+    ),
+  );
+}
+
+/** Gangs: two early ones, more through the day, each a share of what the bucket may have, for hours. */
+function training(work: Work): ScenarioStep[] {
+  const size = (share: number) => Math.max(1, Math.floor(work.nodes * share));
+  const gangs: [number, string, number, number][] = [
+    [0.5, 'pretrain', size(0.35), 6],
+    [1, 'finetune-a', size(0.2), 3],
+    [5, 'finetune-b', size(0.3), 4],
+    [11.5, 'evaluate', size(0.2), 2],
+    [14, 'pretrain-2', size(0.5), 5],
+    [20, 'finetune-c', size(0.25), 3],
+  ];
+  return gangs.map(([hour, name, workers, hours]) => {
+    const seconds = Math.round(hours * HOUR_S * (0.9 + 0.2 * work.random()));
+    return step(work, hour, `${work.bucket.name} submits ${name}: a gang of ${workers}`, VOLCANO_JOBS, {
+      apiVersion: apiVersionOf(VOLCANO_JOBS),
+      kind: VOLCANO_JOBS.kind,
+      metadata: { name, namespace: namespaceOf(work) },
+      spec: {
+        schedulerName: 'volcano',
+        queue: work.bucket.name,
+        minAvailable: workers,
+        policies: [
+          { event: 'PodEvicted', action: 'RestartJob' },
+          { event: 'TaskCompleted', action: 'CompleteJob' },
+        ],
+        tasks: [
+          {
+            name: 'worker',
+            replicas: workers,
+            minAvailable: workers,
+            template: {
+              metadata: { annotations: { [RUN_SECONDS]: String(seconds) } },
+              spec: { ...podSpec(work), restartPolicy: 'Never' },
+            },
+          },
+        ],
+      },
+    });
+  });
+}
+
+/** Waves of one-node Jobs. */
+function batch(work: Work): ScenarioStep[] {
+  const waves: [number, number][] = [
+    [2, 0.5],
+    [9, 0.75],
+    [15, 1],
+    [21, 0.4],
+  ];
+  return waves.map(([hour, share], i) => {
+    const jobs = Math.max(1, Math.floor(work.nodes * share));
+    const seconds = Math.round(HOUR_S * (1 + work.random()));
+    return step(work, hour, `${work.bucket.name} submits a wave of ${jobs} one-node ${plural(jobs, 'job')}`, JOBS, {
+      apiVersion: apiVersionOf(JOBS),
+      kind: JOBS.kind,
+      metadata: { name: `wave-${i + 1}`, namespace: namespaceOf(work) },
+      spec: {
+        parallelism: jobs,
+        completions: jobs,
+        template: {
+          metadata: { annotations: { [RUN_SECONDS]: String(seconds) } },
+          spec: { ...podSpec(work), restartPolicy: 'Never' },
+        },
+      },
+    });
+  });
+}
+
+function step({ random }: Work, hour: number, says: string, resource: ResourceType, object: KubeObject): ScenarioStep {
+  return { atMs: Math.round(hour * 60 * MINUTE_MS + random() * 20 * MINUTE_MS), says, resource, object };
+}
+
+/** A pod that takes one whole node: all its accelerators. Which type it gets is the controllers' choice. */
+function podSpec({ instanceType }: Work) {
+  const { accelerators } = requireInstanceType(instanceType);
+  const devices = { [accelerators.resourceName]: String(accelerators.count) };
+  return {
+    terminationGracePeriodSeconds: 30,
+    containers: [
+      { name: 'main', image: 'example.com/work:1', resources: { requests: { cpu: '8', ...devices }, limits: devices } },
+    ],
+  };
+}
+
+function namespaceOf({ bucket }: Work): string {
+  return bucket.spec.namespaces[0] ?? bucket.name;
+}
+
+function plural(count: number, noun: string): string {
+  return count === 1 ? noun : `${noun}s`;
+}
