@@ -1,0 +1,76 @@
+/** capacity: buckets, pools, nodes, pods and gangs → one look at the whole fleet. */
+import {
+  CAPACITY_BUCKETS,
+  CAPACITY_POOLS,
+  NAMESPACES,
+  NODE_MOVES,
+  NODES,
+  POD_GROUPS,
+  PODS,
+  QUEUES,
+} from '../../domain/resources';
+import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
+import { ApiError, LeaseLost, NotFound } from '../../runtime/errors';
+import type { ClusterPort } from '../../runtime/ports';
+import { applyCapacityAction } from './apply';
+import { observeCapacity } from './observe';
+import { planCapacity } from './plan';
+import type { CapacityAction } from './snapshot';
+import { METRIC } from './telemetry';
+
+/** Volcano's CRDs were not there: looked for again after this long. */
+const WITHOUT_VOLCANO_MS = 60_000;
+
+const fleet = () => ['fleet'];
+
+/** Decides which nodes should change bucket, and how many on-demand nodes there should be. */
+export const capacityController: Controller = {
+  name: 'capacity',
+  watches: [
+    { resource: CAPACITY_BUCKETS, keys: fleet },
+    { resource: CAPACITY_POOLS, keys: fleet },
+    { resource: NODE_MOVES, keys: fleet },
+    { resource: NODES, keys: fleet },
+    { resource: PODS, keys: fleet },
+    { resource: NAMESPACES, keys: fleet },
+    { resource: POD_GROUPS, keys: fleet, optional: true },
+    { resource: QUEUES, keys: fleet, optional: true },
+  ],
+  reconcile: reconcileCapacity,
+};
+
+/** Until when (epoch ms) each cluster is taken to be without Volcano. Lost with the process, and found again by the next apply. */
+const withoutVolcanoUntilMs = new WeakMap<ClusterPort, number>();
+
+async function reconcileCapacity(_key: string, context: ControllerContext): Promise<Outcome> {
+  const { clock, cluster, metrics } = context;
+  const nowMs = clock.now();
+  const absentUntilMs = withoutVolcanoUntilMs.get(cluster) ?? 0;
+  const { actions, requeueAfterMs } = planCapacity(observeCapacity(context, absentUntilMs <= nowMs), nowMs);
+  metrics.observe(METRIC.decision, (clock.now() - nowMs) / 1000);
+  await applyAll(actions, context, nowMs);
+  const waits = [requeueAfterMs, absentUntilMs > nowMs ? absentUntilMs - nowMs : undefined];
+  const next = Math.min(...waits.filter((ms) => ms !== undefined));
+  return Number.isFinite(next) ? { requeueAfterMs: next } : {};
+}
+
+/** Does the actions; one that fails does not keep the others, then the first failure decides when to look again. */
+async function applyAll(actions: readonly CapacityAction[], context: ControllerContext, nowMs: number): Promise<void> {
+  let first: unknown;
+  let volcano = true;
+  for (const action of actions) {
+    const queue = action.type === 'ApplyQueue' || action.type === 'DeleteQueue';
+    if (queue && !volcano) continue;
+    try {
+      await applyCapacityAction(action, context);
+    } catch (error) {
+      if (error instanceof LeaseLost || !(error instanceof ApiError)) throw error;
+      context.metrics.count(METRIC.actions, { type: action.type, result: error.name });
+      if (action.type === 'ApplyQueue' && error instanceof NotFound) {
+        volcano = false;
+        withoutVolcanoUntilMs.set(context.cluster, nowMs + WITHOUT_VOLCANO_MS);
+      } else if (!(error instanceof NotFound)) first ??= error;
+    }
+  }
+  if (first) throw first;
+}

@@ -1,0 +1,115 @@
+/**
+ * Demand: what waits, as units that are placed whole. PURE.
+ *
+ * A gang short of minMember is one unit of all the pods it lacks; every other pod is a unit of its own (surplus members of a
+ * gang, pods of Deployments, whose PodGroup has minMember 1). Hysteresis needs no memory: a pod that waits has waited since it
+ * was created, because a bound pod never becomes unbound; so a unit counts once its youngest pod is `demandFor` old.
+ */
+import { bucketOfPod, toGangs, type Amounts, type Gang, type PodFacts, type PodNeeds } from '../../fleet';
+import type { CapacitySnapshot } from './snapshot';
+
+/** Equal pods of a unit. */
+export interface UnitPods {
+  readonly shape: string;
+  readonly requests: Amounts;
+  readonly needs: PodNeeds;
+  readonly count: number;
+}
+
+/** Pods that are placed together or not at all. */
+export interface Unit {
+  readonly key: string;
+  /** For people: `gang research/llama` or `pod web/api-0`. */
+  readonly label: string;
+  readonly bucket: string;
+  readonly gang: boolean;
+  readonly oneLeaf: boolean;
+  readonly pods: readonly UnitPods[];
+  /** Since when (epoch ms) all of it has waited. */
+  readonly sinceMs: number;
+}
+
+/** Units by bucket, oldest first. Pods without a bucket that exists are nobody's. */
+export function toUnits(snapshot: CapacitySnapshot): ReadonlyMap<string, readonly Unit[]> {
+  const buckets = new Set(snapshot.buckets.map(({ name }) => name));
+  const units = new Map<string, Unit[]>([...buckets].sort().map((name) => [name, []] as const));
+  const add = (unit: Unit | undefined) => {
+    if (unit) units.get(unit.bucket)?.push(unit);
+  };
+  const bucketOf = (pod: PodFacts) => bucketOfPod(pod, snapshot.namespaceBuckets);
+  for (const gang of toGangs(snapshot.podGroups, snapshot.pods)) gangUnits(gang, bucketOf).forEach(add);
+  for (const pod of snapshot.pods) {
+    if (pod.gang === undefined && waits(pod)) add(podUnit(pod, bucketOf(pod)));
+  }
+  for (const list of units.values()) list.sort((a, b) => a.sinceMs - b.sinceMs || (a.key < b.key ? -1 : 1));
+  return units;
+}
+
+function waits(pod: PodFacts): boolean {
+  return pod.nodeName === undefined && !pod.ended && !pod.deleting && !pod.gated && !pod.system;
+}
+
+function gangUnits(gang: Gang, bucketOf: (pod: PodFacts) => string | undefined): (Unit | undefined)[] {
+  if (gang.podless) return [podlessUnit(gang)];
+  const waiting = gang.waiting.filter(waits);
+  const first = waiting[0];
+  if (!first) return [];
+  const lacking = Math.max(0, gang.minMember - gang.placed.length);
+  if (lacking <= 1) return waiting.map((pod) => podUnit(pod, bucketOf(pod) ?? gang.queue));
+  const members = waiting.slice(0, lacking);
+  // Members still to be created will look like the last one.
+  const unborn = Array<PodFacts>(lacking - members.length).fill(members.at(-1)!);
+  const whole: Unit = {
+    key: gang.key,
+    label: `gang ${gang.key}`,
+    bucket: bucketOf(first) ?? gang.queue ?? '',
+    gang: true,
+    oneLeaf: gang.oneLeaf,
+    pods: toUnitPods([...members, ...unborn]),
+    sinceMs: Math.max(...members.map(({ createdAtMs }) => createdAtMs)),
+  };
+  return [whole, ...waiting.slice(lacking).map((pod) => podUnit(pod, bucketOf(pod) ?? gang.queue))];
+}
+
+/** A gang whose pods come later: minMember pods that share minResources equally. */
+function podlessUnit(gang: Gang): Unit | undefined {
+  const requests: Record<string, number> = { pods: 1 };
+  for (const [resource, amount] of Object.entries(gang.minResources)) {
+    // Volcano writes quota names beside the plain ones.
+    const counted = resource === 'pods' || /^(requests|limits|count)[./]/.test(resource);
+    if (!counted) requests[resource] = amount / gang.minMember;
+  }
+  const shape = `podless:${JSON.stringify(requests)}`;
+  return {
+    key: gang.key,
+    label: `gang ${gang.key}`,
+    bucket: gang.queue ?? '',
+    gang: true,
+    oneLeaf: gang.oneLeaf,
+    pods: [{ shape, requests, needs: {}, count: gang.minMember }],
+    sinceMs: gang.createdAtMs,
+  };
+}
+
+function podUnit(pod: PodFacts, bucket: string | undefined): Unit | undefined {
+  if (bucket === undefined) return undefined;
+  return {
+    key: `${pod.key}#pod`,
+    label: `pod ${pod.key}`,
+    bucket,
+    gang: false,
+    oneLeaf: false,
+    pods: toUnitPods([pod]),
+    sinceMs: pod.createdAtMs,
+  };
+}
+
+function toUnitPods(pods: readonly PodFacts[]): readonly UnitPods[] {
+  const byShape = new Map<string, { pod: PodFacts; count: number }>();
+  for (const pod of pods) {
+    const known = byShape.get(pod.shape);
+    if (known) known.count += 1;
+    else byShape.set(pod.shape, { pod, count: 1 });
+  }
+  return [...byShape].map(([shape, { pod, count }]) => ({ shape, requests: pod.requests, needs: pod.needs, count }));
+}

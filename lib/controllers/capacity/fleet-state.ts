@@ -1,0 +1,287 @@
+/** The snapshot, ordered by what decisions ask for: which node is where, free or busy, and what could still come. PURE. */
+import { PRIORITY_RANK, type CapacityBucketSpec } from '../../api';
+import { estimateAllocatable, findInstanceType } from '../../catalog';
+import { parseDuration } from '../../domain/duration';
+import { parseTime } from '../../domain/kube';
+import {
+  addInto,
+  blockLeaveAtMs,
+  departures,
+  isFleetNode,
+  isLive,
+  liveMovesByNode,
+  moveBudget,
+  nodePhase,
+  occupies,
+  squattedNodes,
+  toAmounts,
+  type Amounts,
+  type MoveBudget,
+  type NodeFacts,
+  type NodePhase,
+} from '../../fleet';
+import type { BucketFacts, CapacitySnapshot, PoolFacts } from './snapshot';
+
+/** A node with its phase and what runs on it. */
+export interface NodeState {
+  readonly facts: NodeFacts;
+  readonly phase: NodePhase;
+  /** What its pods ask for, system pods included. */
+  readonly used: Record<string, number>;
+  /** What its system pods ask for. */
+  readonly overhead: Record<string, number>;
+  /** Has work on it. */
+  busy: boolean;
+  /** A move to Release has it, or has emptied it. */
+  readonly releasing: boolean;
+}
+
+/** A bucket that may own nodes, and those it has. */
+export interface BucketState {
+  readonly name: string;
+  readonly facts: BucketFacts;
+  /** Absent when the spec is invalid: nothing is decided for such a bucket, and its nodes stay. */
+  readonly spec?: CapacityBucketSpec;
+  readonly rank: number;
+  readonly minHoldMs: number;
+  readonly demandForMs: number;
+  readonly idleForMs: number;
+  readonly owned: NodeState[];
+  readonly active: NodeState[];
+  readonly arriving: NodeState[];
+  readonly budget: MoveBudget;
+}
+
+/** A pool that can be asked for nodes, or that runs at its size. */
+export interface PoolState {
+  readonly name: string;
+  readonly facts: PoolFacts;
+  readonly instanceType: string;
+  readonly onDemand: boolean;
+  readonly nodes: NodeState[];
+  /** EC2 had none: not asked again before this time (epoch ms). */
+  readonly backOffUntilMs?: number;
+  /** Its block starts at this time (epoch ms), which is still to come. */
+  readonly startsAtMs?: number;
+}
+
+/** What a fresh node of a type offers pods. */
+export interface TypeShape {
+  readonly instanceType: string;
+  readonly offers: Amounts;
+  /** `h100`, when the catalog knows the type. */
+  readonly accelerator?: string;
+  /** Most nodes of this type there can be, by all pools. */
+  readonly most: number;
+}
+
+/** The whole fleet. */
+export interface FleetState {
+  /** By priority, highest first, then by name. */
+  readonly buckets: readonly BucketState[];
+  readonly pools: ReadonlyMap<string, PoolState>;
+  readonly nodes: ReadonlyMap<string, NodeState>;
+  readonly shapes: ReadonlyMap<string, TypeShape>;
+  /** When (epoch ms) something in here changes by time alone. */
+  readonly changesAtMs: readonly number[];
+}
+
+/** Brings the snapshot into order. The order of its lists does not matter. */
+export function toFleetState(snapshot: CapacitySnapshot, nowMs: number): FleetState {
+  const leaveAtMs = leaveTimes(snapshot.pools);
+  const nodes = toNodes(snapshot, leaveAtMs, nowMs);
+  const pools = toPools(snapshot.pools, nodes, nowMs);
+  const buckets = toBuckets(snapshot, nodes, nowMs);
+  return {
+    buckets,
+    pools,
+    nodes,
+    shapes: toShapes(buckets, pools, nodes),
+    changesAtMs: [...leaveAtMs.values(), ...[...pools.values()].flatMap(({ startsAtMs }) => startsAtMs ?? [])].filter(
+      (atMs) => atMs > nowMs,
+    ),
+  };
+}
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }) => (a.name < b.name ? -1 : 1);
+
+function leaveTimes(pools: readonly PoolFacts[]): ReadonlyMap<string, number> {
+  const times = new Map<string, number>();
+  for (const { name, spec, status } of pools) {
+    const endMs = parseTime(status.window?.end);
+    if (spec && endMs !== undefined) times.set(name, blockLeaveAtMs(endMs, parseDuration(spec.terminationGracePeriod)));
+  }
+  return times;
+}
+
+function toNodes(
+  snapshot: CapacitySnapshot,
+  leaveAtMs: ReadonlyMap<string, number>,
+  nowMs: number,
+): ReadonlyMap<string, NodeState> {
+  const context = {
+    buckets: new Set(snapshot.buckets.map(({ name }) => name)),
+    liveMoves: liveMovesByNode(snapshot.moves),
+    squatted: squattedNodes(snapshot.nodes, snapshot.pods, snapshot.namespaceBuckets),
+    leaveAtMs,
+  };
+  const releasedAtMs = releases(snapshot);
+  const states = new Map<string, NodeState>();
+  for (const facts of [...snapshot.nodes].filter(isFleetNode).sort(byName)) {
+    states.set(facts.name, {
+      facts,
+      phase: nodePhase(facts, context, nowMs),
+      used: {},
+      overhead: {},
+      busy: false,
+      // A later node of the same name is another machine.
+      releasing: (releasedAtMs.get(facts.name) ?? -Infinity) >= facts.createdAtMs,
+    });
+  }
+  for (const pod of snapshot.pods) {
+    const state = pod.ended || pod.nodeName === undefined ? undefined : states.get(pod.nodeName);
+    if (!state) continue;
+    addInto(state.used, pod.requests);
+    if (pod.system) addInto(state.overhead, pod.requests);
+    if (occupies(pod, snapshot.namespaceBuckets)) state.busy = true;
+  }
+  return states;
+}
+
+/** Node → creation time of the newest move that gives it back and was not called off. */
+function releases({ moves }: CapacitySnapshot): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const move of moves) {
+    if (move.to !== 'Release') continue;
+    for (const node of move.nodes) {
+      if (!isLive(move, node) && node.step !== 'HandedOver') continue;
+      found.set(node.name, Math.max(found.get(node.name) ?? -Infinity, move.createdAtMs));
+    }
+  }
+  return found;
+}
+
+function toPools(
+  pools: readonly PoolFacts[],
+  nodes: ReadonlyMap<string, NodeState>,
+  nowMs: number,
+): ReadonlyMap<string, PoolState> {
+  const states = new Map<string, PoolState>();
+  for (const facts of [...pools].sort(byName)) {
+    if (!facts.spec || facts.deleting) continue;
+    const startMs = parseTime(facts.status.window?.start);
+    const untilMs = parseTime(facts.status.backOff?.until);
+    states.set(facts.name, {
+      name: facts.name,
+      facts,
+      instanceType: facts.spec.instanceType,
+      onDemand: facts.spec.source === 'OnDemand',
+      nodes: [],
+      backOffUntilMs: untilMs !== undefined && untilMs > nowMs ? untilMs : undefined,
+      startsAtMs: startMs !== undefined && startMs > nowMs ? startMs : undefined,
+    });
+  }
+  for (const node of nodes.values()) states.get(node.facts.pool!)?.nodes.push(node);
+  return states;
+}
+
+function toBuckets(
+  snapshot: CapacitySnapshot,
+  nodes: ReadonlyMap<string, NodeState>,
+  nowMs: number,
+): readonly BucketState[] {
+  const gone = departures(snapshot.moves, (node) => nodes.get(node)?.facts.bucket, nowMs);
+  const states = new Map<string, BucketState>();
+  for (const facts of [...snapshot.buckets].sort(byName)) {
+    const { spec } = facts;
+    states.set(facts.name, {
+      name: facts.name,
+      facts,
+      spec,
+      rank: spec ? PRIORITY_RANK[spec.priority] : -1,
+      minHoldMs: parseDuration(spec?.moves.minHold ?? '10m'),
+      demandForMs: parseDuration(spec?.hysteresis.demandFor ?? '30s'),
+      idleForMs: parseDuration(spec?.hysteresis.idleFor ?? '5m'),
+      owned: [],
+      active: [],
+      arriving: [],
+      budget: moveBudget(spec?.moves ?? { perHour: 0, inFlight: 0 }, gone.get(facts.name)),
+    });
+  }
+  for (const node of nodes.values()) {
+    const bucket = node.facts.bucket === undefined ? undefined : states.get(node.facts.bucket);
+    bucket?.owned.push(node);
+    if (node.phase === 'Active') bucket?.active.push(node);
+  }
+  for (const [node, bucket] of arrivals(snapshot, nodes)) states.get(bucket)?.arriving.push(nodes.get(node)!);
+  for (const { arriving } of states.values()) arriving.sort((a, b) => byName(a.facts, b.facts));
+  return [...states.values()].sort((a, b) => b.rank - a.rank || byName(a, b));
+}
+
+/**
+ * Node → bucket it is on its way into. Also a node whose move says HandedOver while its own object, an older copy, still carries
+ * that move's claim: caches of two Kinds are never equally old, and asking for another node meanwhile would be one too many.
+ */
+function arrivals({ moves }: CapacitySnapshot, nodes: ReadonlyMap<string, NodeState>): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  const winner = liveMovesByNode(moves);
+  for (const move of moves) {
+    if (move.to !== 'Bucket' || move.bucket === undefined) continue;
+    for (const { name, step } of move.nodes) {
+      const state = nodes.get(name);
+      if (state?.phase !== 'Moving') continue;
+      const landed = step === 'HandedOver' && state.facts.claim === move.name;
+      if (winner.get(name) === move.name || landed) found.set(name, move.bucket);
+    }
+  }
+  return found;
+}
+
+function toShapes(
+  buckets: readonly BucketState[],
+  pools: ReadonlyMap<string, PoolState>,
+  nodes: ReadonlyMap<string, NodeState>,
+): ReadonlyMap<string, TypeShape> {
+  const seen = new Map<string, NodeState>();
+  const overhead = new Map<string, Record<string, number>>();
+  const count = new Map<string, number>();
+  for (const node of nodes.values()) {
+    const type = node.facts.instanceType;
+    count.set(type, (count.get(type) ?? 0) + 1);
+    if (node.facts.ready && !seen.has(type)) seen.set(type, node);
+    overhead.set(type, larger(overhead.get(type), node.overhead));
+  }
+  const types = new Set(buckets.flatMap(({ spec }) => spec?.instanceTypes ?? []));
+  const shapes = new Map<string, TypeShape>();
+  for (const type of [...types].sort()) {
+    const known = findInstanceType(type);
+    const allocatable = seen.get(type)?.facts.allocatable ?? (known ? catalogOffers(type) : {});
+    const offers: Record<string, number> = { ...allocatable };
+    addInto(offers, overhead.get(type) ?? {}, -1);
+    const supplied = [...pools.values()].filter((pool) => pool.instanceType === type).map(mostNodes);
+    const most = Math.max(
+      count.get(type) ?? 0,
+      supplied.reduce((sum, nodes) => sum + nodes, 0),
+    );
+    shapes.set(type, { instanceType: type, offers, accelerator: known?.accelerators.model, most });
+  }
+  return shapes;
+}
+
+/** Pods of a node that nobody has seen yet; the cap of Auto Mode. */
+const ASSUMED_PODS = 110;
+
+function catalogOffers(type: string): Amounts {
+  const estimate = estimateAllocatable(findInstanceType(type)!, ASSUMED_PODS);
+  return toAmounts(estimate);
+}
+
+function mostNodes({ facts, nodes }: PoolState): number {
+  return facts.spec?.nodes.max ?? facts.status.limit ?? facts.status.window?.instances ?? nodes.length;
+}
+
+function larger(a: Amounts | undefined, b: Amounts): Record<string, number> {
+  const most: Record<string, number> = { ...a };
+  for (const resource in b) most[resource] = Math.max(most[resource] ?? 0, b[resource]!);
+  return most;
+}

@@ -1,0 +1,167 @@
+/**
+ * Packing pods into nodes of one bucket: first into what busy nodes have left, then into fresh ones. PURE.
+ *
+ * A trial is taken back unless it is kept. Nodes are filed by free accelerators, because a fleet of busy nodes has none free and
+ * must not be looked through for every pod.
+ */
+import { addInto, fits, hasAccelerators, isAccelerator, type Amounts } from '../../fleet';
+import type { UnitPods } from './demand';
+import type { NodeState, TypeShape } from './fleet-state';
+import { Shelf, type NodeFilter, type Preference } from './placement';
+
+/** A node that pods can be put on; without `node` it is one that still has to be had. */
+interface Bin {
+  readonly zone?: string;
+  readonly leaf?: string;
+  readonly free: Record<string, number>;
+}
+
+/** What a trial came to. */
+export interface Trial {
+  /** Fresh nodes of the bucket it opened. */
+  readonly opened: number;
+  /** Nodes beyond those the bucket has. */
+  readonly missing: number;
+}
+
+interface Place {
+  readonly bin: Bin;
+  readonly requests: Amounts;
+}
+
+/** Order of a bucket's own nodes does not matter: its scheduler chooses. */
+const ANY: Preference = { wholeLeaves: false, near: new Set() };
+/** No node has more accelerators than this. */
+const MOST_ACCELERATORS = 128;
+
+/** Nodes of one bucket and one type. */
+export class Packing {
+  private readonly byFree: Bin[][] = [];
+  private places: Place[] = [];
+  private opened: { readonly node?: NodeState; readonly movable: boolean; readonly bin: Bin }[] = [];
+  /** Fresh nodes that nobody may take: on their way here, or held by minHold. Used up first, so that others stay movable. */
+  private readonly fixed: Shelf;
+
+  constructor(
+    private readonly shape: TypeShape,
+    busy: readonly NodeState[],
+    fixed: readonly NodeState[],
+    /** Fresh nodes that others may take. */
+    readonly movable: Shelf,
+  ) {
+    this.fixed = new Shelf(fixed);
+    for (const node of busy) this.file(toBin(node));
+  }
+
+  /** Fresh nodes nobody needs (yet). */
+  left(): readonly NodeState[] {
+    return [...this.fixed.nodes(), ...this.movable.nodes()];
+  }
+
+  /** A node the bucket is about to get. */
+  addFresh(node: NodeState): void {
+    this.fixed.add(node);
+  }
+
+  /** Puts all pods of a unit somewhere; undefined, and nothing done, when that takes more than `most` further nodes. */
+  try(pods: readonly UnitPods[], filter: NodeFilter, most: number): Trial | undefined {
+    this.places = [];
+    this.opened = [];
+    for (const { requests, count } of pods) {
+      for (let i = 0; i < count; i++) {
+        if (!this.put(requests, filter, most)) {
+          this.takeBack();
+          return undefined;
+        }
+      }
+    }
+    return { opened: this.opened.filter(({ node }) => node).length, missing: this.missing };
+  }
+
+  /** Undoes the last successful trial. */
+  takeBack(): void {
+    for (const { bin, requests } of this.places.reverse()) {
+      this.unfile(bin);
+      addInto(bin.free, requests);
+      this.file(bin);
+    }
+    for (const { node, movable, bin } of this.opened.reverse()) {
+      this.unfile(bin);
+      if (node) (movable ? this.movable : this.fixed).add(node);
+    }
+    this.places = [];
+    this.opened = [];
+  }
+
+  private get missing(): number {
+    return this.opened.filter(({ node }) => !node).length;
+  }
+
+  private put(requests: Amounts, filter: NodeFilter, most: number): boolean {
+    const bin = this.find(requests, filter) ?? this.open(requests, filter, most);
+    if (!bin) return false;
+    this.unfile(bin);
+    addInto(bin.free, requests, -1);
+    this.file(bin);
+    this.places.push({ bin, requests });
+    return true;
+  }
+
+  private find(requests: Amounts, filter: NodeFilter): Bin | undefined {
+    for (let free = accelerators(requests); free < this.byFree.length; free++) {
+      const bins = this.byFree[free] ?? [];
+      for (let i = bins.length - 1; i >= 0; i--) {
+        if (suits(bins[i]!, filter) && fits(requests, bins[i]!.free)) return bins[i];
+      }
+    }
+    return undefined;
+  }
+
+  private open(requests: Amounts, filter: NodeFilter, most: number): Bin | undefined {
+    if (!fits(requests, this.shape.offers)) return undefined;
+    const [fixed] = this.fixed.take(1, filter, ANY);
+    const node = fixed ?? this.movable.take(1, filter, ANY)[0];
+    if (!node && this.missing >= most) return undefined;
+    const bin = node ? toBin(node) : { zone: filter.zones?.[0], leaf: filter.leaf, free: { ...this.shape.offers } };
+    this.file(bin);
+    this.opened.push({ node, movable: node !== undefined && node !== fixed, bin });
+    // Foreign pods may have eaten into a fresh node: then it stays opened, and the pod goes elsewhere.
+    return fits(requests, bin.free) ? bin : this.open(requests, filter, most);
+  }
+
+  private file(bin: Bin): void {
+    (this.byFree[accelerators(bin.free)] ??= []).push(bin);
+  }
+
+  private unfile(bin: Bin): void {
+    const bins = this.byFree[accelerators(bin.free)]!;
+    // Filed last, found first: trials work on the newest bins.
+    bins.splice(bins.lastIndexOf(bin), 1);
+  }
+}
+
+function accelerators(amounts: Amounts): number {
+  let most = 0;
+  for (const resource in amounts) if (isAccelerator(resource)) most = Math.max(most, amounts[resource]!);
+  return Math.min(MOST_ACCELERATORS, Math.floor(most));
+}
+
+function toBin({ facts, used }: NodeState): Bin {
+  const free: Record<string, number> = { ...facts.allocatable };
+  addInto(free, used, -1);
+  return { zone: facts.zone, leaf: facts.leaf, free };
+}
+
+function suits(bin: Bin, { zones, leaf }: NodeFilter): boolean {
+  if (zones !== undefined && bin.zone !== undefined && !zones.includes(bin.zone)) return false;
+  return leaf === undefined || bin.leaf === leaf;
+}
+
+/** Whether pods of these shapes accept a node type at all. */
+export function servable(pods: readonly UnitPods[], shape: TypeShape): boolean {
+  return pods.every(({ requests, needs }) => {
+    if (needs.instanceTypes && !needs.instanceTypes.includes(shape.instanceType)) return false;
+    if (needs.accelerators && !needs.accelerators.includes(shape.accelerator ?? '')) return false;
+    return fits(requests, shape.offers) && (hasAccelerators(shape.offers) || !hasAccelerators(requests));
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * Volcano's queues follow the buckets: one each, of the same name, bound to the bucket's node group, as large as its usable nodes.
+ * PURE. Capability may fall below what runs: nothing is evicted by that. `reclaimable: false`: nobody shares the nodes anyway.
+ */
+import { addInto, isAccelerator, toAmounts } from '../../fleet';
+import type { BucketState, FleetState } from './fleet-state';
+import type { CapacityAction, QueueFacts, QueueSpec } from './snapshot';
+
+/** What is needed to make the queues follow. */
+export function planQueues(fleet: FleetState, queues: readonly QueueFacts[]): readonly CapacityAction[] {
+  const known = new Map(queues.map((queue) => [queue.name, queue] as const));
+  const buckets = new Set(fleet.buckets.map(({ name }) => name));
+  const applied = fleet.buckets.flatMap((bucket): CapacityAction[] => {
+    // Volcano's own queues are not ours, whatever a bucket is called.
+    if (!bucket.spec || bucket.name === 'default' || bucket.name === 'root') return [];
+    const spec = queueSpec(bucket, fleet);
+    const queue = known.get(bucket.name);
+    if (queue?.ours && sameQueue(queue.spec, spec)) return [];
+    const why = `${bucket.active.length} usable nodes`;
+    return [{ type: 'ApplyQueue', name: bucket.name, spec, why }];
+  });
+  const deleted = [...known.values()]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .filter(({ name, ours }) => ours && !buckets.has(name))
+    .map(({ name, uid }): CapacityAction => ({ type: 'DeleteQueue', name, uid, why: 'its bucket is gone' }));
+  return [...applied, ...deleted];
+}
+
+/** The queue of a bucket. Every accelerator the bucket could have is named, with zero too: an absent one would be unlimited. */
+export function queueSpec(bucket: BucketState, fleet: FleetState): QueueSpec {
+  const sum: Record<string, number> = { cpu: 0, memory: 0, pods: 0 };
+  for (const type of bucket.spec?.instanceTypes ?? []) {
+    for (const resource of Object.keys(fleet.shapes.get(type)?.offers ?? {}))
+      if (isAccelerator(resource)) sum[resource] = 0;
+  }
+  for (const { facts } of bucket.active) {
+    const { allocatable } = facts;
+    addInto(sum, counted(allocatable));
+  }
+  const capability = Object.fromEntries(
+    Object.entries(sum)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([resource, amount]) => [resource, format(resource, amount)] as const),
+  );
+  return {
+    reclaimable: false,
+    capability,
+    deserved: capability,
+    affinity: { nodeGroupAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [bucket.name] } },
+  };
+}
+
+/** cpu, memory, pods and every extended resource; no ephemeral storage, no huge pages: nothing is bound by those. */
+function counted(allocatable: Readonly<Record<string, number>>): Record<string, number> {
+  const kept: Record<string, number> = {};
+  for (const resource in allocatable) {
+    const extended = resource.includes('/');
+    if (extended || resource === 'cpu' || resource === 'memory' || resource === 'pods')
+      kept[resource] = allocatable[resource]!;
+  }
+  return kept;
+}
+
+function format(resource: string, amount: number): string {
+  return resource === 'cpu' ? `${Math.round(amount * 1000)}m` : `${Math.round(amount)}`;
+}
+
+function sameQueue(a: QueueSpec, b: QueueSpec): boolean {
+  return (
+    a.reclaimable === b.reclaimable &&
+    sameAmounts(a.capability, b.capability) &&
+    sameAmounts(a.deserved, b.deserved) &&
+    groupsOf(a).join() === groupsOf(b).join()
+  );
+}
+
+function groupsOf({ affinity }: QueueSpec): readonly string[] {
+  return affinity?.nodeGroupAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+}
+
+/** Equal as amounts: a server may write 64000m as 64. */
+function sameAmounts(a: QueueSpec['capability'], b: QueueSpec['capability']): boolean {
+  const [left, right] = [toAmounts(a), toAmounts(b)];
+  const resources = new Set([...Object.keys(left), ...Object.keys(right)]);
+  return [...resources].every(
+    (resource) => resource in left && resource in right && Math.abs(left[resource]! - right[resource]!) < 1e-6,
+  );
+}

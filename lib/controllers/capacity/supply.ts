@@ -1,0 +1,166 @@
+/**
+ * Where nodes can be had, and in which order. PURE.
+ *
+ *  1 unassigned nodes;
+ *  2 idle nodes of other buckets, lowest priority first, as long as the giver keeps its minimum, within its budgets and minHold:
+ *    of a strictly lower bucket every idle node it has no pods for, at once; of any other only surplus older than idleFor, which
+ *    is nobody's need (this is how nodes come back after a burst, and no robbery);
+ *  3 nodes that are joining;
+ *  4 more nodes of an on-demand pool.
+ * For its minimum, and only for that, a bucket may bring strictly lower ones below theirs: minimums are met by priority.
+ */
+import type { FleetState, NodeState, PoolState } from './fleet-state';
+import { accepts, Shelf, type NodeFilter } from './placement';
+import type { Purpose, Work } from './work';
+
+/** What a bucket asks for. */
+export interface Wish {
+  readonly type: string;
+  readonly count: number;
+  readonly filter: NodeFilter;
+  readonly purpose: Purpose;
+}
+
+/** How far a giver may be brought down. */
+export type Floor = 'Minimum' | 'Zero';
+
+const JOINING: ReadonlySet<string> = new Set(['Joining', 'Probation', 'Validating']);
+
+/** Nodes still to be had; what is taken is gone. */
+export class Supply {
+  private readonly unassigned = new Map<string, Shelf>();
+  private readonly joining = new Map<string, NodeState[]>();
+  /** Nodes asked of each on-demand pool beyond those that exist. */
+  readonly growth = new Map<string, number>();
+
+  constructor(
+    private readonly fleet: FleetState,
+    readonly works: readonly Work[],
+  ) {
+    const free = new Map<string, NodeState[]>();
+    for (const node of fleet.nodes.values()) {
+      if (!fleet.pools.has(node.facts.pool!) || node.releasing) continue;
+      const into = node.phase === 'Unassigned' ? free : isJoining(node) ? this.joining : undefined;
+      const nodes = into?.get(node.facts.instanceType);
+      if (nodes) nodes.push(node);
+      else into?.set(node.facts.instanceType, [node]);
+    }
+    for (const [type, nodes] of free) this.unassigned.set(type, new Shelf(nodes));
+  }
+
+  /** Unassigned nodes nobody has been given. */
+  unassignedLeft(type: string): readonly NodeState[] {
+    return this.unassigned.get(type)?.nodes() ?? [];
+  }
+
+  /** Leaves in which there is something to be had at once. */
+  leaves(type: string): readonly string[] {
+    const shelves = [this.unassigned.get(type), ...this.works.map(({ packings }) => packings.get(type)?.movable)];
+    return [...new Set(shelves.flatMap((shelf) => shelf?.leaves() ?? []))].sort();
+  }
+
+  /** How many nodes could change hands now. */
+  availableNow(taker: Work, { type, filter }: Pick<Wish, 'type' | 'filter'>, floor: Floor = 'Minimum'): number {
+    let count = this.unassigned.get(type)?.countOf(filter) ?? 0;
+    for (const giver of this.givers(taker)) count += takeable(giver, taker, { type, filter }, floor);
+    return count;
+  }
+
+  /** Takes up to `count` nodes now. */
+  draw(taker: Work, wish: Wish, floor: Floor = 'Minimum'): readonly NodeState[] {
+    const { type, filter, purpose } = wish;
+    const preference = { wholeLeaves: taker.spec.topology.prefer === 'Leaf', near: taker.near };
+    const taken = this.unassigned.get(type)?.take(wish.count, filter, preference) ?? [];
+    taker.drawn.push(...taken.map((node) => ({ node, purpose })));
+    for (const giver of this.givers(taker)) {
+      const count = Math.min(wish.count - taken.length, takeable(giver, taker, wish, floor));
+      if (count <= 0) continue;
+      const given = giver.packings.get(type)!.movable.take(count, filter, preference);
+      spend(giver, type, given.length);
+      taken.push(...given);
+      taker.drawn.push(...given.map((node) => ({ node, purpose, from: giver.name })));
+    }
+    for (const { facts } of taken) taker.near.add(facts.leaf);
+    return taken;
+  }
+
+  /** How many nodes could come later: joining ones, and more of on-demand pools. */
+  availableLater({ type, filter }: Pick<Wish, 'type' | 'filter'>, retrying: boolean): number {
+    const joining = (this.joining.get(type) ?? []).filter((node) => accepts(node, filter)).length;
+    return this.growable(type, filter, retrying).reduce((sum, pool) => sum + this.room(pool), joining);
+  }
+
+  /** Promises up to `count` nodes that come later. */
+  promise(taker: Work, { type, filter, count }: Wish, retrying: boolean): number {
+    let left = count;
+    const joining = this.joining.get(type) ?? [];
+    for (let i = 0; i < joining.length && left > 0;) {
+      if (!accepts(joining[i]!, filter)) i++;
+      else {
+        joining.splice(i, 1);
+        left -= 1;
+      }
+    }
+    for (const pool of this.growable(type, filter, retrying)) {
+      const more = Math.min(left, this.room(pool));
+      if (more > 0) this.growth.set(pool.name, (this.growth.get(pool.name) ?? 0) + more);
+      left -= more;
+    }
+    taker.promised += count - left;
+    return count - left;
+  }
+
+  /** Nodes a pool may still be asked for. */
+  room(pool: PoolState): number {
+    const most = pool.facts.spec?.nodes.max ?? 0;
+    return Math.max(0, most - standing(pool) - (this.growth.get(pool.name) ?? 0));
+  }
+
+  /** Pools of a type that can be asked for more; those that EC2 has just refused only when `retrying`. */
+  private growable(type: string, { zones, leaf }: NodeFilter, retrying: boolean): readonly PoolState[] {
+    // Nobody knows in which leaf EC2 puts the next node.
+    if (leaf !== undefined) return [];
+    return [...this.fleet.pools.values()].filter((pool) => {
+      const zone = pool.facts.spec?.availabilityZone;
+      const inZone = zones === undefined || zone === undefined || zones.includes(zone);
+      return pool.onDemand && pool.instanceType === type && inZone && (retrying || pool.backOffUntilMs === undefined);
+    });
+  }
+
+  /** Everybody else, lowest priority first. Nodes of a bucket that is being deleted are moves' to release. */
+  givers(taker: Work): readonly Work[] {
+    return this.works.filter((giver) => giver !== taker && !giver.bucket.facts.deleting).reverse();
+  }
+}
+
+/** Nodes of a pool that are there to stay. */
+export function standing({ nodes }: PoolState): number {
+  return nodes.filter(({ phase, releasing }) => phase !== 'Leaving' && !releasing).length;
+}
+
+/** How many nodes one bucket may take from another now. */
+export function takeable(
+  giver: Work,
+  taker: Work,
+  { type, filter }: Pick<Wish, 'type' | 'filter'>,
+  floor: Floor,
+): number {
+  const shelf = giver.packings.get(type)?.movable;
+  if (!shelf || shelf.count === 0) return 0;
+  const lower = giver.bucket.rank < taker.bucket.rank;
+  const keeps = lower && floor === 'Zero' ? 0 : giver.spec.nodes.min;
+  const surplus = lower ? Infinity : (giver.matured.get(type) ?? 0);
+  const bound = Math.min(giver.bucket.budget.left, giver.keeps - keeps, surplus);
+  return bound <= 0 ? 0 : Math.min(bound, shelf.countOf(filter));
+}
+
+/** Books nodes that leave a bucket. */
+export function spend(giver: Work, type: string, count: number): void {
+  giver.keeps -= count;
+  giver.bucket.budget.left -= count;
+  giver.matured.set(type, Math.max(0, (giver.matured.get(type) ?? 0) - count));
+}
+
+function isJoining({ facts, phase }: NodeState): boolean {
+  return facts.bucket === undefined && JOINING.has(phase);
+}

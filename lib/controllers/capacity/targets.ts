@@ -1,0 +1,183 @@
+/**
+ * Who gets what: minimums first, by priority; then units that have waited long enough, by priority, the oldest first. PURE.
+ *
+ * A unit gets all the nodes it lacks or none of them: a move that does not start the gang helps nobody and costs somebody. When
+ * all of them can be had only later (joining, or asked of a pool), those that can be had now are set aside and stay where they
+ * are, so that they are neither given to others nor given back.
+ */
+import type { Unit } from './demand';
+import type { FleetState } from './fleet-state';
+import type { NodeFilter } from './placement';
+import { Supply } from './supply';
+import { explainMinimum, explainUnit } from './why-not';
+import { sizeOf, typesFor, zonesOf, type Purpose, type Work } from './work';
+
+/** A unit that is too young to count, and when (epoch ms) it will. */
+export interface Unripe {
+  readonly type: string;
+  readonly atMs: number;
+}
+
+/** Serves every bucket; the works say afterwards who draws what. Returns what will count later. */
+export function serve(works: readonly Work[], supply: Supply, fleet: FleetState, nowMs: number): readonly Unripe[] {
+  for (const work of works) if (!work.bucket.facts.deleting) meetMinimum(work, supply, fleet);
+  for (const work of works) {
+    const missing = work.spec.nodes.min - sizeOf(work);
+    if (!work.bucket.facts.deleting && missing > 0) takeBelowMinimum(work, supply, missing);
+  }
+  const unripe: Unripe[] = [];
+  for (const work of works) {
+    const failed = new Failures();
+    for (const unit of work.bucket.facts.deleting ? [] : [...work.unmet]) {
+      const atMs = unit.sinceMs + work.bucket.demandForMs;
+      if (atMs > nowMs) unripe.push(...typesFor(work, unit, fleet.shapes).map((type) => ({ type, atMs })));
+      else meetUnit(work, unit, { supply, fleet, failed, nowMs });
+    }
+    countUnserved(work, fleet);
+  }
+  for (const work of works) work.whyNot.unshift(...explainMinimum(work, { fleet, supply, nowMs }));
+  return unripe;
+}
+
+function meetMinimum(work: Work, supply: Supply, fleet: FleetState): void {
+  const purpose: Purpose = { key: 'minimum', label: `the minimum of ${work.spec.nodes.min}` };
+  const missing = () => work.spec.nodes.min - sizeOf(work);
+  for (const type of work.spec.instanceTypes) {
+    if (missing() <= 0) return;
+    const nodes = supply.draw(work, { type, count: missing(), filter: {}, purpose });
+    for (const node of nodes) work.packings.get(type)!.addFresh(node);
+  }
+  for (const retrying of [false, true]) {
+    for (const type of work.spec.instanceTypes) {
+      if (missing() > 0 && fleet.shapes.has(type)) {
+        supply.promise(work, { type, count: missing(), filter: {}, purpose }, retrying);
+      }
+    }
+  }
+}
+
+/** Minimums are met by priority: nodes below a lower bucket's minimum are taken only when nothing else can be had. */
+function takeBelowMinimum(work: Work, supply: Supply, missing: number): void {
+  const purpose: Purpose = { key: 'minimum', label: `the minimum of ${work.spec.nodes.min}` };
+  let left = missing;
+  for (const type of work.spec.instanceTypes) {
+    const nodes = supply.draw(work, { type, count: left, filter: {}, purpose }, 'Zero');
+    for (const node of nodes) work.packings.get(type)!.addFresh(node);
+    left -= nodes.length;
+  }
+}
+
+/** Shapes that found nothing: supply only shrinks while one bucket is served, so as many or more of them need not be tried again. */
+class Failures {
+  none = true;
+  private readonly least = new Map<string, number>();
+
+  has(unit: Unit): boolean {
+    return unit.pods.length === 1 && unit.pods[0]!.count >= (this.least.get(keyOf(unit)) ?? Infinity);
+  }
+
+  add(unit: Unit): void {
+    this.none = false;
+    if (unit.pods.length !== 1) return;
+    const { count } = unit.pods[0]!;
+    this.least.set(keyOf(unit), Math.min(count, this.least.get(keyOf(unit)) ?? Infinity));
+  }
+}
+
+const keyOf = (unit: Unit) => `${unit.oneLeaf} ${unit.pods[0]!.shape}`;
+
+/** What serving one unit needs to look at. */
+interface Serving {
+  readonly supply: Supply;
+  readonly fleet: FleetState;
+  readonly failed: Failures;
+  readonly nowMs: number;
+}
+
+function meetUnit(work: Work, unit: Unit, serving: Serving): void {
+  const { supply, fleet, failed, nowMs } = serving;
+  if (failed.has(unit)) return;
+  const types = typesFor(work, unit, fleet.shapes);
+  const purpose: Purpose = unit.gang ? { key: unit.key, label: unit.label } : { key: 'pods', label: 'waiting pods' };
+  for (const type of types) if (serveNow(work, unit, { type, purpose }, supply)) return;
+  for (const retrying of [false, true]) {
+    for (const type of types) if (serveLater(work, unit, { type, purpose, retrying }, supply)) return;
+  }
+  // One explanation a bucket, for the oldest: the others wait for the same nodes.
+  if (failed.none) work.whyNot.push(explainUnit(work, unit, { types, fleet, supply, nowMs }));
+  failed.add(unit);
+}
+
+interface Way {
+  readonly type: string;
+  readonly purpose: Purpose;
+}
+
+function serveNow(work: Work, unit: Unit, { type, purpose }: Way, supply: Supply): boolean {
+  const packing = work.packings.get(type)!;
+  for (const filter of filtersFor(work, unit, type, supply)) {
+    const most = Math.min(work.spec.nodes.max - sizeOf(work), supply.availableNow(work, { type, filter }));
+    const trial = packing.try(unit.pods, filter, Math.max(0, most));
+    if (!trial) continue;
+    supply.draw(work, { type, count: trial.missing, filter, purpose });
+    need(work, type, trial.opened + trial.missing);
+    work.unmet.delete(unit);
+    return true;
+  }
+  return false;
+}
+
+function serveLater(
+  work: Work,
+  unit: Unit,
+  { type, purpose, retrying }: Way & { readonly retrying: boolean },
+  supply: Supply,
+): boolean {
+  if (unit.oneLeaf) return false;
+  const filter: NodeFilter = { zones: zonesOf(unit) };
+  const later = supply.availableLater({ type, filter }, retrying);
+  if (later === 0) return false;
+  const now = supply.availableNow(work, { type, filter });
+  const trial = work.packings
+    .get(type)!
+    .try(unit.pods, filter, Math.max(0, Math.min(work.spec.nodes.max - sizeOf(work), now + later)));
+  if (!trial) return false;
+  const drawnBefore = work.drawn.length;
+  const soon = supply.draw(work, { type, count: Math.min(now, trial.missing), filter, purpose });
+  // Set aside: counted as coming, but no move is made before the rest is there.
+  work.drawn.splice(drawnBefore);
+  work.promised += soon.length;
+  supply.promise(work, { type, count: trial.missing - soon.length, filter, purpose }, retrying);
+  need(work, type, trial.opened + trial.missing);
+  work.waiting.push({ unit, type, nodes: trial.missing, promised: true });
+  work.whyNot.push(`${unit.label} waits for ${trial.missing - soon.length} × ${type} that are joining or asked for`);
+  work.unmet.delete(unit);
+  return true;
+}
+
+function filtersFor(work: Work, unit: Unit, type: string, supply: Supply): readonly NodeFilter[] {
+  const zones = zonesOf(unit);
+  if (!unit.oneLeaf) return [{ zones }];
+  const own = work.packings
+    .get(type)!
+    .left()
+    .map(({ facts }) => facts.leaf);
+  const leaves = new Set([...own, ...supply.leaves(type)]);
+  leaves.delete('unknown');
+  return [...leaves].sort().map((leaf) => ({ zones, leaf }));
+}
+
+function need(work: Work, type: string, nodes: number): void {
+  work.needed.set(type, (work.needed.get(type) ?? 0) + nodes);
+}
+
+/** What nobody could serve is demand all the same: of the type it would like best. */
+function countUnserved(work: Work, fleet: FleetState): void {
+  for (const unit of work.unmet) {
+    const [type] = typesFor(work, unit, fleet.shapes);
+    const trial = work.packings.get(type!)!.try(unit.pods, { zones: zonesOf(unit) }, Infinity);
+    if (!trial) continue;
+    work.lacking.set(type!, (work.lacking.get(type!) ?? 0) + trial.opened + trial.missing);
+    work.waiting.push({ unit, type: type!, nodes: trial.missing, promised: false });
+  }
+}

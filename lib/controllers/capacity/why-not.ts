@@ -1,0 +1,104 @@
+/** Why a bucket does not have what it asks for: what is needed, what is free, and which rule keeps the rest until when. PURE. */
+import { formatTime } from '../../domain/kube';
+import type { Unit } from './demand';
+import type { FleetState } from './fleet-state';
+import type { NodeFilter } from './placement';
+import { takeable, type Supply } from './supply';
+import { leastNodes, sizeOf, zonesOf, type Work } from './work';
+
+/** What explanations look at. */
+export interface View {
+  readonly fleet: FleetState;
+  readonly supply: Supply;
+  readonly nowMs: number;
+}
+
+/** Why a unit does not get its nodes: one sentence with numbers. */
+export function explainUnit(work: Work, unit: Unit, view: View & { readonly types: readonly string[] }): string {
+  const [type] = view.types;
+  const filter: NodeFilter = { zones: zonesOf(unit) };
+  const packing = work.packings.get(type!)!;
+  const trial = packing.try(unit.pods, filter, Infinity);
+  if (trial) packing.takeBack();
+  const needed = trial?.missing ?? leastNodes(unit, view.fleet.shapes.get(type!)!.offers);
+  const room = work.spec.nodes.max - sizeOf(work);
+  const where = unit.oneLeaf ? ' in one network leaf' : '';
+  const needs = `${unit.label} needs ${needed} more ${type}${where}`;
+  if (needed > room) return `${needs}: the bucket may own ${Math.max(0, room)} more (maximum ${work.spec.nodes.max})`;
+  return `${needs}: ${sources(work, type!, filter, view)}`;
+}
+
+/** Why the minimum is not met; empty when it is, or will be. */
+export function explainMinimum(work: Work, view: View): readonly string[] {
+  const { min } = work.spec.nodes;
+  const missing = min - sizeOf(work);
+  const coming = Math.min(work.promised, min - (sizeOf(work) - work.promised));
+  if (missing > 0) {
+    const types = work.spec.instanceTypes.map((type) => `${type}: ${sources(work, type, {}, view)}`);
+    return [`minimum ${min} lacks ${missing} nodes (${types.join('; ')})`];
+  }
+  return coming > 0 ? [`minimum ${min} waits for ${coming} nodes that are joining or asked for`] : [];
+}
+
+function sources(work: Work, type: string, filter: NodeFilter, view: View): string {
+  const free = view.supply.unassignedLeft(type).length;
+  const givers = view.supply.givers(work).flatMap((giver) => giverParts(giver, work, { type, filter }, view.nowMs));
+  return [`${free} unassigned`, ...givers, ...poolParts(type, view)].join(', ');
+}
+
+/** What another bucket has idle, and what keeps it there. */
+function giverParts(
+  giver: Work,
+  taker: Work,
+  wish: { readonly type: string; readonly filter: NodeFilter },
+  nowMs: number,
+): readonly string[] {
+  const parts: string[] = [];
+  const held = giver.held.get(wish.type) ?? [];
+  if (held.length > 0) {
+    parts.push(
+      `${held.length} idle in ${giver.name} held until ${clock(Math.min(...held))} (minHold ${giver.spec.moves.minHold})`,
+    );
+  }
+  const movable = giver.packings.get(wish.type)?.movable.countOf(wish.filter) ?? 0;
+  const open = takeable(giver, taker, wish, 'Minimum');
+  if (open > 0) parts.push(`${open} takeable in ${giver.name}`);
+  if (movable > open) parts.push(`${movable - open} idle in ${giver.name} ${keeper(giver, taker, nowMs)}`);
+  return parts;
+}
+
+/** The rule that keeps idle nodes with their bucket. */
+function keeper(giver: Work, taker: Work, nowMs: number): string {
+  const { budget } = giver.bucket;
+  if (giver.keeps <= giver.spec.nodes.min) return `kept for its minimum of ${giver.spec.nodes.min}`;
+  if (budget.left <= 0 && budget.bound === 'inFlight')
+    return `wait: ${giver.spec.moves.inFlight} are moving (inFlight)`;
+  if (budget.left <= 0) {
+    const until = budget.nextAtMs !== undefined && budget.nextAtMs > nowMs ? ` until ${clock(budget.nextAtMs)}` : '';
+    return `kept${until} (perHour ${giver.spec.moves.perHour})`;
+  }
+  if (giver.bucket.rank >= taker.bucket.rank) {
+    return `kept: its priority ${giver.spec.priority} is not lower, and they are not surplus for ${giver.spec.hysteresis.idleFor} yet`;
+  }
+  return 'kept';
+}
+
+function poolParts(type: string, { fleet, supply }: View): readonly string[] {
+  const pools = [...fleet.pools.values()].filter((pool) => pool.instanceType === type);
+  if (pools.length === 0) return ['no CapacityPool has this type'];
+  return pools.flatMap((pool) => {
+    if (pool.startsAtMs !== undefined) return [`block ${pool.name} starts ${formatTime(pool.startsAtMs)}`];
+    if (!pool.onDemand) return [];
+    if (pool.backOffUntilMs !== undefined) {
+      return [`EC2 has none for pool ${pool.name}, asked again at ${clock(pool.backOffUntilMs)}`];
+    }
+    const room = supply.room(pool);
+    const most = pool.facts.spec?.nodes.max ?? 0;
+    return [room > 0 ? `pool ${pool.name} can grow by ${room}` : `pool ${pool.name} is at its maximum of ${most}`];
+  });
+}
+
+/** `12:05Z`. */
+function clock(ms: number): string {
+  return `${formatTime(ms).slice(11, 16)}Z`;
+}

@@ -1,0 +1,213 @@
+/** One bucket while the plan is made: what it needs, what it has, what it gets and gives. PURE. */
+import type { CapacityBucketSpec } from '../../api';
+import type { Amounts } from '../../fleet';
+import type { Unit } from './demand';
+import type { BucketState, FleetState, NodeState, TypeShape } from './fleet-state';
+import { Packing, servable } from './packing';
+import { Shelf } from './placement';
+import { maturedSurplus, nextStairs, type Stair } from './surplus';
+
+/** Why nodes are drawn for a bucket: its minimum, or a unit that waits. */
+export interface Purpose {
+  /** Deterministic key of the NodeMove. */
+  readonly key: string;
+  /** For people: `the minimum of 4`, `gang research/llama`. */
+  readonly label: string;
+}
+
+/** A node that changes hands now. */
+export interface Drawn {
+  readonly node: NodeState;
+  readonly purpose: Purpose;
+  /** Bucket that gives it; none when it was unassigned. */
+  readonly from?: string;
+}
+
+/** A unit that does not have its nodes. */
+export interface Waiting {
+  readonly unit: Unit;
+  /** Type it would get. */
+  readonly type: string;
+  /** Nodes of that type it lacks. */
+  readonly nodes: number;
+  /** Its nodes are on their way: joining or asked of a pool. */
+  readonly promised: boolean;
+}
+
+/** Everything the plan knows of one bucket. Mutable while the plan is made, private to it. */
+export interface Work {
+  readonly bucket: BucketState;
+  readonly name: string;
+  readonly spec: CapacityBucketSpec;
+  readonly packings: ReadonlyMap<string, Packing>;
+  readonly busy: ReadonlyMap<string, number>;
+  /** Active idle nodes by type at the start. */
+  readonly idle: ReadonlyMap<string, readonly NodeState[]>;
+  /** Idle nodes that minHold keeps, with the time (epoch ms) until when. */
+  readonly held: ReadonlyMap<string, readonly number[]>;
+  /** Leaves it is in. */
+  readonly near: Set<string>;
+  /** Units that do not fit into what it has, oldest first. */
+  readonly unmet: Set<Unit>;
+  /** Demand beyond what any type or bound of the bucket can ever serve, one sentence each. */
+  readonly hopeless: string[];
+  /** Fresh nodes that units with a place need, by type. */
+  readonly needed: Map<string, number>;
+  /** Fresh nodes that units without a place need, by type. */
+  readonly lacking: Map<string, number>;
+  /** Active nodes less those given away in this plan. */
+  keeps: number;
+  readonly drawn: Drawn[];
+  /** Nodes promised: joining or asked of a pool. */
+  promised: number;
+  readonly waiting: Waiting[];
+  /** Nodes others may take though the priority of this bucket is not lower, by type. */
+  readonly matured: Map<string, number>;
+  readonly stairs: Map<string, readonly Stair[]>;
+  /** Lines of the status's whyNot. */
+  readonly whyNot: string[];
+}
+
+/** Nodes a bucket has or is getting. */
+export function sizeOf({ bucket, keeps, drawn, promised }: Work): number {
+  return keeps + bucket.arriving.length + drawn.length + promised;
+}
+
+/** The work of every bucket with a valid spec. Fits into its own nodes what fits, so that what is left is really free. */
+export function toWorks(
+  fleet: FleetState,
+  units: ReadonlyMap<string, readonly Unit[]>,
+  nowMs: number,
+): readonly Work[] {
+  return fleet.buckets.flatMap((bucket) => {
+    if (!bucket.spec) return [];
+    const work = toWork(bucket, bucket.spec, fleet, nowMs);
+    for (const unit of units.get(bucket.name) ?? []) place(work, unit, fleet.shapes);
+    measureSurplus(work, nowMs);
+    return [work];
+  });
+}
+
+function toWork(bucket: BucketState, spec: CapacityBucketSpec, fleet: FleetState, nowMs: number): Work {
+  const types = [...new Set([...spec.instanceTypes, ...bucket.owned.map(({ facts }) => facts.instanceType)])];
+  const busy = new Map<string, number>();
+  const idle = new Map<string, readonly NodeState[]>();
+  const held = new Map<string, readonly number[]>();
+  const packings = new Map<string, Packing>();
+  for (const type of types) {
+    const active = bucket.active.filter(({ facts }) => facts.instanceType === type);
+    const free = active.filter((node) => !node.busy);
+    const until = (node: NodeState) => (node.facts.assignedAtMs ?? 0) + bucket.minHoldMs;
+    const fixed = free.filter((node) => until(node) > nowMs);
+    const arriving = bucket.arriving.filter(({ facts }) => facts.instanceType === type);
+    busy.set(type, active.length - free.length);
+    idle.set(type, free);
+    held.set(type, fixed.map(until));
+    const movable = new Shelf(free.filter((node) => until(node) <= nowMs));
+    const shape = fleet.shapes.get(type) ?? unknownShape(type);
+    const working = active.filter((node) => node.busy);
+    packings.set(type, new Packing(shape, working, [...arriving, ...fixed], movable));
+  }
+  return {
+    bucket,
+    name: bucket.name,
+    spec,
+    packings,
+    busy,
+    idle,
+    held,
+    near: new Set([...bucket.active, ...bucket.arriving].map(({ facts }) => facts.leaf)),
+    unmet: new Set(),
+    hopeless: [],
+    needed: new Map(),
+    lacking: new Map(),
+    keeps: bucket.active.length,
+    drawn: [],
+    promised: 0,
+    waiting: [],
+    matured: new Map(),
+    stairs: new Map(),
+    whyNot: [],
+  };
+}
+
+/** A type the bucket does not want any more: what it has of it may be used up, no more is had. */
+function unknownShape(instanceType: string): TypeShape {
+  return { instanceType, offers: {}, most: 0 };
+}
+
+/** Types a unit accepts, in the bucket's order of preference. */
+export function typesFor({ spec }: Work, unit: Unit, shapes: FleetState['shapes']): readonly string[] {
+  return spec.instanceTypes.filter((type) => servable(unit.pods, shapes.get(type)!));
+}
+
+/** Zones all pods of a unit accept; only its first pods are asked, gangs are of one kind. */
+export function zonesOf(unit: Unit): readonly string[] | undefined {
+  return unit.pods[0]?.needs.zones;
+}
+
+function place(work: Work, unit: Unit, shapes: FleetState['shapes']): void {
+  const types = typesFor(work, unit, shapes);
+  if (types.length === 0) {
+    work.hopeless.push(
+      `${unit.label} asks for more than, or something else than, ${work.spec.instanceTypes.join(', ')}`,
+    );
+    return;
+  }
+  for (const type of types) {
+    if (fitsNow(work, unit, type)) return;
+  }
+  const least = Math.min(...types.map((type) => leastNodes(unit, shapes.get(type)!.offers)));
+  const most = Math.max(...types.map((type) => shapes.get(type)!.most));
+  if (least > work.spec.nodes.max) {
+    work.hopeless.push(`${unit.label} needs ${least} nodes at least, the bucket's maximum is ${work.spec.nodes.max}`);
+  } else if (least > most) {
+    work.hopeless.push(`${unit.label} needs ${least} × ${types[0]} at least, all pools together can have ${most}`);
+  } else {
+    work.unmet.add(unit);
+  }
+}
+
+/** Puts a unit on the bucket's own nodes, all of it or none. */
+function fitsNow(work: Work, unit: Unit, type: string): boolean {
+  const packing = work.packings.get(type)!;
+  const leaves = unit.oneLeaf ? ownLeaves(packing, work, type) : [undefined];
+  for (const leaf of leaves) {
+    const trial = packing.try(unit.pods, { zones: zonesOf(unit), leaf }, 0);
+    if (!trial) continue;
+    work.needed.set(type, (work.needed.get(type) ?? 0) + trial.opened);
+    return true;
+  }
+  return false;
+}
+
+function ownLeaves(packing: Packing, work: Work, type: string): readonly string[] {
+  const nodes = [...work.bucket.active.filter(({ facts }) => facts.instanceType === type), ...packing.left()];
+  return [...new Set(nodes.map(({ facts }) => facts.leaf))].sort();
+}
+
+/** Fewer nodes than this cannot hold the unit, however well it is packed. */
+export function leastNodes(unit: Unit, offers: Amounts): number {
+  const sum: Record<string, number> = {};
+  for (const { requests, count } of unit.pods) {
+    for (const resource in requests) sum[resource] = (sum[resource] ?? 0) + requests[resource]! * count;
+  }
+  return Math.max(...Object.keys(sum).map((resource) => Math.ceil(sum[resource]! / (offers[resource] ?? 0) - 1e-9)));
+}
+
+/** How many idle nodes the bucket can do without, and for how long it could. A bucket that waits can do without none. */
+function measureSurplus(work: Work, nowMs: number): void {
+  const { bucket, spec, packings, idle } = work;
+  let spare = Math.max(0, bucket.active.length - spec.nodes.min);
+  const waits = work.unmet.size > 0;
+  // The least preferred type is the first that can be done without.
+  for (const type of [...packings.keys()].reverse()) {
+    const unneeded = Math.max(0, idle.get(type)!.length - (work.needed.get(type) ?? 0));
+    const surplus = waits ? 0 : Math.min(spare, unneeded);
+    spare -= surplus;
+    const before = bucket.facts.status.byType?.find(({ instanceType }) => instanceType === type)?.surplus ?? [];
+    const stairs = nextStairs(before, surplus, nowMs);
+    work.stairs.set(type, stairs);
+    work.matured.set(type, maturedSurplus(stairs, bucket.idleForMs, nowMs));
+  }
+}
