@@ -3,7 +3,7 @@ import { NodeMove, type CapacityBucketSpec, type NodeMoveSpec, type NodeMoveStat
 import { parseTime, type KubeObject, type Node, type Pod } from '../../domain/kube';
 import { BUCKET_KEY } from '../../domain/node-keys';
 import { CAPACITY_BUCKETS, NAMESPACES, NODE_MOVES, NODES, PODS } from '../../domain/resources';
-import { bucketOfPod, occupies, toNodeFacts, toPodFacts, type NodeFacts, type PodFacts } from '../../fleet';
+import { bucketOfPod, occupies, once, toNodeFacts, toPodFacts, type NodeFacts, type PodFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { parseSetBacks } from './patches';
 import type { BucketState, MovesSnapshot, MoveState } from './snapshot';
@@ -18,8 +18,10 @@ export function observeMoves(context: Pick<ControllerContext, 'cache'>): MovesSn
     return count ? [[metadata.name, count] as const] : [];
   });
   const buckets = cache(CAPACITY_BUCKETS).list().map(toBucketState);
+  const moves = cache(NODE_MOVES).list().map(toMoveState);
   return {
-    moves: cache(NODE_MOVES).list().map(toMoveState),
+    moves,
+    movesByName: new Map(moves.map((move) => [move.name, move] as const)),
     nodes,
     ...podsByNode(cache(PODS).list(), nodes, namespaceBuckets(context)),
     buckets: new Map(buckets.map((bucket) => [bucket.name, bucket] as const)),
@@ -72,7 +74,8 @@ function append<V>(lists: Map<string, V[]>, key: string, value: V): void {
   else lists.set(key, [value]);
 }
 
-function toMoveState(object: KubeObject): MoveState {
+/** Memoised: caches keep one object for as long as it does not change, and history is long. */
+const toMoveState: (object: KubeObject) => MoveState = once((object: KubeObject): MoveState => {
   const { metadata, status } = object;
   return {
     name: metadata.name,
@@ -85,7 +88,7 @@ function toMoveState(object: KubeObject): MoveState {
     status: (status ?? {}) as NodeMoveStatus,
     ...(NodeMove.parse(object) as { spec: NodeMoveSpec }),
   };
-}
+});
 
 function toBucketState({ metadata, spec }: KubeObject): BucketState {
   return {

@@ -35,6 +35,7 @@ export interface SetBacks {
 export interface MovesSnapshot {
   /** Sorted by name. */
   readonly moves: readonly MoveState[];
+  readonly movesByName: ReadonlyMap<string, MoveState>;
   readonly nodes: ReadonlyMap<string, NodeFacts>;
   /** Work by node name, sorted by key; nodes without work are absent. */
   readonly work: ReadonlyMap<string, readonly PodFacts[]>;

@@ -129,16 +129,21 @@ function unfitFor({ bucket }: StepInput, node: NodeFacts): string | undefined {
 }
 
 /** What somebody else has to do first. */
-function waitingFor({ spec, bucket }: StepInput, node: NodeFacts): string | undefined {
+function waitingFor(input: StepInput, node: NodeFacts): string | undefined {
   if (node.held) return 'a person holds the node (annotation aicluster.dev/hold)';
   if (node.unschedulable) return 'the node is cordoned';
   if (node.deletedAtMs !== undefined || hasTaint(node.taints, FOREIGN_KEYS.karpenterDisrupted)) {
     return 'the node is leaving';
   }
-  if (spec.to.kind !== 'Bucket') return undefined;
+  return input.spec.to.kind === 'Bucket' ? notFitForWork(input, node) : undefined;
+}
+
+/** Why a bucket cannot take the node now. A node that leaves for good may be in any state. */
+function notFitForWork({ spec, bucket }: StepInput, node: NodeFacts): string | undefined {
   if (!bucket) return `bucket ${spec.to.bucket} does not exist or is being deleted`;
   if (!node.ready || hasTaint(node.taints, FOREIGN_KEYS.karpenterUnregistered)) return 'the node is not Ready';
-  return hasTaint(node.taints, PROBATION_TAINT) ? 'the node is not proved yet' : undefined;
+  const unproved = hasTaint(node.taints, PROBATION_TAINT) || node.validated === 'False';
+  return unproved ? 'the node is not proved' : undefined;
 }
 
 /** Why it is not this move's turn. */

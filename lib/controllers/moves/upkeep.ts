@@ -77,8 +77,8 @@ function staysIn(bucket: string, { buckets }: MovesSnapshot): boolean {
   return found !== undefined && found.deletionMs === undefined;
 }
 
-function staleClaim(node: NodeFacts, claim: string, { moves }: MovesSnapshot): Upkeep {
-  const move = moves.find(({ name }) => name === claim);
+function staleClaim(node: NodeFacts, claim: string, { movesByName }: MovesSnapshot): Upkeep {
+  const move = movesByName.get(claim);
   // A move that is being deleted takes its own claims off.
   if (move?.deleting) return NOTHING;
   const wants = move?.spec?.nodes.includes(node.name) && !isFinal(recordOf(move, node.name).step);

@@ -4,7 +4,7 @@ import { findCondition, isTrue } from '../../domain/conditions';
 import { parseTime, type Condition, type KubeObject, type Node } from '../../domain/kube';
 import { FOREIGN_KEYS, POOL_LABEL } from '../../domain/node-keys';
 import { CAPACITY_POOLS, NODE_CLAIMS, NODE_MOVES, NODE_POOLS, NODES } from '../../domain/resources';
-import { toNodeFacts } from '../../fleet';
+import { once, toNodeFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { limitOf, MANAGED_BY } from './node-pool';
 import type { ClaimFacts, MoveFacts, NodePoolFacts, PoolFacts, PoolsSnapshot, Reading, SuppliedNode } from './snapshot';
@@ -36,7 +36,7 @@ export function observePools(
 }
 
 /** The pools alone: which windows are due is decided before everything else. */
-export function toPoolFacts(object: KubeObject): PoolFacts {
+export const toPoolFacts: (object: KubeObject) => PoolFacts = once((object: KubeObject): PoolFacts => {
   const { metadata, status } = object;
   return {
     name: metadata.name,
@@ -48,7 +48,7 @@ export function toPoolFacts(object: KubeObject): PoolFacts {
     status: (status ?? {}) as CapacityPoolStatus,
     ...(CapacityPool.parse(object) as { spec: CapacityPoolSpec }),
   };
-}
+});
 
 function toNodePoolFacts(object: KubeObject): NodePoolFacts {
   const { metadata, spec } = object;
