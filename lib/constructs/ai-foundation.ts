@@ -127,7 +127,11 @@ export class AiFoundation extends Construct {
       adminRoles: props.adminRoles,
       publicAccessCidrs: props.publicAccessCidrs,
     });
-    new ZonalResilience(this, 'Zones', { reservedZones: zonesOfBlocks(props.capacity), ...props.zonalAutoshift, cluster });
+    new ZonalResilience(this, 'Zones', {
+      reservedZones: zonesOfBlocks(props.capacity),
+      ...props.zonalAutoshift,
+      cluster,
+    });
     return cluster;
   }
 
@@ -156,7 +160,13 @@ export class AiFoundation extends Construct {
 
 /** Zones that capacity is bound to: a shift away from one leaves it without a substitute. */
 function zonesOfBlocks(capacity: readonly Capacity[]): string[] {
-  return [...new Set(capacity.flatMap(({ reservationId, availabilityZone }) => (reservationId && availabilityZone ? [availabilityZone] : [])))];
+  return [
+    ...new Set(
+      capacity.flatMap(({ reservationId, availabilityZone }) =>
+        reservationId && availabilityZone ? [availabilityZone] : [],
+      ),
+    ),
+  ];
 }
 
 /** What the network must have room for: every pool at its largest, in whichever zone its capacity turns up. */
