@@ -7,6 +7,9 @@ import { PlainChart } from './plain-chart';
 /** Annotation on a namespace: the SELinux level its pods must share to share a volume. */
 export const SELINUX_LEVEL_ANNOTATION = `${GROUP}/selinux-level`;
 
+/** Level for namespaces that share a file system with each other: any will do, as long as it is the same. */
+export const SHARED_SELINUX_LEVEL = 's0:c100,c200';
+
 /** Levels of the Pod Security Standards. */
 export type PodSecurityLevel = 'restricted' | 'baseline' | 'privileged';
 

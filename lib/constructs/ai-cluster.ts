@@ -3,7 +3,7 @@ import { Annotations, Token } from 'aws-cdk-lib';
 import type * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { App } from 'cdk8s';
 import { Construct } from 'constructs';
-import { NamespacesChart, VolumesChart } from '../charts';
+import { NamespacesChart, SHARED_SELINUX_LEVEL, VolumesChart } from '../charts';
 import { AiControllers } from './ai-controllers';
 import { AiFoundation, type AiFoundationOptions } from './ai-foundation';
 import { toAutoscaledPool } from './autoscaled-pool';
@@ -126,16 +126,16 @@ export class AiCluster extends Construct {
   }
 
   private addNamespace(name: string): void {
+    const { fileSystem } = this.foundation;
     const charts = new App();
     // A namespace outlives its bucket: what teams keep in it is theirs, and deleting it would wait for all of it.
     const namespaces = this.manifests.addChart(
-      new NamespacesChart(charts, `Namespace-${name}`, [{ name, bucket: name }]),
-      {
-        oneEach: true,
-        retain: true,
-      },
+      // Without a common level, pods on Auto Mode cannot read each other's files on the shared volume.
+      new NamespacesChart(charts, `Namespace-${name}`, [
+        { name, bucket: name, ...(fileSystem && { seLinuxLevel: SHARED_SELINUX_LEVEL }) },
+      ]),
+      { oneEach: true, retain: true },
     );
-    const { fileSystem } = this.foundation;
     if (!fileSystem) return;
     const { fileSystemId, dnsName, mountName, capacityGib } = fileSystem;
     const volumes = new VolumesChart(charts, `Volumes-${name}`, {
