@@ -52,11 +52,15 @@ async function nodesOf(bed: Bed, pool: string): Promise<NodeObject[]> {
   return items.filter((node) => isReady(node) && isRegistered(node));
 }
 
-const untilNodes = (bed: Bed, pool: string, count: number) =>
-  waitFor(`${count} nodes of ${pool}`, async () => {
-    const nodes = await nodesOf(bed, pool);
-    return nodes.length === count && nodes;
-  });
+const untilNodes = (bed: Bed, pool: string, count: number, timeoutMs = 60_000) =>
+  waitFor(
+    `${count} nodes of ${pool}`,
+    async () => {
+      const nodes = await nodesOf(bed, pool);
+      return nodes.length === count && nodes;
+    },
+    { timeoutMs },
+  );
 
 const podPhase = async (bed: Bed, name: string) =>
   (await bed.api<{ status: { phase: string } }>({ path: `/api/v1/namespaces/default/pods/${name}` })).status.phase;
@@ -158,6 +162,17 @@ describeOnBed('a full bed', () => {
     );
     await bed.kubectl('scale', 'nodepool', 'block', '--replicas=3');
     await untilNodes(bed, 'block', 3);
+  });
+
+  test('where EC2 has run out, Karpenter gives the claim up and says so; once there is capacity the node comes', async () => {
+    bed.exhaust({ instanceType: 'p4d.24xlarge', zone: 'us-east-2b' });
+    await bed.apply(nodePool('short', 'p4d.24xlarge', 'on-demand', 1));
+    const warning = ['--field-selector=reason=InsufficientCapacityError', '-o', 'jsonpath={.items[*].message}'];
+    const said = await waitFor('the event', () => bed.kubectl('get', 'events', '-A', ...warning));
+    expect(said).toContain('no p4d.24xlarge left in [us-east-2b]');
+    expect(await nodesOf(bed, 'short')).toEqual([]);
+    bed.exhaust();
+    await untilNodes(bed, 'short', 1, 180_000); // Karpenter looks once a minute
   });
 
   test('Karpenter killed and started again goes on', async () => {

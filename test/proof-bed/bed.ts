@@ -3,111 +3,21 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from './api-client';
+import type { AuditLine, Bed, BedOptions, Kubectl, RestartOptions } from './bed-api';
 import { type BedFolder, claimBedFolder } from './bed-folder';
 import { type Binaries, findBinaries, sayOnStderr } from './binaries';
-import { ControlPlane, type ControlPlaneOptions } from './control-plane';
+import { ControlPlane } from './control-plane';
 import { kubeconfigText } from './control-plane-files';
 import { installCrds, serverSideApply } from './crds';
 import { Followers } from './followers';
-import { type BedInstanceType, NODE_CLASS_REF } from './karpenter';
+import { NODE_CLASS_REF, type Offering } from './karpenter';
 import type { PartName } from './parts';
-import { tail } from './program';
+import { type Program, type ProgramSpec, tail } from './program';
 
 export { ApiError, type ApiRequest } from './api-client';
-export { type BedInstanceType, DEFAULT_INSTANCE_TYPES, NODE_CLASS_REF, ZONES } from './karpenter';
-export { waitFor } from './program';
-
-/** What a bed consists of. Without options: a Kubernetes 1.36 control plane whose kubelets are played by KWOK. */
-export interface BedOptions extends ControlPlaneOptions {
-  /** Karpenter with its KWOK provider, static capacity on, and the KWOKNodeClass `default`. @default false */
-  readonly karpenter?: boolean;
-  /** Instance types that Karpenter can launch. @default p5.48xlarge, p4d.24xlarge, g6e.48xlarge, g5.48xlarge */
-  readonly instanceTypes?: readonly BedInstanceType[];
-  /** Volcano's CRDs: Queue, PodGroup, Job, HyperNode, Command. @default false */
-  readonly volcanoCrds?: boolean;
-  /** Where progress goes, one line a call. @default stderr, only when something has to be built */
-  readonly say?: (line: string) => void;
-}
-
-/** The output of one kubectl call that ended with 0. */
-export type Kubectl = (...args: readonly string[]) => Promise<string>;
-
-/** How an API server comes back. */
-export interface RestartOptions {
-  /** How long it stays dead, in milliseconds. @default 0 */
-  readonly downForMs?: number;
-  /**
-   * Leave controller-manager, scheduler, KWOK and Karpenter alone. They come back by themselves, but after several restarts
-   * their watches back off for minutes. @default false: they are restarted too, as when a whole control plane is replaced
-   */
-  readonly keepFollowers?: boolean;
-}
-
-/** One line of the API server's audit log, the parts that tests read. */
-export interface AuditLine {
-  readonly verb: string;
-  readonly stage: string;
-  readonly requestURI: string;
-  readonly user: { readonly username: string; readonly groups?: readonly string[] };
-  readonly objectRef?: {
-    readonly apiGroup?: string;
-    readonly resource: string;
-    readonly subresource?: string;
-    readonly namespace?: string;
-    readonly name?: string;
-  };
-  readonly responseStatus?: { readonly code?: number };
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly requestReceivedTimestamp: string;
-}
-
-/** A running proof bed. Call `stop()` when done; a bed whose process dies is cleared away all the same. */
-export interface Bed {
-  /** Kubeconfig of the admin, the way into the bed for any client. */
-  readonly kubeconfigPath: string;
-  /** `https://127.0.0.1:<port>`; it stays the same when the API server is restarted. */
-  readonly serverUrl: string;
-  /** The authority (PEM) that vouches for the API server. */
-  readonly authority: string;
-  /** Folder of the bed: logs, kubeconfigs, data. Gone after `stop()` unless PROOF_BED_KEEP is set. */
-  readonly folder: string;
-  /** Folder of kubectl and the Kubernetes servers. */
-  readonly programs: string;
-  /** Sends one request as admin (or with another `token`) and returns the parsed answer; refusals throw ApiError. */
-  readonly api: ApiClient;
-  /** Runs the real kubectl as admin; a failing call throws with what it said. */
-  readonly kubectl: Kubectl;
-  /** Applies objects as kubectl would, server-side, in the order given; field manager `proof-bed`. */
-  apply(...objects: readonly object[]): Promise<void>;
-  /** What service accounts have asked the API server so far, oldest first. */
-  auditLog(): AuditLine[];
-  /** A fresh token of a service account that exists. @default 1 h; the API server gives no less than 10 min */
-  tokenFor(
-    namespace: string,
-    serviceAccount: string,
-    options?: { readonly expirationSeconds?: number },
-  ): Promise<string>;
-  /** Writes a kubeconfig with such a token and returns its path. */
-  kubeconfigFor(
-    namespace: string,
-    serviceAccount: string,
-    options?: { readonly expirationSeconds?: number },
-  ): Promise<string>;
-  /** Kills the API server (SIGKILL) and starts it on the same port and data; see RestartOptions. */
-  restartApiServer(options?: RestartOptions): Promise<void>;
-  /** Kills the API server with SIGKILL. */
-  killApiServer(): Promise<void>;
-  /** Starts the API server after `killApiServer`; returns when it is ready. */
-  startApiServer(options?: Pick<RestartOptions, 'keepFollowers'>): Promise<void>;
-  /** Kills Karpenter with SIGKILL and starts it again; returns when it is ready. */
-  restartKarpenter(): Promise<void>;
-  /** The log so far of `etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `kwok` or `karpenter`. */
-  logs(name: string): string;
-  /** The last lines of every log, for the message of a failing test. */
-  tails(lines?: number): string;
-  /** Stops everything and returns when the last process is gone. May be called twice. */
-  stop(): Promise<void>;
-}
+export * from './bed-api';
+export { type BedInstanceType, DEFAULT_INSTANCE_TYPES, NODE_CLASS_REF, type Offering, ZONES } from './karpenter';
+export { type Program, type ProgramSpec, waitFor } from './program';
 
 /** Starts a bed and returns when pods can be made in it. Several beds run side by side without knowing of each other. */
 export async function startBed(options: BedOptions = {}): Promise<Bed> {
@@ -253,6 +163,14 @@ class RunningBed implements Bed {
   async restartKarpenter(): Promise<void> {
     await this.plane.kill('karpenter');
     await this.followers.startKarpenter();
+  }
+
+  exhaust(...offerings: readonly Offering[]): void {
+    this.followers.exhaust(offerings);
+  }
+
+  run(spec: ProgramSpec): Program {
+    return this.plane.runFile(spec);
   }
 
   logs(name: string): string {

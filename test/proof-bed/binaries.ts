@@ -123,7 +123,8 @@ function fromAssets(part: Part, say: (line: string) => void): string | undefined
 
 /** Pinned modules, recipe and machine: what a cached result depends on besides the version in its name. */
 function fingerprint(part: Part): string {
-  const hash = createHash('sha256').update(`${part.recipe} ${process.platform} ${process.arch}\n`);
+  const { buildTime: _, ...recipe } = part;
+  const hash = createHash('sha256').update(`${JSON.stringify(recipe)} ${process.platform} ${process.arch}\n`);
   const folder = path.join(GO_FOLDER, part.name);
   for (const file of fs.readdirSync(folder).sort()) hash.update(fs.readFileSync(path.join(folder, file)));
   return hash.digest('hex').slice(0, 8);

@@ -10,7 +10,7 @@ import {
   USERS,
   writeControlPlaneFiles,
 } from './control-plane-files';
-import { type Program, startProgram, waitFor } from './program';
+import { type Program, type ProgramSpec, startProgram, waitFor } from './program';
 
 /** Ports of a bed by their place in its block of ten. */
 export const PORT = { etcd: 0, etcdPeers: 1, apiServer: 2, kwok: 3, karpenterHealth: 4, karpenterMetrics: 5 } as const;
@@ -94,8 +94,13 @@ export class ControlPlane {
 
   /** Starts any other program of the bed; `name` is its log's name. */
   run(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
-    const program = startProgram(this.folder, { name, file: this.binaries.program(name), args, env });
-    this.programs.set(name, program);
+    return this.runFile({ name, file: this.binaries.program(name), args, env });
+  }
+
+  /** Starts a program that is not the bed's own; it dies with the bed at the latest. */
+  runFile(spec: ProgramSpec): Program {
+    const program = startProgram(this.folder, spec);
+    this.programs.set(spec.name, program);
     return program;
   }
 

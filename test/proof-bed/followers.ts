@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import type { BedFolder } from './bed-folder';
 import type { Binaries } from './binaries';
 import { type ControlPlane, PORT } from './control-plane';
-import { type BedInstanceType, DEFAULT_INSTANCE_TYPES, instanceTypesFile } from './karpenter';
+import { type BedInstanceType, DEFAULT_INSTANCE_TYPES, instanceTypesFile, type Offering } from './karpenter';
 
 /** What follows the API server: they hold no data of their own and may be restarted at any time. */
 export interface FollowerOptions {
@@ -65,12 +65,23 @@ export class Followers {
       // ReservedCapacity off: the KWOK provider names no reservation ids, which pods scheduled onto reserved offerings need.
       // NodePools that ask for capacity type `reserved` themselves, as ours do, work without it.
       FEATURE_GATES: 'StaticCapacity=true,ReservedCapacity=false',
+      EXHAUSTED_FILE: this.exhaustedFile,
       METRICS_PORT: String(this.folder.port(PORT.karpenterMetrics)),
       HEALTH_PROBE_PORT: String(health),
     };
     this.plane.run('karpenter', [`--instance-types-file-path=${file}`], environment);
     const ready = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
     await this.plane.until('karpenter to be ready', ready);
+  }
+
+  /** Says of what there is none left; Karpenter looks at every launch. */
+  exhaust(offerings: readonly Offering[]): void {
+    fs.writeFileSync(`${this.exhaustedFile}.new`, JSON.stringify(offerings));
+    fs.renameSync(`${this.exhaustedFile}.new`, this.exhaustedFile);
+  }
+
+  private get exhaustedFile(): string {
+    return path.join(this.folder.path, 'exhausted.json');
   }
 
   private startKwok(): void {

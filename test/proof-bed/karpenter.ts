@@ -6,6 +6,13 @@ export interface BedInstanceType {
   readonly allocatable: Readonly<Record<string, string>>;
 }
 
+/** What EC2 may have run out of. */
+export interface Offering {
+  readonly instanceType: string;
+  /** @default every zone */
+  readonly zone?: string;
+}
+
 const PODS_PER_NODE = 100;
 
 /** Instance types that the bed's Karpenter can launch unless told otherwise. */
