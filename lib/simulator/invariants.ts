@@ -169,8 +169,7 @@ export class Invariants {
 
   private checkPool({ type, object, before }: Change, ours: boolean): void {
     const { name } = object.metadata;
-    const limit = (pool: KubeObject | undefined) => parseQuantity(pool?.spec?.limits?.nodes ?? Infinity);
-    if (type === 'DELETED' || (before && limit(object) < limit(before))) this.limitLowered.add(name);
+    if (type === 'DELETED' || (before && nodeLimit(object) < nodeLimit(before))) this.limitLowered.add(name);
     if (!ours || type === 'DELETED') return;
     const pool = this.checked.server.find(CAPACITY_POOLS, { name });
     const most = pool?.status?.limit ?? pool?.spec?.nodes.max;
@@ -190,7 +189,7 @@ export class Invariants {
   private checkClaims({ type, object }: Change): void {
     if (type !== 'ADDED') return;
     const name = poolOf(object);
-    const limit = parseQuantity(this.checked.server.find(NODE_POOLS, { name })?.spec?.limits?.nodes ?? Infinity);
+    const limit = nodeLimit(this.checked.server.find(NODE_POOLS, { name }));
     const claims = this.checked.server.all(NODE_CLAIMS).filter((claim) => poolOf(claim) === name).length;
     if (claims > limit)
       this.breach(
@@ -235,4 +234,10 @@ function isConsistent(node: Node, breach: Breach): void {
   if (inOne || inNone || hasTaint(taints, RELEASING_TAINT) || node.metadata.annotations?.['aicluster.dev/move']) return;
   const state = `label ${bucket}, taint ${bucketTaint}, ${NODEGROUP_LABEL} ${nodegroup}, unassigned ${unassigned}`;
   breach('no node in two buckets', `Node ${node.metadata.name}`, state);
+}
+
+/** Most nodes of a NodePool; a pool without a limit has none. */
+function nodeLimit(pool: KubeObject | undefined): number {
+  const nodes = pool?.spec?.limits?.nodes;
+  return nodes === undefined ? Infinity : parseQuantity(nodes);
 }
