@@ -38,6 +38,9 @@ export const CACHE_TIMES: CacheTimes = {
   lookAgainMs: 60_000,
 };
 
+/** Objects on one page of a list: a pod is 10 kB of JSON, and a page is in memory twice while it is parsed. */
+const PAGE = 200;
+
 /** What a cache is about and whom it tells. */
 export interface WatchCacheOptions {
   readonly resource: ResourceType;
@@ -152,7 +155,7 @@ export class WatchCache implements AssumingCache {
     const items: KubeObject[] = [];
     let page: ObjectPage | undefined;
     do {
-      page = await cluster.list(resource, { ...selection, continueToken: page?.continueToken });
+      page = await cluster.list(resource, { ...selection, limit: PAGE, continueToken: page?.continueToken });
       for (const item of page.items) items.push(this.prune(item));
     } while (page.continueToken && attempt === this.attempt);
     return { items, version: page.resourceVersion };

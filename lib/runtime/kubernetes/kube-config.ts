@@ -10,7 +10,7 @@ const PLUGIN_MS = 30_000;
 
 /** Reads `KUBECONFIG`, `~/.kube/config` or the pod's service account, in this order. */
 export async function loadConnection(): Promise<ClusterConnection> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig } = await import('./client-node.mjs');
   const config = new KubeConfig();
   config.loadFromDefault();
   const cluster = config.getCurrentCluster();

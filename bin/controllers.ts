@@ -1,0 +1,45 @@
+/** The controllers: one process of them, named by the first argument. KUBECONFIG or the pod's service account says where. */
+import { hostname } from 'node:os';
+import { capacityController } from '../lib/controllers/capacity/controller';
+import { movesController } from '../lib/controllers/moves/controller';
+import { poolsController } from '../lib/controllers/pools/controller';
+import { ec2Cloud } from '../lib/runtime/aws/ec2';
+import { openHttpDoor } from '../lib/runtime/http';
+import { kubernetesClient } from '../lib/runtime/kubernetes/client';
+import { loadConnection } from '../lib/runtime/kubernetes/kube-config';
+import { LeaseLeadership } from '../lib/runtime/lease';
+import { jsonLog } from '../lib/runtime/log';
+import { PrometheusMetrics } from '../lib/runtime/prometheus';
+import { pruneOf } from '../lib/runtime/prune';
+import { runControllers } from '../lib/runtime/run-controllers';
+import { endWell } from '../lib/runtime/shutdown';
+import { systemClock as clock } from '../lib/runtime/system-clock';
+
+const PROCESSES = { capacity: [capacityController, movesController, poolsController] };
+
+async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const controllers = PROCESSES[name as keyof typeof PROCESSES];
+  if (!controllers) throw new Error(`no process "${name}"; there are: ${Object.keys(PROCESSES).join(', ')}`);
+  const { POD_NAMESPACE: namespace = 'aicluster-system', POD_NAME: identity = hostname(), HTTP_PORT = '8080' } = env;
+  const log = jsonLog({ process: name, pod: identity }, env['LOG_LEVEL']);
+  const metrics = new PrometheusMetrics();
+  const random = Math.random;
+  const cluster = kubernetesClient({ connection: await loadConnection(), random, userAgent: `aicluster-${name}` });
+  const leadership = new LeaseLeadership({
+    cluster,
+    clock,
+    random,
+    log,
+    namespace,
+    name: `aicluster-${name}`,
+    identity,
+  });
+  const fatal = endWell(log, () => runner.stop());
+  const ports = { cluster, cloud: ec2Cloud(), clock, random, log, metrics, leadership };
+  const about = { component: `aicluster.dev/${name}`, instance: identity, prune: pruneOf };
+  const runner = runControllers({ ...ports, ...about, controllers, onFatal: fatal });
+  await openHttpDoor({ port: Number(HTTP_PORT), ready: () => runner.ready(), metrics });
+  runner.start();
+}
+
+void main(process.argv.slice(2), process.env);
