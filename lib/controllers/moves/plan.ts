@@ -108,6 +108,8 @@ function stepAll(move: MoveState, look: Look): void {
 }
 
 function act(move: MoveState, node: string, action: MoveAction, look: Look): void {
+  // One edit of a node at a time: the second would be decided on what the first has changed.
+  if (look.busy.has(node)) return;
   look.actions.push(action);
   look.busy.add(node);
   const claims = action.type === 'PatchNode' && action.verb === 'Claim';
@@ -135,19 +137,18 @@ function abort(move: MoveState, { snapshot: { nodes }, busy }: Look): MoveAction
   const claimed = [...nodes.values()].filter(({ claim, held, deletedAtMs }) => {
     return claim === move.name && !held && deletedAtMs === undefined;
   });
-  for (const { name } of claimed) busy.add(name);
   if (claimed.length === 0) {
     const finalizers = move.finalizers.filter((name) => name !== MOVE_FINALIZER);
     return [setFinalizers(move, finalizers, 'no node carries its claim')];
   }
   const why = `NodeMove ${move.name} was deleted`;
-  return claimed.map((node) => ({
-    type: 'PatchNode',
-    verb: 'Unclaim',
-    node: node.name,
-    patch: unclaimPatch(node),
-    why,
-  }));
+  const actions: MoveAction[] = [];
+  for (const node of claimed) {
+    if (busy.has(node.name)) continue;
+    busy.add(node.name);
+    actions.push({ type: 'PatchNode', verb: 'Unclaim', node: node.name, patch: unclaimPatch(node), why });
+  }
+  return actions;
 }
 
 function history(move: MoveState, held: boolean, finishedMs: number, nowMs: number): MoveAction[] {

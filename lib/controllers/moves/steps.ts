@@ -156,12 +156,7 @@ function queuedFor({ move, winner, budgetLeft, spec }: StepInput, node: NodeFact
 /** A claimed node goes on. */
 function advance(input: StepInput, node: NodeFacts): Step {
   const { record, spec, bucket, nowMs } = input;
-  if (spec.to.kind === 'Bucket' && !bucket) {
-    const why = `bucket ${spec.to.bucket} does not exist or is being deleted`;
-    return node.held
-      ? { record: at(record, record.step, why) }
-      : { record: at(record, 'Aborted', why), action: unclaim(node, why) };
-  }
+  if (spec.to.kind === 'Bucket' && !bucket) return withoutBucket(input, node);
   const waits = waitingFor(input, node);
   if (waits) return { record: at(record, record.step, waits) };
   const sinceMs = releasingSinceMs(node);
@@ -176,6 +171,13 @@ function advance(input: StepInput, node: NodeFacts): Step {
   }
   if (input.work.length > 0) return { record: at(record, 'Draining', busy(input)) };
   return emptied(input, node);
+}
+
+/** The destination has gone: the node stays where it was. A held or leaving one is not even given its claim back. */
+function withoutBucket({ record, spec }: StepInput, node: NodeFacts): Step {
+  const why = `bucket ${spec.to.bucket} does not exist or is being deleted`;
+  if (node.held || node.deletedAtMs !== undefined) return { record: at(record, record.step, why) };
+  return { record: at(record, 'Aborted', why), action: unclaim(node, why) };
 }
 
 function emptied({ record, spec, move, nowMs }: StepInput, node: NodeFacts): Step {

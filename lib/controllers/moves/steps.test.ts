@@ -1,0 +1,200 @@
+import type { NodeMoveSpec } from '../../api';
+import { formatTime } from '../../domain/kube';
+import { PROBATION_TAINT, RELEASING_TAINT } from '../../domain/node-keys';
+import { inBucket, makeNodeFacts, makePodFacts, taint } from '../../fleet/testing';
+import { nextStep, TWO_CYCLES_MS, type StepInput } from './steps';
+
+const NOW = 10_000_000;
+const spec = (overrides: Partial<NodeMoveSpec> = {}): NodeMoveSpec => ({
+  nodes: ['p5-0'],
+  reason: 'Capacity',
+  to: { kind: 'Bucket', bucket: 'inference' },
+  ...overrides,
+});
+const bucket = (name: string) => ({ name, resourceVersion: '1', finalizers: [], instanceTypes: ['p5.48xlarge'] });
+
+function input(overrides: Partial<StepInput> = {}): StepInput {
+  const own = overrides.spec ?? spec();
+  return {
+    move: {
+      name: 'm',
+      uid: 'um',
+      resourceVersion: '1',
+      generation: 1,
+      createdMs: 0,
+      deleting: false,
+      finalizers: [],
+      spec: own,
+      status: {},
+    },
+    spec: own,
+    record: { name: 'p5-0', step: 'Pending' },
+    node: makeNodeFacts(),
+    work: [],
+    bucket: bucket('inference'),
+    winner: 'm',
+    budgetLeft: true,
+    nowMs: NOW,
+    ...overrides,
+  };
+}
+
+const idle = (name = 'training') => inBucket(name);
+/** A node of bucket training that the move has claimed and tainted so many ms ago. */
+const releasing = (agoMs: number, overrides = {}) =>
+  makeNodeFacts({
+    ...idle(),
+    claim: 'm',
+    taints: [
+      taint('aicluster.dev/bucket', 'training'),
+      { ...taint(RELEASING_TAINT), timeAdded: formatTime(NOW - agoMs) },
+    ],
+    ...overrides,
+  });
+const record = (step: 'Claimed' | 'Draining' | 'Empty' = 'Claimed') => ({
+  name: 'p5-0',
+  step,
+  providerID: 'aws:///us-east-2a/i-p5-0',
+});
+
+describe('a node that is not claimed yet', () => {
+  it('is claimed; out of a bucket together with the releasing taint, in one patch under its resourceVersion', () => {
+    expect(nextStep(input()).action).toMatchObject({
+      type: 'PatchNode',
+      verb: 'Claim',
+      patch: { metadata: { resourceVersion: '1', annotations: { 'aicluster.dev/move': 'm' } } },
+    });
+    const { action } = nextStep(input({ node: makeNodeFacts(idle()) }));
+    expect(action).toMatchObject({
+      patch: { spec: { taints: [expect.anything(), { key: RELEASING_TAINT, timeAdded: formatTime(NOW) }] } },
+    });
+  });
+
+  it.each([
+    ['held', { held: true }, 'a person holds the node'],
+    ['cordoned', { unschedulable: true }, 'the node is cordoned'],
+    ['leaving', { deletedAtMs: 1 }, 'the node is leaving'],
+    ['disrupted by Karpenter', { taints: [taint('karpenter.sh/disrupted')] }, 'the node is leaving'],
+    ['not Ready', { ready: false }, 'the node is not Ready'],
+    ['not registered', { taints: [taint('karpenter.sh/unregistered')] }, 'the node is not Ready'],
+    ['not proved', { taints: [taint(PROBATION_TAINT)] }, 'the node is not proved'],
+    ['quarantined', { validated: 'False' as const }, 'the node is not proved'],
+  ])('waits while it is %s', (_, facts, message) => {
+    const step = nextStep(input({ node: makeNodeFacts(facts) }));
+    expect(step.action).toBeUndefined();
+    expect(step.record).toMatchObject({ step: 'Pending', message: expect.stringContaining(message) });
+  });
+
+  it.each([
+    ['its bucket does not exist', { bucket: undefined }, 'bucket inference does not exist'],
+    ['another move goes first', { winner: 'other' }, 'NodeMove other goes first'],
+    ['the budget is spent', { budgetLeft: false, node: makeNodeFacts(idle()) }, 'enough nodes'],
+  ])('waits while %s', (_, overrides, message) => {
+    const step = nextStep(input(overrides));
+    expect(step.action).toBeUndefined();
+    expect(step.record.message).toContain(message);
+  });
+
+  it('needs no budget out of no bucket, nor at the end of a block', () => {
+    expect(nextStep(input({ budgetLeft: false })).action).toBeDefined();
+    const leaving = spec({ reason: 'BlockEnd', to: { kind: 'Release' } });
+    expect(nextStep(input({ budgetLeft: false, node: makeNodeFacts(idle()), spec: leaving })).action).toBeDefined();
+  });
+
+  it('is released in any state but held, cordoned or leaving', () => {
+    const away = spec({ to: { kind: 'Release' } });
+    expect(nextStep(input({ spec: away, node: makeNodeFacts({ ready: false }) })).action).toBeDefined();
+  });
+
+  it('is done at once where it already is, and aborted where it cannot be', () => {
+    expect(nextStep(input({ node: makeNodeFacts(idle('inference')) })).record.step).toBe('HandedOver');
+    expect(nextStep(input({ node: makeNodeFacts({ instanceType: 'p4d.24xlarge' }) })).record.step).toBe('Aborted');
+    expect(nextStep(input({ node: makeNodeFacts({ pool: undefined }) })).record.step).toBe('Aborted');
+  });
+});
+
+describe('a claimed node', () => {
+  it('is first written down, with the instance it is and the bucket it came from', () => {
+    const step = nextStep(input({ node: releasing(0) }));
+    expect(step.action).toBeUndefined();
+    expect(step.record).toMatchObject({ step: 'Claimed', providerID: 'aws:///us-east-2a/i-p5-0', from: 'training' });
+  });
+
+  it('waits two scheduler cycles after the taint', () => {
+    const step = nextStep(input({ node: releasing(TWO_CYCLES_MS), record: record() }));
+    expect(step).toMatchObject({ record: { step: 'Draining' }, againMs: NOW + 1_000 });
+    expect(step.action).toBeUndefined();
+  });
+
+  it('then is swapped in one patch: labels, the whole taint list, the time, the claim', () => {
+    const theirs = taint('example.com/theirs');
+    const node = releasing(TWO_CYCLES_MS + 1_000);
+    const { action } = nextStep(input({ node: { ...node, taints: [theirs, ...node.taints] }, record: record() }));
+    expect(action).toMatchObject({ type: 'HandOver', bucket: 'inference' });
+    expect((action as Extract<typeof action, { type: 'HandOver' }>).patch).toEqual({
+      metadata: {
+        resourceVersion: '1',
+        labels: { 'aicluster.dev/bucket': 'inference', 'volcano.sh/nodegroup-name': 'inference' },
+        annotations: { 'aicluster.dev/move': null, 'aicluster.dev/assigned-at': formatTime(NOW) },
+      },
+      spec: { taints: [theirs, taint('aicluster.dev/bucket', 'inference')] },
+    });
+  });
+
+  it('is not waited for when it was in no bucket', () => {
+    const { action } = nextStep(input({ node: makeNodeFacts({ claim: 'm' }), record: record() }));
+    expect(action?.type).toBe('HandOver');
+  });
+
+  it('gets its releasing taint back when somebody took it off, and waits anew', () => {
+    const node = makeNodeFacts({ ...idle(), claim: 'm' });
+    expect(nextStep(input({ node, record: record('Draining') })).action).toMatchObject({ verb: 'Taint' });
+  });
+
+  it('stays at Draining while it works, past its deadline too, and says that nothing is killed', () => {
+    const late = spec({ deadline: formatTime(NOW - 1) });
+    const step = nextStep(
+      input({ node: releasing(60_000), record: record(), work: [makePodFacts({ name: 'train-0' })], spec: late }),
+    );
+    expect(step.action).toBeUndefined();
+    expect(step.record.step).toBe('Draining');
+    expect(step.record.message).toContain('waiting for default/train-0');
+    expect(step.record.message).toContain('nothing is killed');
+    expect(step.record.message).toContain('has passed');
+  });
+
+  it('to Release or Replacement is Empty only after a live look, then left to pools', () => {
+    const away = spec({ to: { kind: 'Release' } });
+    const node = releasing(60_000);
+    expect(nextStep(input({ node, record: record('Draining'), spec: away }))).toMatchObject({ confirmEmpty: true });
+    const empty = nextStep(input({ node, record: record('Empty'), spec: away }));
+    expect(empty.record.step).toBe('Empty');
+    expect(empty.action).toBeUndefined();
+  });
+
+  it('goes back when its bucket disappears on the way', () => {
+    const step = nextStep(input({ node: releasing(60_000), record: record(), bucket: undefined }));
+    expect(step.record.step).toBe('Aborted');
+    expect(step.action).toMatchObject({
+      verb: 'Unclaim',
+      patch: { spec: { taints: [{ key: 'aicluster.dev/bucket' }] } },
+    });
+  });
+
+  it.each([
+    ['Lost when the node is gone', { node: undefined, record: record('Draining') }, 'Lost'],
+    ['HandedOver when it had been emptied for Release', { node: undefined, record: record('Empty') }, 'HandedOver'],
+    [
+      'Lost when another instance has its name',
+      { node: releasing(0, { providerID: 'aws:///z/other' }), record: record() },
+      'Lost',
+    ],
+    ['Aborted when another move took it over', { node: releasing(0, { claim: 'other' }), record: record() }, 'Aborted'],
+    ['Aborted when its claim is gone', { node: makeNodeFacts(idle()), record: record() }, 'Aborted'],
+    ['HandedOver when the swap is seen', { node: makeNodeFacts(idle('inference')), record: record() }, 'HandedOver'],
+  ])('is %s', (_, overrides, step) => {
+    const next = nextStep(input(overrides));
+    expect(next.record.step).toBe(step);
+    expect(next.action).toBeUndefined();
+  });
+});
