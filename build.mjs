@@ -13,7 +13,13 @@ const common = { bundle: true, platform: 'node', target: 'node22', format: 'cjs'
 const peers = ['aws-cdk-lib', 'aws-cdk-lib/*', 'constructs', 'cdk8s', 'cdk8s-plus-30', '@aws-cdk/*'];
 
 const bundles = [
-  { entryPoints: ['bin/controllers.ts'], outfile: 'dist/controllers/index.js', minify: true, keepNames: true, metafile: true, sourcemap: false },
+  {
+    entryPoints: ['bin/controllers.ts'],
+    outfile: 'dist/controllers/index.js',
+    // ES modules where packages have them: only those can be shaken, and CommonJS of the AWS SDK is every EC2 command.
+    mainFields: ['module', 'main'],
+    ...{ minify: true, keepNames: true, metafile: true, sourcemap: false },
+  },
   { entryPoints: ['bin/aicluster.ts'], outfile: 'dist/bin/aicluster.js', banner: { js: '#!/usr/bin/env node' } },
   { entryPoints: ['bin/app.ts'], outfile: 'dist/bin/app.js', external: peers },
   { entryPoints: ['bench/bench.ts'], outfile: 'dist/bench/bench.js', external: [...peers, 'esbuild'] },
