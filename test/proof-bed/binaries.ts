@@ -131,7 +131,9 @@ function fingerprint(part: Part): string {
 }
 
 function requireGo(part: Part): void {
-  const wanted = /^go (\S+)$/m.exec(fs.readFileSync(path.join(GO_FOLDER, part.name, 'go.mod'), 'utf8'))?.[1] ?? '';
+  const directives = Object.keys(PARTS).map((name) => fs.readFileSync(path.join(GO_FOLDER, name, 'go.mod'), 'utf8'));
+  const versions = directives.map((goMod) => /^go (\S+)$/m.exec(goMod)?.[1] ?? '');
+  const wanted = versions.sort((one, other) => one.localeCompare(other, 'en', { numeric: true })).at(-1);
   const found = spawnSync('go', ['env', 'GOVERSION'], {
     cwd: path.join(GO_FOLDER, part.name),
     env: process.env,

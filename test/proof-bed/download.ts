@@ -30,7 +30,7 @@ export async function downloadKubernetes(
     return true;
   } catch (error) {
     for (const program of programs) fs.rmSync(path.join(folder, program), { force: true });
-    say(`no download of Kubernetes ${version} from ${site} (${reasonOf(error)}); building it instead`);
+    say(`no download of Kubernetes ${version} from ${site} (${reasonOf(error)})`);
     return false;
   }
 }
