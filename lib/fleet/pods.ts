@@ -3,7 +3,6 @@ import { parseTime, type Container, type Pod, type PodSpec } from '../domain/kub
 import { BUCKET_KEY, FOREIGN_KEYS } from '../domain/node-keys';
 import { addInto, hasAccelerators, toAmounts, type Amounts } from './amounts';
 import { once } from './memo';
-import type { NodeFacts } from './node-facts';
 
 /** Node properties a pod insists on, as far as demand understands them. */
 export interface PodNeeds {
@@ -65,20 +64,15 @@ export function occupies(pod: PodFacts, namespaceBuckets: ReadonlyMap<string, st
   return pod.accelerated || bucketOfPod(pod, namespaceBuckets) !== undefined;
 }
 
-/** Nodes that carry a pod of another bucket than theirs, until that pod is gone. */
-export function squattedNodes(
-  nodes: readonly NodeFacts[],
-  pods: readonly PodFacts[],
+/** Whether the pod, on a node of this bucket (or of none), belongs to another. */
+export function squats(
+  pod: PodFacts,
+  bucketOfNode: string | undefined,
   namespaceBuckets: ReadonlyMap<string, string>,
-): ReadonlySet<string> {
-  const bucketOfNode = new Map(nodes.map((node) => [node.name, node.bucket] as const));
-  const squatted = new Set<string>();
-  for (const pod of pods) {
-    if (pod.nodeName === undefined || pod.ended || pod.system || !bucketOfNode.has(pod.nodeName)) continue;
-    const bucket = bucketOfPod(pod, namespaceBuckets);
-    if (bucket !== undefined && bucket !== bucketOfNode.get(pod.nodeName)) squatted.add(pod.nodeName);
-  }
-  return squatted;
+): boolean {
+  if (pod.nodeName === undefined || pod.ended || pod.system) return false;
+  const bucket = bucketOfPod(pod, namespaceBuckets);
+  return bucket !== undefined && bucket !== bucketOfNode;
 }
 
 function readPod(pod: Pod): PodFacts {

@@ -13,7 +13,7 @@ import {
   moveBudget,
   nodePhase,
   occupies,
-  squattedNodes,
+  squats,
   toAmounts,
   type Amounts,
   type MoveBudget,
@@ -27,11 +27,11 @@ export interface NodeState {
   readonly facts: NodeFacts;
   readonly phase: NodePhase;
   /** What its pods ask for, system pods included. */
-  readonly used: Record<string, number>;
+  readonly used: Amounts;
   /** What its system pods ask for. */
-  readonly overhead: Record<string, number>;
+  readonly overhead: Amounts;
   /** Has work on it. */
-  busy: boolean;
+  readonly busy: boolean;
   /** A move to Release has it, or has emptied it. */
   readonly releasing: boolean;
 }
@@ -119,33 +119,61 @@ function toNodes(
   leaveAtMs: ReadonlyMap<string, number>,
   nowMs: number,
 ): ReadonlyMap<string, NodeState> {
+  const bucketOfNode = new Map<string, string | undefined>();
+  for (const { name, bucket } of snapshot.nodes) bucketOfNode.set(name, bucket);
+  const { loads, squatted } = toLoads(snapshot, bucketOfNode);
   const context = {
     buckets: new Set(snapshot.buckets.map(({ name }) => name)),
     liveMoves: liveMovesByNode(snapshot.moves),
-    squatted: squattedNodes(snapshot.nodes, snapshot.pods, snapshot.namespaceBuckets),
+    squatted,
     leaveAtMs,
   };
   const releasedAtMs = releases(snapshot);
   const states = new Map<string, NodeState>();
-  for (const facts of [...snapshot.nodes].filter(isFleetNode).sort(byName)) {
-    states.set(facts.name, {
-      facts,
-      phase: nodePhase(facts, context, nowMs),
-      used: {},
-      overhead: {},
-      busy: false,
-      // A later node of the same name is another machine.
-      releasing: (releasedAtMs.get(facts.name) ?? -Infinity) >= facts.createdAtMs,
-    });
-  }
-  for (const pod of snapshot.pods) {
-    const state = pod.ended || pod.nodeName === undefined ? undefined : states.get(pod.nodeName);
-    if (!state) continue;
-    addInto(state.used, pod.requests);
-    if (pod.system) addInto(state.overhead, pod.requests);
-    if (occupies(pod, snapshot.namespaceBuckets)) state.busy = true;
+  for (const facts of inOrder(snapshot.nodes)) {
+    if (!isFleetNode(facts)) continue;
+    const { used, overhead, busy } = loads.get(facts.name) ?? NO_LOAD;
+    const phase = nodePhase(facts, context, nowMs);
+    // A later node of the same name is another machine.
+    const releasing = (releasedAtMs.get(facts.name) ?? -Infinity) >= facts.createdAtMs;
+    states.set(facts.name, { facts, phase, used, overhead, busy, releasing });
   }
   return states;
+}
+
+/** What runs on one node. */
+interface Load {
+  readonly used: Record<string, number>;
+  readonly overhead: Record<string, number>;
+  busy: boolean;
+}
+
+const NO_LOAD: Load = { used: {}, overhead: {}, busy: false };
+
+/** Loads of the nodes that have any, and the nodes with a pod of another bucket: one pass over the pods. */
+function toLoads(
+  { pods, namespaceBuckets }: CapacitySnapshot,
+  bucketOfNode: ReadonlyMap<string, string | undefined>,
+): { readonly loads: ReadonlyMap<string, Load>; readonly squatted: ReadonlySet<string> } {
+  const loads = new Map<string, Load>();
+  const squatted = new Set<string>();
+  for (const pod of pods) {
+    const { nodeName } = pod;
+    if (nodeName === undefined || pod.ended || !bucketOfNode.has(nodeName)) continue;
+    const load = loads.get(nodeName) ?? { used: {}, overhead: {}, busy: false };
+    loads.set(nodeName, load);
+    addInto(load.used, pod.requests);
+    if (pod.system) addInto(load.overhead, pod.requests);
+    if (occupies(pod, namespaceBuckets)) load.busy = true;
+    if (squats(pod, bucketOfNode.get(nodeName), namespaceBuckets)) squatted.add(nodeName);
+  }
+  return { loads, squatted };
+}
+
+/** The nodes by name. Caches hand them out sorted, so mostly there is nothing to sort. */
+function inOrder(nodes: readonly NodeFacts[]): readonly NodeFacts[] {
+  for (let i = 1; i < nodes.length; i++) if (nodes[i - 1]!.name > nodes[i]!.name) return [...nodes].sort(byName);
+  return nodes;
 }
 
 /** Node → creation time of the newest move that gives it back and was not called off. */

@@ -63,14 +63,14 @@ function giverParts(
   const movable = giver.packings.get(wish.type)?.movable.countOf(wish.filter) ?? 0;
   const open = takeable(giver, taker, wish, 'Minimum');
   if (open > 0) parts.push(`${open} takeable in ${giver.name}`);
-  if (movable > open) parts.push(`${movable - open} idle in ${giver.name} ${keeper(giver, taker, nowMs)}`);
+  if (movable > open) parts.push(`${movable - open} idle in ${giver.name} ${keeper(giver, taker, { open, nowMs })}`);
   return parts;
 }
 
 /** The rule that keeps idle nodes with their bucket. */
-function keeper(giver: Work, taker: Work, nowMs: number): string {
+function keeper(giver: Work, taker: Work, { open, nowMs }: { readonly open: number; readonly nowMs: number }): string {
   const { budget } = giver.bucket;
-  if (giver.keeps <= giver.spec.nodes.min) return `kept for its minimum of ${giver.spec.nodes.min}`;
+  if (giver.keeps - open <= giver.spec.nodes.min) return `kept for its minimum of ${giver.spec.nodes.min}`;
   if (budget.left <= 0 && budget.bound === 'inFlight')
     return `wait: ${giver.spec.moves.inFlight} are moving (inFlight)`;
   if (budget.left <= 0) {
