@@ -199,3 +199,70 @@ describe('a Capacity Block', () => {
     expect(world.violations).toEqual([]);
   });
 });
+
+describe('kill -9 before or after any single write', () => {
+  /** Grow, assign, change hands, release one, replace one: what is left, whatever the names. */
+  async function story(killAt?: { readonly write: number; readonly after: boolean }) {
+    const world = await makeWorld(4, { killAt });
+    const [a, b, c, d] = world.nodesIn(undefined) as [string, string, string, string];
+    world.move('assign', { nodes: [a, b], to: { kind: 'Bucket', bucket: 'training' } });
+    await world.run(15_000);
+    world.move('take', { nodes: [a], to: { kind: 'Bucket', bucket: 'inference' } });
+    world.move('release', { nodes: [b], to: { kind: 'Release' } });
+    world.move('replace', { nodes: [c], reason: 'Health', to: { kind: 'Replacement' } });
+    world.request('l40s', 3);
+    await world.run(5 * MINUTE);
+    const nodes = world.nodes().map(({ metadata }) => metadata.name);
+    const kept = { a: nodes.includes(a), b: nodes.includes(b), c: nodes.includes(c), d: nodes.includes(d) };
+    const moves = ['assign', 'take', 'release', 'replace'].map((name) => world.get(r.NODE_MOVES, name)?.status?.step);
+    const end = {
+      nodes: nodes.length,
+      kept,
+      size: world.size('l40s'),
+      inference: world.nodesIn('inference').length,
+      moves,
+    };
+    return { end, writes: world.writes, violations: world.violations, crashes: world.crashes };
+  }
+
+  it('comes to the same end', async () => {
+    const { end, writes } = await story();
+    expect(end).toEqual({
+      nodes: 3,
+      kept: { a: true, b: false, c: false, d: true },
+      size: [3, 3],
+      inference: 1,
+      moves: ['HandedOver', 'HandedOver', 'HandedOver', 'HandedOver'],
+    });
+    for (let write = 1; write <= writes; write++) {
+      for (const after of [false, true]) {
+        const killed = await story({ write, after });
+        expect({ write, after, ...killed, writes: 0 }).toEqual({
+          write,
+          after,
+          end,
+          writes: 0,
+          violations: [],
+          crashes: 1,
+        });
+      }
+    }
+    console.info(`${writes} writes, ${2 * writes} kills`);
+  }, 300_000);
+});
+
+describe('a redeploy', () => {
+  it('that changes a label of a CapacityPool moves no field of its NodePool, nor of a Node', async () => {
+    const world = await makeWorld(3);
+    world.bucket('batch');
+    await world.run(10_000);
+    const versions = () =>
+      [world.get(r.NODE_POOLS, 'l40s')!, ...world.nodes()].map(({ metadata }) => metadata.resourceVersion);
+    const before = versions();
+    const labels = { metadata: { labels: { release: '2' } } };
+    world.server.mergePatch(r.CAPACITY_POOLS, { name: 'l40s' }, labels);
+    world.server.mergePatch(r.CAPACITY_BUCKETS, { name: 'batch' }, labels);
+    await world.run(2 * MINUTE);
+    expect(versions()).toEqual(before);
+  });
+});

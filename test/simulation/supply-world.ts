@@ -14,6 +14,7 @@ import { poolsController } from '../../lib/controllers/pools/controller';
 import { toNodeFacts } from '../../lib/fleet';
 import { declaredPort } from '../../lib/runtime/declared-port';
 import { MemoryMetrics } from '../../lib/runtime/memory-metrics';
+import type { ClusterPort } from '../../lib/runtime/ports';
 import { runControllers, type Runner } from '../../lib/runtime/run-controllers';
 import { ApiServer } from '../../lib/simulator/api-server';
 import { CloudModel, type CloudOptions } from '../../lib/simulator/cloud';
@@ -41,6 +42,8 @@ export interface WorldOptions {
   readonly seed: number;
   readonly rates?: Partial<FaultRates>;
   readonly cloud?: CloudOptions;
+  /** The n-th write of the controllers, from 1, before or after which the process is killed. */
+  readonly killAt?: { readonly write: number; readonly after: boolean };
   /** Edits of node keys by hand are part of the play: keys are checked at the end only. */
   readonly handEdits?: boolean;
 }
@@ -58,6 +61,7 @@ export class SupplyWorld {
   private runner: Runner | undefined;
   port: FaultyPort | undefined;
   private starts = 0;
+  writes = 0;
   /** Pools whose nodes may all be ended at once: their block is over, or they were deleted. */
   readonly mayEnd = new Set<string>();
   readonly lost = new Set<string>();
@@ -108,10 +112,38 @@ export class SupplyWorld {
         error: alive((message) => this.fail(message)),
       },
       metrics: this.metrics,
-      narrow: (name, cluster) => declaredPort(cluster, declared(name)),
+      narrow: (name, cluster) => this.deadly(declaredPort(cluster, declared(name))),
       onFatal: ({ message }) => alive((text) => this.fail(text))(`fatal: ${message}`),
     });
     this.runner.start();
+  }
+
+  /** The port with the one write at which the process dies: right before it is sent, or right after it took effect. */
+  private deadly(port: ClusterPort): ClusterPort {
+    const die = (): Promise<never> => {
+      this.crash();
+      return new Promise(() => undefined);
+    };
+    const write =
+      <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+      async (...args: A): Promise<R> => {
+        this.writes += 1;
+        const { killAt } = this.options;
+        const now = killAt?.write === this.writes;
+        if (now && !killAt?.after) return die();
+        const answer = await call(...args);
+        return now ? die() : answer;
+      };
+    return {
+      list: port.list,
+      get: port.get,
+      watch: port.watch,
+      create: write(port.create),
+      mergePatch: write(port.mergePatch),
+      apply: write(port.apply),
+      delete: write(port.delete),
+      evict: write(port.evict),
+    };
   }
 
   /** kill -9, and a new process half a second later. */
