@@ -134,7 +134,7 @@ function summaryOf(elapsedMs: number, world: World): string {
 
 function finish(world: World, { seed, report, json, hours }: RehearseArguments, out: Output): number {
   const reportPath = report === undefined ? null : resolve(report);
-  if (reportPath) writeReport(reportPath, world, `A day of ${hours} hours, rehearsed`, seed);
+  if (reportPath) writeReport(reportPath, world, `The reference day: ${hours} hours, rehearsed`, seed);
   const { steps, violations, events } = world;
   if (json) {
     out.stdout(JSON.stringify({ seed, steps, violations, nodes: world.nodes(), events, report: reportPath }));

@@ -1,0 +1,82 @@
+import { linear, niceTicks, stack, stepArea, stepPath } from './scale';
+import { formatClock } from './charts';
+import { renderReport, type ReportContent } from './page';
+
+describe('charts', () => {
+  it.each([
+    [1, [0, 1]],
+    [3, [0, 1, 2, 3]],
+    [16, [0, 5, 10, 15, 20]],
+    [100, [0, 50, 100]],
+    [237, [0, 100, 200, 300]],
+  ])('ticks up to %d are round and reach it', (max, ticks) => {
+    expect(niceTicks(max)).toEqual(ticks);
+  });
+
+  it('draws a value as a step that holds until the next one', () => {
+    expect(stepPath([0, 1, 2], [1, 1, 3], linear([0, 2], [0, 20]), linear([0, 4], [40, 0]))).toBe('M0,30H10V30H20V10');
+  });
+
+  it('closes the area between two edges', () => {
+    const area = stepArea([0, 1], [0, 0], [2, 4], { x: linear([0, 1], [0, 10]), y: linear([0, 4], [40, 0]) });
+    expect(area).toBe('M0,20H10V0L10,40V40H0Z');
+  });
+
+  it('stacks series on one another', () => {
+    const layers = stack([
+      { name: 'a', color: '', values: [1, 2] },
+      { name: 'b', color: '', values: [3, 0] },
+    ]);
+    expect(layers.map(({ lower, upper }) => [lower, upper])).toEqual([
+      [
+        [0, 0],
+        [1, 2],
+      ],
+      [
+        [1, 2],
+        [4, 2],
+      ],
+    ]);
+  });
+
+  it('writes times as hours and minutes', () => {
+    expect(formatClock(5_430_000)).toBe('01:30');
+    expect(formatClock(5_430_000, true)).toBe('01:30:30');
+  });
+});
+
+describe('the report', () => {
+  const content: ReportContent = {
+    title: 'A <day>',
+    seed: 7,
+    steps: 12_345,
+    violations: [{ t: 1000, object: 'Node x', message: 'in two buckets' }],
+    samples: [0, 60_000].map((t) => ({
+      t,
+      byBucket: { training: 4 },
+      unassigned: 1,
+      demand: { training: 5, inference: 1 },
+      gpus: { total: 40, busy: 30 },
+    })),
+    events: [{ t: 0, kind: 'NodeMove', object: 'NodeMove a', message: '<script>alert(1)</script>' }],
+  };
+  const html = renderReport(content);
+
+  it('is one file: nothing in it is fetched and nothing in it runs', () => {
+    expect(html).not.toMatch(/<script|src=|href=|url\(|@import/);
+  });
+
+  it('escapes what comes from the cluster', () => {
+    expect(html).toContain('&lt;script&gt;');
+    expect(html).toContain('A &lt;day&gt;');
+  });
+
+  it('shows every bucket with demand or nodes, the violations and the story', () => {
+    for (const text of ['training', 'inference', 'no bucket', 'in two buckets', '12,345', '75 %'])
+      expect(html).toContain(text);
+  });
+
+  it('can be drawn of a cluster that never had a node', () => {
+    expect(() => renderReport({ ...content, samples: [], events: [], violations: [] })).not.toThrow();
+  });
+});
