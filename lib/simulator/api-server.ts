@@ -9,7 +9,7 @@ import { setCondition } from '../domain/conditions';
 import { apiVersionOf, PODS, resourceName, type ResourceType } from '../domain/resources';
 import { AlreadyExists, Invalid, TooManyRequests } from '../runtime/errors';
 import type { ClusterPort, ObjectName, Random } from '../runtime/ports';
-import { applyFields, updateFields } from './field-ownership';
+import { applyFields, updateFields, type Ownership } from './field-ownership';
 import { jsonEqual, mergeJson } from './json';
 import { applyConfig, initialStatus, keepFixed, nameOf, owned, withoutMeta } from './object-shapes';
 import { applyConflict, modified, notFound, precondition } from './api-refusals';
@@ -32,8 +32,8 @@ export interface WriteOptions {
   readonly subresource?: 'status';
 }
 
-/** Busy tables whose fields nobody applies: their ownership is not tracked until somebody does. */
-const UNTRACKED = new Set(['pods', 'nodes', 'events.events.k8s.io', 'leases.coordination.k8s.io']);
+/** Owner of what was there before anybody applied the object, as upstream calls it. */
+const BEFORE_FIRST_APPLY = 'before-first-apply';
 
 /** The server. */
 export class ApiServer extends ServerReads {
@@ -51,7 +51,7 @@ export class ApiServer extends ServerReads {
     this.hooks.push(hook);
   }
 
-  create(resource: ResourceType, object: KubeObject, options: WriteOptions = {}): KubeObject {
+  create(resource: ResourceType, object: KubeObject): KubeObject {
     this.requireServed(resource);
     const { generateName, namespace } = object.metadata;
     const name = object.metadata.name || `${generateName ?? ''}${this.suffix()}`;
@@ -82,7 +82,6 @@ export class ApiServer extends ServerReads {
       },
     };
     const admitted = this.runAdmission('CREATE', resource, fresh, undefined);
-    this.track(resource, undefined, admitted, options.manager ?? 'create');
     if (resource === CRDS || resourceName(resource) === resourceName(CRDS)) this.kinds.install(admitted);
     return this.store.put(resource, admitted);
   }
@@ -114,7 +113,7 @@ export class ApiServer extends ServerReads {
     const applied = applyFields(
       live ?? {},
       applyConfig(object, subresource),
-      table.ownership.get(keyOf(object)) ?? new Map(),
+      table.ownership.get(keyOf(object)) ?? this.firstOwnership(resource, live),
       {
         manager: subresource ? `${fieldManager}/status` : fieldManager,
         force,
@@ -234,13 +233,19 @@ export class ApiServer extends ServerReads {
     return admitOurs(resource, admitted, before);
   }
 
-  private track(resource: ResourceType, before: KubeObject | undefined, after: KubeObject, manager: string): void {
+  /** Ownership is kept from the first apply on; before, nobody asks for it. */
+  private track(resource: ResourceType, before: KubeObject, after: KubeObject, manager: string): void {
     const table = this.store.table(resource);
     const ownership = table.ownership.get(keyOf(after));
-    if (!ownership && UNTRACKED.has(resourceName(resource))) return;
+    if (!ownership) return;
     const types = this.kinds.listTypes(resource);
-    const was = before ? owned(before) : {};
-    table.ownership.set(keyOf(after), updateFields(was, owned(after), ownership ?? new Map(), { manager, types }));
+    table.ownership.set(keyOf(after), updateFields(owned(before), owned(after), ownership, { manager, types }));
+  }
+
+  private firstOwnership(resource: ResourceType, live: KubeObject | undefined): Ownership {
+    if (!live) return new Map();
+    const options = { manager: BEFORE_FIRST_APPLY, types: this.kinds.listTypes(resource) };
+    return updateFields({}, owned(live), new Map(), options);
   }
 
   private makeUid(): string {

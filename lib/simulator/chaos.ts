@@ -1,7 +1,7 @@
 /** Somebody and something always happens: people edit nodes and objects, hardware dies, work comes and goes, servers restart. */
 import type { Node, Taint } from '../domain/kube';
 import { BUCKET_KEY, HOLD_ANNOTATION } from '../domain/node-keys';
-import { CAPACITY_BUCKETS, NODE_MOVES, NODE_POOLS, NODES, VOLCANO_JOBS } from '../domain/resources';
+import { CAPACITY_BUCKETS, DEPLOYMENTS, NODE_MOVES, NODE_POOLS, NODES, VOLCANO_JOBS } from '../domain/resources';
 import type { NodeFacts } from '../fleet';
 import type { Random } from '../runtime/ports';
 import { makeDeployment, makeVolcanoJob } from './work';
@@ -22,23 +22,44 @@ export interface ChaosOptions {
 
 type Disturbance = (chaos: Chaos) => string | undefined;
 
-/** Disturbs a world until it is stopped. */
+/** Disturbs a world from `start` to `stop`. */
 export class Chaos {
   readonly random: Random;
-  private running = true;
+  private running = false;
   private made = 0;
+  private cancel: () => void = () => undefined;
 
   constructor(
     readonly world: World,
     readonly options: ChaosOptions,
   ) {
     this.random = splitRandom(world.options.seed, 'chaos');
-    this.schedule();
   }
 
-  /** Nothing more happens. */
+  /** Things begin to happen. */
+  start(): void {
+    if (!this.running) this.schedule();
+    this.running = true;
+  }
+
+  /** Nothing more happens until it is started again. */
   stop(): void {
     this.running = false;
+    this.cancel();
+  }
+
+  /** People take back what would go on for ever: cordons, holds, services, shortage of capacity. */
+  makeAmends(): void {
+    const { server, cloud, options } = this.world;
+    for (const { metadata, spec } of server.all(NODES)) {
+      const held = metadata.annotations?.[HOLD_ANNOTATION] !== undefined;
+      if (!held && !spec?.unschedulable) continue;
+      const patch = { metadata: { annotations: { [HOLD_ANNOTATION]: null } }, spec: { unschedulable: null } };
+      server.mergePatch(NODES, metadata, patch);
+    }
+    for (const { metadata } of server.all(DEPLOYMENTS))
+      server.mergePatch(DEPLOYMENTS, metadata, { spec: { replicas: 0 } });
+    for (const [type, most] of Object.entries(options.cloud?.onDemand ?? {})) cloud.setOnDemand(type, most);
   }
 
   /** A number nobody had before. */
@@ -52,8 +73,7 @@ export class Chaos {
   }
 
   private schedule(): void {
-    this.world.clock.after(between(this.random, ...this.options.everyMs), () => {
-      if (!this.running) return;
+    this.cancel = this.world.clock.after(between(this.random, ...this.options.everyMs), () => {
       this.disturb();
       this.schedule();
     });

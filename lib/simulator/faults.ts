@@ -10,7 +10,7 @@ import type { ApiServer } from './api-server';
 
 /** Chances from 0 to 1, and times in milliseconds as [from, to]. */
 export interface FaultRates {
-  /** Time a call takes, both ways together. */
+  /** Time a call takes one way. */
   readonly latencyMs: readonly [number, number];
   /** Time an event takes. */
   readonly lagMs: readonly [number, number];
@@ -187,9 +187,9 @@ export class FaultyPort implements ClusterPort {
     return new Promise((resolve, reject) => {
       if (this.dead) return;
       const latencyMs = this.draw(this.rates.latencyMs);
-      this.later(latencyMs / 2, () => {
+      this.later(latencyMs, () => {
         const answer = this.attempt(perform);
-        this.later(latencyMs / 2, () => ('error' in answer ? reject(answer.error) : resolve(answer.value)));
+        this.later(latencyMs, () => ('error' in answer ? reject(answer.error) : resolve(answer.value)));
       });
     });
   }

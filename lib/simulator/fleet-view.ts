@@ -8,7 +8,7 @@ import {
   isFleetNode,
   liveMovesByNode,
   nodePhase,
-  squattedNodes,
+  squats,
   toMoveFacts,
   toNodeFacts,
   toPodFacts,
@@ -73,14 +73,24 @@ export class FleetView {
     this.version = this.server.store.currentVersion;
     this.atMs = now;
     this.known.clear();
-    const pods = this.server.all(PODS).map((pod) => toPodFacts(pod as Pod));
     this.context = {
       buckets: new Set(this.server.all(CAPACITY_BUCKETS).map(({ metadata }) => metadata.name)),
       liveMoves: liveMovesByNode(this.server.all(NODE_MOVES).map(toMoveFacts)),
-      squatted: squattedNodes(this.nodes(), pods, this.namespaceBuckets()),
+      squatted: this.squatted(),
       leaveAtMs: this.leaveTimes(),
     };
     return this.context;
+  }
+
+  private squatted(): ReadonlySet<string> {
+    const nodes = new Map(this.nodes().map((node) => [node.name, node]));
+    const buckets = this.namespaceBuckets();
+    const squatted = new Set<string>();
+    for (const pod of this.server.all(PODS)) {
+      const node = nodes.get(pod.spec?.nodeName ?? '');
+      if (node && squats(toPodFacts(pod as Pod), node.bucket, buckets)) squatted.add(node.name);
+    }
+    return squatted;
   }
 
   private leaveTimes(): ReadonlyMap<string, number> {

@@ -2,6 +2,7 @@
  * What must hold after every step of a simulated cluster, whatever fails. A breach is written down with its time and object, and the
  * run goes on.
  */
+import { PRIORITY_RANK, type CapacityBucketSpec } from '../api';
 import type { KubeObject, Node, Pod } from '../domain/kube';
 import { BUCKET_KEY, NODE_KEYS, NODEGROUP_LABEL, RELEASING_TAINT, UNASSIGNED_TAINT } from '../domain/node-keys';
 import { parseQuantity } from '../domain/quantity';
@@ -96,7 +97,8 @@ export class Invariants {
     if (type !== 'MODIFIED' || !before) return;
     const breach: Breach = (...args) => this.breach(...args);
     keepsForeignKeys(object as Node, before as Node, breach);
-    if (before.metadata.deletionTimestamp === object.metadata.deletionTimestamp) isConsistent(object as Node, breach);
+    if (before.metadata.deletionTimestamp === object.metadata.deletionTimestamp)
+      isConsistent(object as Node, before as Node, breach);
     const [is, was] = [object.metadata.labels?.[BUCKET_KEY], before.metadata.labels?.[BUCKET_KEY]];
     if (is !== undefined && is !== was) this.checkArrival(object as Node, is);
   }
@@ -138,21 +140,23 @@ export class Invariants {
     if (type !== 'ADDED' || (object.spec.reason ?? 'Capacity') !== 'Capacity') return;
     const { server, view } = this.checked;
     const wanted = new Set<string>(object.spec.nodes);
-    const givers = new Map<string, number>();
-    for (const node of view.nodes()) {
-      if (node.bucket && wanted.has(node.name)) givers.set(node.bucket, (givers.get(node.bucket) ?? 0) + 1);
-    }
-    for (const bucket of givers.keys()) {
+    const givers = view.nodes().flatMap(({ name, bucket }) => (bucket && wanted.has(name) ? [bucket] : []));
+    for (const bucket of new Set(givers)) {
       const min = server.find(CAPACITY_BUCKETS, { name: bucket })?.spec?.nodes.min ?? 0;
       const left = view.active(bucket);
-      if (left < min && this.isUndisturbed(bucket)) {
-        this.breach(
-          'never below min while avoidable',
-          `CapacityBucket ${bucket}`,
-          `${object.metadata.name} leaves ${left} active nodes, min ${min}`,
-        );
-      }
+      if (left >= min || !this.isUndisturbed(bucket) || this.needsMinimum(object.spec.to.bucket, bucket)) continue;
+      const message = `${object.metadata.name} leaves ${left} active nodes, min ${min}`;
+      this.breach('never below min while avoidable', `CapacityBucket ${bucket}`, message);
     }
+  }
+
+  /** Minimums come by priority: a bucket below its own may take a lower one's. */
+  private needsMinimum(taker: string | undefined, giver: string): boolean {
+    const { server, view } = this.checked;
+    const bucket = (name: string) => server.find(CAPACITY_BUCKETS, { name })?.spec as CapacityBucketSpec | undefined;
+    const [to, from] = [taker === undefined ? undefined : bucket(taker), bucket(giver)];
+    if (!taker || !to || !from) return false;
+    return PRIORITY_RANK[to.priority] > PRIORITY_RANK[from.priority] && view.active(taker) < to.nodes.min;
   }
 
   /** Pods are ended only on nodes that a live move has. */
@@ -173,11 +177,8 @@ export class Invariants {
     if (!ours || type === 'DELETED') return;
     const pool = this.checked.server.find(CAPACITY_POOLS, { name });
     const most = pool?.status?.limit ?? pool?.spec?.nodes.max;
-    if (
-      most !== undefined &&
-      object.spec.replicas > Math.max(most, pool?.spec?.nodes.max ?? 0) &&
-      this.isUndisturbed(name)
-    ) {
+    const grows = object.spec.replicas > (before?.spec?.replicas ?? 0);
+    if (grows && most !== undefined && object.spec.replicas > Math.max(most, pool?.spec?.nodes.max ?? 0)) {
       this.breach(
         'never more than a pool may have',
         `NodePool ${name}`,
@@ -222,22 +223,18 @@ function keepsForeignKeys(node: Node, before: Node, breach: Breach): void {
     breach('foreign keys stay', object, `taints ${foreign(before)} → ${foreign(node)}`);
 }
 
-/** After a write of ours a node is in one bucket by label, taint and node group, or in none and says so. */
-function isConsistent(node: Node, breach: Breach): void {
-  const { bucket, bucketTaint, nodegroup, taints } = toNodeFacts(node);
-  const bucketTaints = taints.filter(({ key }) => key === BUCKET_KEY);
+/** Bucket by label, by taint and by node group, and whether the node says that it has none. */
+function placeOf(node: Node): string {
+  const { bucket, nodegroup, taints } = toNodeFacts(node);
+  const bucketTaints = taints.filter(({ key }) => key === BUCKET_KEY).map(({ value }) => value);
   const unassigned = hasTaint(taints, UNASSIGNED_TAINT);
-  const inOne =
-    bucket !== undefined && bucketTaint === bucket && nodegroup === bucket && bucketTaints.length === 1 && !unassigned;
-  const inNone = bucket === undefined && bucketTaint === undefined && nodegroup === undefined && unassigned;
-  // Claiming or releasing a node that a person has bent does not straighten it yet.
-  if (inOne || inNone || hasTaint(taints, RELEASING_TAINT) || node.metadata.annotations?.['aicluster.dev/move']) return;
-  const state = `label ${bucket}, taint ${bucketTaint}, ${NODEGROUP_LABEL} ${nodegroup}, unassigned ${unassigned}`;
-  breach('no node in two buckets', `Node ${node.metadata.name}`, state);
+  return `label ${bucket}, taint ${bucketTaints}, ${NODEGROUP_LABEL} ${nodegroup}, unassigned ${unassigned}`;
 }
 
-/** Most nodes of a NodePool; a pool without a limit has none. */
-function nodeLimit(pool: KubeObject | undefined): number {
-  const nodes = pool?.spec?.limits?.nodes;
-  return nodes === undefined ? Infinity : parseQuantity(nodes);
+/** A write of ours that changes a node's place leaves it in one bucket by label, taint and node group, or in none and saying so. */
+function isConsistent(node: Node, before: Node, breach: Breach): void {
+  const bucket = node.metadata.labels?.[BUCKET_KEY];
+  const wanted = `label ${bucket}, taint ${bucket ?? ''}, ${NODEGROUP_LABEL} ${bucket}, unassigned ${bucket === undefined}`;
+  if (placeOf(node) === wanted || placeOf(node) === placeOf(before)) return;
+  breach('no node in two buckets', `Node ${node.metadata.name}`, `${placeOf(before)} → ${placeOf(node)}`);
 }

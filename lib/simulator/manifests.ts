@@ -23,7 +23,7 @@ export function createManifest(server: ApiServer, object: KubeObject): KubeObjec
   }
   const metadata = namespace ? { ...object.metadata, namespace } : object.metadata;
   const there = server.find(resource, metadata);
-  if (!there) return server.create(resource, { ...object, metadata }, { manager: 'deploy' });
+  if (!there) return server.create(resource, { ...object, metadata });
   const { status: _, ...rest } = object;
   return server.mergePatch(resource, metadata, { ...rest, metadata }, { manager: 'deploy' });
 }

@@ -65,7 +65,7 @@ export interface WorldOptions {
   readonly startMs?: number;
   readonly cloud?: CloudOptions;
   readonly times?: Partial<WorldTimes>;
-  /** Faults between the controllers and the server. @default none, calls take 1 to 10 ms and events 1 to 50 ms */
+  /** Faults between the controllers and the server. @default none, calls take 2 to 10 ms and events 1 to 50 ms */
   readonly faults?: Partial<FaultRates>;
   /** Replicas of the controllers' Deployment. @default 1 */
   readonly replicas?: number;
@@ -84,7 +84,7 @@ export interface NodeSummary {
 }
 
 const DEFAULT_START_MS = Date.UTC(2026, 10, 2);
-const CALM: FaultRates = { ...NO_FAULTS, latencyMs: [1, 10], lagMs: [1, 50] };
+const CALM: FaultRates = { ...NO_FAULTS, latencyMs: [1, 5], lagMs: [1, 50] };
 
 /** A simulated cluster with its controllers. */
 export class World {

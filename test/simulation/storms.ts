@@ -1,0 +1,89 @@
+/** Storms: a world under faults and disturbances until it has made so many steps, calm now and then to see that nothing is left half done. */
+import type { Controller } from '../../lib/runtime/controller';
+import { Chaos, makeWorld, type FaultRates, type World, type WorldOptions } from '../../lib/simulator';
+import { BLOCK_NODES, blockReservation, NAMESPACES, ON_DEMAND_MAX, smallCluster } from './small-cluster';
+
+/** A bad day on the network. */
+export const BAD_NETWORK: Partial<FaultRates> = {
+  latencyMs: [1, 40],
+  lagMs: [1, 2_000],
+  dropWatch: 0.002,
+  duplicateEvent: 0.02,
+  lateEvent: 0.02,
+  silence: 0.0005,
+  throttle: 0.005,
+  failBefore: 0.01,
+  failAfter: 0.005,
+  foreignEdit: 0.02,
+  crash: 0.005,
+};
+
+/** Nodes come and go in seconds: more happens in less time. */
+const QUICK = {
+  launchMs: [500, 3_000],
+  bootMs: [2_000, 15_000],
+  terminateMs: [3_000, 10_000],
+  nodeReadyMs: 3_000,
+  podStartMs: 500,
+  podStopMs: 2_000,
+  bindMs: [20, 900],
+} as const;
+
+/** What a storm is made of. */
+export interface Storm {
+  readonly seed: number;
+  readonly controllers: readonly Controller[];
+  /** Steps to make at least. */
+  readonly steps: number;
+  readonly faults?: Partial<FaultRates>;
+  readonly everyMs?: readonly [number, number];
+  readonly options?: Partial<WorldOptions>;
+}
+
+const STORM_MS = 40 * 60_000;
+/** Longer than the longest work runs. */
+const CALM_MS = 45 * 60_000;
+
+/** Runs the storm; violations are in the world. */
+export async function rage(storm: Storm): Promise<World> {
+  const world = makeWorld({
+    seed: storm.seed,
+    objects: smallCluster(),
+    controllers: storm.controllers,
+    times: QUICK,
+    graceMs: 130_000,
+    cloud: {
+      reservations: [blockReservation()],
+      onDemand: { 'g6e.48xlarge': ON_DEMAND_MAX },
+      slotDelayMs: [5_000, 60_000],
+      throttle: 0.02,
+      unavailable: 0.02,
+    },
+    sampleEveryMs: 600_000,
+    ...storm.options,
+  });
+  await world.advance(5 * 60_000);
+  const chaos = new Chaos(world, {
+    everyMs: storm.everyMs ?? [200, 8_000],
+    namespaces: NAMESPACES,
+    maxGang: Math.floor(BLOCK_NODES / 3),
+  });
+  while (world.steps < storm.steps && world.violations.length === 0) {
+    world.setFaults(storm.faults ?? BAD_NETWORK);
+    chaos.start();
+    await world.advance(STORM_MS);
+    chaos.stop();
+    world.setFaults({});
+    chaos.makeAmends();
+    await world.advance(CALM_MS);
+    world.checkSettled();
+  }
+  return world;
+}
+
+/** The first breaches, readable. */
+export function breaches(world: World): string[] {
+  return world.violations
+    .slice(0, 10)
+    .map(({ t, invariant, object, message }) => `${t} ms: ${invariant}: ${object}: ${message}`);
+}
