@@ -140,6 +140,8 @@ describe('watch cache', () => {
     await clock.advance(CACHE_TIMES.lookAgainMs * 2 + 10);
     expect(names(cache)).toEqual(['a@1']);
     watches[0]!.listener.onEnd(absent);
+    await clock.advance(1000);
+    expect(names(cache)).toEqual(['a@1']);
     await clock.advance(5000);
     expect(names(cache)).toEqual([]);
   });

@@ -173,7 +173,8 @@ export class WatchCache implements AssumingCache {
   }
 
   private listFailed(error: Error): void {
-    if (error instanceof NotFound && this.options.optional) {
+    // A server that is just starting may not serve what it served before: what we hold is let go of only after several 404s.
+    if (error instanceof NotFound && this.options.optional && (this.store.size === 0 || this.failures >= 3)) {
       this.failures = 0;
       this.takeList([], this.position);
       this.next(this.times.lookAgainMs, () => void this.relist());

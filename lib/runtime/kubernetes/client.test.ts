@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { LEASES, NODES, PODS } from '../../domain/resources';
-import { Conflict, Expired, Forbidden, Invalid, TooManyRequests, Unavailable, type ApiError } from '../errors';
+import { Conflict, Expired, Forbidden, Invalid, Unavailable, type ApiError, type TooManyRequests } from '../errors';
 import type { WatchEvent } from '../ports';
 import { kubernetesClient, type KubernetesClient } from './client';
 import { fixedToken, type Credentials } from './connection';

@@ -22,17 +22,10 @@ export async function loadConnection(): Promise<ClusterConnection> {
     return options;
   };
   const { ca, cert, key, servername, rejectUnauthorized } = await ask();
-  const tokenFile = (user?.authProvider as TokenFileProvider | undefined)?.config?.tokenFile;
   return {
     server: cluster.server.replace(/\/+$/, ''),
     tls: { ca, cert, key, servername, rejectUnauthorized },
-    credentials: tokenFile
-      ? new TokenFile(tokenFile)
-      : user?.token
-        ? fixedToken(user.token)
-        : user?.exec || user?.authProvider
-          ? pluginCredentials(ask)
-          : NO_TOKEN,
+    credentials: credentialsOf(user, ask),
   };
 }
 
@@ -40,8 +33,18 @@ type Tls = ClusterConnection['tls'];
 interface PluginOptions extends Tls {
   headers?: Record<string, string>;
 }
-interface TokenFileProvider {
-  readonly config?: { readonly tokenFile?: string };
+interface User {
+  readonly token?: string;
+  readonly exec?: unknown;
+  readonly authProvider?: { readonly config?: { readonly tokenFile?: string } };
+}
+
+function credentialsOf(user: User | null, ask: () => Promise<PluginOptions>): Credentials {
+  if (!user) return NO_TOKEN;
+  const { token, exec, authProvider } = user;
+  if (authProvider?.config?.tokenFile) return new TokenFile(authProvider.config.tokenFile);
+  if (token) return fixedToken(token);
+  return exec || authProvider ? pluginCredentials(ask) : NO_TOKEN;
 }
 
 /** Credentials that client-node fetches for us from a plug-in. */
