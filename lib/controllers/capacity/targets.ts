@@ -20,10 +20,11 @@ export interface Unripe {
 
 /** Serves every bucket; the works say afterwards who draws what. Returns what will count later. */
 export function serve(works: readonly Work[], supply: Supply, fleet: FleetState, nowMs: number): readonly Unripe[] {
-  for (const work of works) if (!work.bucket.facts.deleting) meetMinimum(work, supply, fleet);
   for (const work of works) {
-    const missing = work.spec.nodes.min - sizeOf(work);
-    if (!work.bucket.facts.deleting && missing > 0) takeBelowMinimum(work, supply, missing);
+    if (work.bucket.facts.deleting) continue;
+    meetMinimum(work, supply, fleet);
+    // Whoever gives is lower, so its own turn, with what it lacks now, is still to come.
+    takeBelowMinimum(work, supply);
   }
   const unripe: Unripe[] = [];
   for (const work of works) {
@@ -57,10 +58,11 @@ function meetMinimum(work: Work, supply: Supply, fleet: FleetState): void {
 }
 
 /** Minimums are met by priority: nodes below a lower bucket's minimum are taken only when nothing else can be had. */
-function takeBelowMinimum(work: Work, supply: Supply, missing: number): void {
+function takeBelowMinimum(work: Work, supply: Supply): void {
   const purpose: Purpose = { key: 'minimum', label: `the minimum of ${work.spec.nodes.min}` };
-  let left = missing;
+  let left = work.spec.nodes.min - sizeOf(work);
   for (const type of work.spec.instanceTypes) {
+    if (left <= 0) return;
     const nodes = supply.draw(work, { type, count: left, filter: {}, purpose }, 'Zero');
     for (const node of nodes) work.packings.get(type)!.addFresh(node);
     left -= nodes.length;
