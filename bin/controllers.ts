@@ -25,19 +25,12 @@ async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Pro
   const metrics = new PrometheusMetrics();
   const random = Math.random;
   const cluster = kubernetesClient({ connection: await loadConnection(), random, userAgent: `aicluster-${name}` });
-  const leadership = new LeaseLeadership({
-    cluster,
-    clock,
-    random,
-    log,
-    namespace,
-    name: `aicluster-${name}`,
-    identity,
-  });
+  const ports = { cluster, clock, random, log };
+  const leadership = new LeaseLeadership({ ...ports, namespace, name: `aicluster-${name}`, identity });
   const fatal = endWell(log, () => runner.stop());
-  const ports = { cluster, cloud: ec2Cloud(), clock, random, log, metrics, leadership };
   const about = { component: `aicluster.dev/${name}`, instance: identity, prune: pruneOf };
-  const runner = runControllers({ ...ports, ...about, controllers, onFatal: fatal });
+  const others = { cloud: ec2Cloud(), metrics, leadership, onFatal: fatal };
+  const runner = runControllers({ ...ports, ...others, ...about, controllers });
   await openHttpDoor({ port: Number(HTTP_PORT), ready: () => runner.ready(), metrics });
   runner.start();
 }
