@@ -28,6 +28,21 @@ const FAULTS: Partial<FaultRates> = {
   crash: 0.02,
 };
 
+/** Three reserved instances: a full pool, whose slots are taken for minutes after an instance ended. EC2 itself is moody. */
+const CLOUD = {
+  reservations: [
+    {
+      id: 'cr-0a',
+      kind: 'OnDemand' as const,
+      instanceType: 'p5.48xlarge',
+      availabilityZone: 'us-east-2a',
+      totalInstances: 3,
+    },
+  ],
+  throttle: 0.1,
+  unavailable: 0.1,
+};
+
 /** What an operation sees when it happens. */
 interface Scene {
   readonly world: SupplyWorld;
@@ -137,12 +152,14 @@ async function comeToRest(world: SupplyWorld): Promise<void> {
 
 function unrest(world: SupplyWorld): string[] {
   const [replicas, limit] = world.size('l40s');
-  const nodes = world.nodes().length;
+  const nodes = world.nodesOf('l40s').length;
   const sized = nodes >= 5 && replicas === nodes && limit === 5;
+  const reserved = `${world.nodesOf('p5').length} nodes of ${world.size('p5')}`;
   return [
     ...world.liveMoves().map(({ metadata, status }) => `${metadata.name} is not finished: ${status?.message}`),
     ...world.nodes().flatMap((node) => stillMarked(node)),
     ...(sized ? [] : [`replicas ${replicas}, limit ${limit}, ${nodes} nodes for 5`]),
+    ...(reserved === '3 nodes of 3,3' ? [] : [`the reservation has ${reserved}: ${world.condition('p5')}`]),
   ];
 }
 
@@ -163,8 +180,9 @@ describe('random histories of supply and moves', () => {
         fc.nat(),
         fc.array(operation, { minLength: 40, maxLength: 120 }),
         async (worldSeed, operations) => {
-          const world = new SupplyWorld({ seed: worldSeed, rates: FAULTS });
+          const world = new SupplyWorld({ seed: worldSeed, rates: FAULTS, cloud: CLOUD });
           world.pool('l40s', { source: 'OnDemand', nodes: { min: 0, max: 8 } });
+          world.pool('p5', { source: 'Reservation', reservationId: 'cr-0a', availabilityZone: 'us-east-2a' });
           for (const bucket of BUCKETS) world.bucket(bucket);
           world.start();
           await world.run(2_000);

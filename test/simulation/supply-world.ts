@@ -206,6 +206,10 @@ export class SupplyWorld {
     return this.server.all(r.NODES) as Node[];
   }
 
+  nodesOf(pool: string): Node[] {
+    return this.nodes().filter(({ metadata }) => metadata.labels?.['karpenter.sh/nodepool'] === pool);
+  }
+
   nodesIn(bucket: string | undefined): string[] {
     return this.nodes()
       .filter(({ metadata }) => metadata.labels?.[BUCKET_KEY] === bucket)

@@ -8,7 +8,7 @@ import { AlreadyExists, Conflict, NotFound } from '../../runtime/errors';
 import type { DeleteNode, PoolAction } from './actions';
 import { FIELD_MANAGER } from './node-pool';
 import { refuseDelete } from './removal';
-import { EVENT, METRIC } from './telemetry';
+import { EVENT, METRIC, SUPPLIED } from './telemetry';
 
 /** Field manager of the part of a CapacityPool's status that pools owns; capacity owns `requested` under its own. */
 export const STATUS_MANAGER = 'eks-ai-cluster-pools';
@@ -138,10 +138,17 @@ async function writeStatus(action: Of<'WriteStatus'>, context: ControllerContext
   context.metrics.gauge(METRIC.desired, status.desired ?? 0, { pool });
   context.metrics.gauge(METRIC.nodes, status.nodes ?? 0, { pool });
   for (const changed of changedConditions(action.before, status)) {
-    const type = changed.status === 'True' || changed.reason === 'Launching' ? 'Normal' : 'Warning';
+    const type = WARNINGS.has(changed.reason ?? '') ? 'Warning' : 'Normal';
     say(context, pool, changed.reason ?? changed.type, 'Report', changed.message ?? changed.type, type);
   }
 }
+
+/** Reasons somebody should look at; all others are the ordinary course of things. */
+const WARNINGS = new Set<string>([
+  ...['Invalid', 'NameTaken', 'LargerThanReservation', 'JoiningTooLong', 'EndsWithin24h', 'EndsWithin2h'],
+  ...[SUPPLIED.insufficientCapacity, SUPPLIED.reservationNotFound, SUPPLIED.reservationMismatch],
+  ...[SUPPLIED.blockEnding, SUPPLIED.blockEnded],
+]);
 
 /** Conditions whose status or reason is new: each is worth an Event. */
 function changedConditions(before: CapacityPoolStatus, after: CapacityPoolStatus) {
