@@ -30,7 +30,11 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'runtime',
     path: '^lib/runtime/',
-    mayImport: [...rooms('domain'), ...npm('@kubernetes/client-node', 'undici', '@aws-sdk', '@smithy', 'pino', 'prom-client'), NODE_CORE],
+    mayImport: [
+      ...rooms('domain'),
+      ...npm('@kubernetes/client-node', 'undici', '@aws-sdk', '@smithy', 'pino', 'prom-client'),
+      NODE_CORE,
+    ],
   },
   {
     name: 'constructs',
@@ -49,14 +53,29 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'simulator',
     path: '^lib/simulator/',
-    mayImport: [...rooms('controllers', 'fleet', 'api', 'catalog', 'domain'), '^lib/runtime/(?!kubernetes|aws|http|log|prometheus|shutdown)'],
+    mayImport: [
+      ...rooms('controllers', 'fleet', 'api', 'catalog', 'domain'),
+      '^lib/runtime/(?!kubernetes|aws|http|log|prometheus|shutdown)',
+    ],
   },
   {
     name: 'cli',
     path: '^lib/cli/',
-    mayImport: [...rooms('simulator', 'controllers', 'fleet', 'charts', 'api', 'catalog', 'domain', 'runtime'), ...npm('yaml'), NODE_CORE],
+    mayImport: [
+      ...rooms('simulator', 'controllers', 'fleet', 'charts', 'api', 'catalog', 'domain', 'runtime'),
+      ...npm('yaml'),
+      NODE_CORE,
+    ],
   },
-  { name: 'blueprints', path: '^blueprints/', mayImport: [...rooms('constructs', 'charts', 'api', 'catalog', 'domain'), '^lib/index\\.ts$', ...npm('aws-cdk-lib', 'constructs')] },
+  {
+    name: 'blueprints',
+    path: '^blueprints/',
+    mayImport: [
+      ...rooms('constructs', 'charts', 'api', 'catalog', 'domain'),
+      '^lib/index\\.ts$',
+      ...npm('aws-cdk-lib', 'constructs'),
+    ],
+  },
 ];
 
 /** Files that decide: no clock, no randomness, no input or output. */

@@ -20,7 +20,10 @@ function filesUnder(folder: string): string[] {
 const isSource = (file: string) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.endsWith('.d.ts');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 /** Comments out: a rule about code must not trip over prose. */
-const codeOf = (file: string) => read(file).replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[^:'"`])\/\/.*$/gm, '$1');
+const codeOf = (file: string) =>
+  read(file)
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/(^|[^:'"`])\/\/.*$/gm, '$1');
 
 function isPure(file: string): boolean {
   if (PURE_ROOMS.some((room) => file.startsWith(`${room}/`))) return true;
@@ -39,11 +42,20 @@ function cruise(): readonly Module[] {
     [
       join(ROOT, 'node_modules/.bin/depcruise'),
       ...['lib', 'bin', 'blueprints', '--no-config', '--ts-config', 'tsconfig.json', '--ts-pre-compilation-deps'],
-      ...['--include-only', '^(lib|bin|blueprints|node_modules)', '--do-not-follow', 'node_modules', '--output-type', 'json'],
+      ...[
+        '--include-only',
+        '^(lib|bin|blueprints|node_modules)',
+        '--do-not-follow',
+        'node_modules',
+        '--output-type',
+        'json',
+      ],
     ],
     { cwd: ROOT, maxBuffer: 256 * 1024 * 1024, encoding: 'utf8' },
   );
-  return (JSON.parse(out) as { modules: Module[] }).modules.filter(({ source }) => !source.startsWith('node_modules') && isSource(source));
+  return (JSON.parse(out) as { modules: Module[] }).modules.filter(
+    ({ source }) => !source.startsWith('node_modules') && isSource(source),
+  );
 }
 
 describe('the house', () => {
@@ -54,7 +66,11 @@ describe('the house', () => {
 
   it('is seen whole by the import checker', () => {
     const seen = new Set(modules.map(({ source }) => source));
-    expect(filesUnder('lib').filter(isSource).filter((file) => !seen.has(file))).toEqual([]);
+    expect(
+      filesUnder('lib')
+        .filter(isSource)
+        .filter((file) => !seen.has(file)),
+    ).toEqual([]);
   });
 
   it.each(ROOMS.map((room) => [room.name, room] as const))('%s imports only what it may', (_, room) => {
@@ -62,7 +78,9 @@ describe('the house', () => {
     const broken = modules
       .filter(({ source }) => new RegExp(room.path).test(source))
       .flatMap(({ source, dependencies }) =>
-        dependencies.filter(({ resolved }) => !allowed.some((pattern) => pattern.test(resolved))).map(({ resolved }) => `${source} → ${resolved}`),
+        dependencies
+          .filter(({ resolved }) => !allowed.some((pattern) => pattern.test(resolved)))
+          .map(({ resolved }) => `${source} → ${resolved}`),
       );
     expect(broken).toEqual([]);
   });
@@ -84,14 +102,23 @@ describe('the house', () => {
   it('has no clock, randomness, process or promise in pure files', () => {
     const broken = filesUnder('lib')
       .filter((file) => isSource(file) && isPure(file))
-      .flatMap((file) => BANNED_IN_PURE.filter(([pattern]) => pattern.test(codeOf(file))).map(([pattern, instead]) => `${file}: ${pattern} (${instead})`));
+      .flatMap((file) =>
+        BANNED_IN_PURE.filter(([pattern]) => pattern.test(codeOf(file))).map(
+          ([pattern, instead]) => `${file}: ${pattern} (${instead})`,
+        ),
+      );
     expect(broken).toEqual([]);
   });
 
   it('keeps doors under 40 lines of code', () => {
     const long = filesUnder('bin')
       .filter(isSource)
-      .filter((file) => codeOf(file).split('\n').filter((line) => line.trim()).length > 40);
+      .filter(
+        (file) =>
+          codeOf(file)
+            .split('\n')
+            .filter((line) => line.trim()).length > 40,
+      );
     expect(long).toEqual([]);
   });
 
@@ -101,12 +128,16 @@ describe('the house', () => {
       .flatMap((file) => {
         const lines = read(file).split('\n');
         return lines.flatMap((line, i) => {
-          const name = /^export (?:abstract )?(?:async )?(?:class|interface|function|const|type|enum) (\w+)/.exec(line)?.[1];
+          const name = /^export (?:abstract )?(?:async )?(?:class|interface|function|const|type|enum) (\w+)/.exec(
+            line,
+          )?.[1];
           const before = lines[i - 1] ?? '';
           // A type that shares its name with a documented value (a schema) needs no second sentence.
           const twin = new RegExp(`^export const ${name}\\b`, 'm').test(read(file)) && line.startsWith('export type');
           const continued = /^export (const|type|interface)/.test(before) || /^[})\]]/.test(before);
-          return !name || twin || continued || /\*\/\s*$/.test(before) || /^\s*\/\//.test(before) ? [] : [`${file}:${i + 1} ${name}`];
+          return !name || twin || continued || /\*\/\s*$/.test(before) || /^\s*\/\//.test(before)
+            ? []
+            : [`${file}:${i + 1} ${name}`];
         });
       });
     expect(undocumented).toEqual([]);
@@ -114,7 +145,9 @@ describe('the house', () => {
 
   it('avoids the words that say nothing', () => {
     const vague = /(^|[-/])(manager|helper|helpers|util|utils|service|handler|info|process)([-.]|$)/;
-    expect([...filesUnder('lib'), ...filesUnder('bin'), ...filesUnder('blueprints')].filter((file) => vague.test(file))).toEqual([]);
+    expect(
+      [...filesUnder('lib'), ...filesUnder('bin'), ...filesUnder('blueprints')].filter((file) => vague.test(file)),
+    ).toEqual([]);
   });
 });
 
@@ -123,27 +156,37 @@ describe('node keys', () => {
   const readers = ['lib/fleet', 'lib/domain', 'lib/charts', 'lib/constructs', 'lib/simulator', 'lib/cli', 'lib/api'];
   const constantOf = (key: string) => Object.entries(nodeKeys).find(([, value]) => value === key)?.[0];
 
-  it.each(NODE_KEYS.map((row) => [row.key, row.owner] as const))('%s is written by %s alone', (key, owner: KeyOwner) => {
-    const constant = constantOf(key);
-    expect(constant).toBeDefined();
-    const writers = filesUnder('lib')
-      .filter((file) => isSource(file) && !readers.some((room) => file.startsWith(`${room}/`)))
-      // apply.ts and patches are where writes are born; a key named there is a key written there.
-      .filter((file) => file.startsWith('lib/controllers/') && /(apply|patch|node-pool)/.test(basename(file)))
-      .filter((file) => new RegExp(`\\b${constant}\\b`).test(codeOf(file)) || codeOf(file).includes(`'${key}'`));
-    const strangers = writers.filter((file) => !file.startsWith(`lib/controllers/${owner}/`));
-    // The template of a NodePool carries the taints a node is born with: pools hands them over, moves and node-health take them off.
-    expect(strangers.filter((file) => !(file.startsWith('lib/controllers/pools/') && /taint/.test(kindsOf(key))))).toEqual([]);
-  });
+  it.each(NODE_KEYS.map((row) => [row.key, row.owner] as const))(
+    '%s is written by %s alone',
+    (key, owner: KeyOwner) => {
+      const constant = constantOf(key);
+      expect(constant).toBeDefined();
+      const writers = filesUnder('lib')
+        .filter((file) => isSource(file) && !readers.some((room) => file.startsWith(`${room}/`)))
+        // apply.ts and patches are where writes are born; a key named there is a key written there.
+        .filter((file) => file.startsWith('lib/controllers/') && /(apply|patch|node-pool)/.test(basename(file)))
+        .filter((file) => new RegExp(`\\b${constant}\\b`).test(codeOf(file)) || codeOf(file).includes(`'${key}'`));
+      const strangers = writers.filter((file) => !file.startsWith(`lib/controllers/${owner}/`));
+      // The template of a NodePool carries the taints a node is born with: pools hands them over, moves and node-health take them off.
+      expect(
+        strangers.filter((file) => !(file.startsWith('lib/controllers/pools/') && /taint/.test(kindsOf(key)))),
+      ).toEqual([]);
+    },
+  );
 
   it('are spelt out in one place only', () => {
-    const strayKey = /['"`](aicluster\.dev\/(probation|unassigned|releasing|move|hold|verdict|assigned-at)|volcano\.sh\/nodegroup-name)['"`]/;
-    const stray = filesUnder('lib').filter((file) => isSource(file) && file !== 'lib/domain/node-keys.ts' && strayKey.test(codeOf(file)));
+    const strayKey =
+      /['"`](aicluster\.dev\/(probation|unassigned|releasing|move|hold|verdict|assigned-at)|volcano\.sh\/nodegroup-name)['"`]/;
+    const stray = filesUnder('lib').filter(
+      (file) => isSource(file) && file !== 'lib/domain/node-keys.ts' && strayKey.test(codeOf(file)),
+    );
     expect(stray).toEqual([]);
   });
 
   function kindsOf(key: string): string {
-    return NODE_KEYS.filter((row) => row.key === key).flatMap((row) => row.kinds).join(' ');
+    return NODE_KEYS.filter((row) => row.key === key)
+      .flatMap((row) => row.kinds)
+      .join(' ');
   }
 });
 
@@ -151,10 +194,13 @@ describe('the bundle that ships', () => {
   const metafile = join(ROOT, 'dist/controllers.meta.json');
 
   it('holds no cloud-assembly or chart library', () => {
-    if (!existsSync(metafile)) throw new Error('dist/controllers.meta.json is missing: run npm run build:bundles first');
+    if (!existsSync(metafile))
+      throw new Error('dist/controllers.meta.json is missing: run npm run build:bundles first');
     const inputs = Object.keys((JSON.parse(readFileSync(metafile, 'utf8')) as { inputs: object }).inputs);
     expect(inputs.length).toBeGreaterThan(10);
-    expect(inputs.filter((input) => /node_modules\/(aws-cdk-lib|cdk8s|cdk8s-plus-30|constructs)\//.test(input))).toEqual([]);
+    expect(
+      inputs.filter((input) => /node_modules\/(aws-cdk-lib|cdk8s|cdk8s-plus-30|constructs)\//.test(input)),
+    ).toEqual([]);
     expect(inputs.filter((input) => /^lib\/(constructs|charts|simulator|cli)\//.test(input))).toEqual([]);
   });
 });
