@@ -10,7 +10,7 @@ import type { FleetState } from './fleet-state';
 import type { NodeFilter } from './placement';
 import { Supply } from './supply';
 import { explainMinimum, explainUnit } from './why-not';
-import { sizeOf, typesFor, zonesOf, type Purpose, type Work } from './work';
+import { fitAgain, sizeOf, typesFor, zonesOf, type Purpose, type Work } from './work';
 
 /** A unit that is too young to count, and when (epoch ms) it will. */
 export interface Unripe {
@@ -26,6 +26,7 @@ export function serve(works: readonly Work[], supply: Supply, fleet: FleetState,
     // Whoever gives is lower, so its own turn, with what it lacks now, is still to come.
     takeBelowMinimum(work, supply);
   }
+  for (const work of works) if (work.drawn.length > 0) fitAgain(work, fleet.shapes);
   const unripe: Unripe[] = [];
   for (const work of works) {
     const failed = new Failures();

@@ -168,6 +168,13 @@ function place(work: Work, unit: Unit, shapes: FleetState['shapes']): void {
   }
 }
 
+/** Units that fit after all, now that the bucket gets nodes for its minimum: its scheduler will not keep them waiting for others. */
+export function fitAgain(work: Work, shapes: FleetState['shapes']): void {
+  for (const unit of work.unmet) {
+    if (typesFor(work, unit, shapes).some((type) => fitsNow(work, unit, type))) work.unmet.delete(unit);
+  }
+}
+
 /** Puts a unit on the bucket's own nodes, all of it or none. */
 function fitsNow(work: Work, unit: Unit, type: string): boolean {
   const packing = work.packings.get(type)!;
