@@ -163,8 +163,9 @@ describe('node keys', () => {
       expect(constant).toBeDefined();
       const writers = filesUnder('lib')
         .filter((file) => isSource(file) && !readers.some((room) => file.startsWith(`${room}/`)))
-        // apply.ts and patches are where writes are born; a key named there is a key written there.
-        .filter((file) => file.startsWith('lib/controllers/') && /(apply|patch|node-pool)/.test(basename(file)))
+        // Where writes to Nodes are born: an apply.ts that names the resource, a file of patches, the template of a NodePool.
+        .filter((file) => /(patch|node-pool)/.test(basename(file)) || /\bNODES\b/.test(codeOf(file)))
+        .filter((file) => /(apply|patch|node-pool)/.test(basename(file)))
         .filter((file) => new RegExp(`\\b${constant}\\b`).test(codeOf(file)) || codeOf(file).includes(`'${key}'`));
       const strangers = writers.filter((file) => !file.startsWith(`lib/controllers/${owner}/`));
       // The template of a NodePool carries the taints a node is born with: pools hands them over, moves and node-health take them off.

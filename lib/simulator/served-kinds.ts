@@ -15,6 +15,7 @@ const type = (group: string, version: string, plural: string, kind: string, name
   namespaced,
 });
 
+/** Kinds of others that only the simulator serves. */
 export const CRDS = type('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false);
 export const BUDGETS = type('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget', true);
 export const HYPER_NODES = type('topology.volcano.sh', 'v1alpha1', 'hypernodes', 'HyperNode', false);
