@@ -80,30 +80,21 @@ const NOT_ADMITTED =
 
 /** Whoever tolerates a bucket's taint enters the bucket: by our steering or by hand, with accelerators or without. */
 function guardEntry(ownNamespace: string): KubeObject[] {
-  const isBucketKey = `t.?key.orValue("") == ${text(BUCKET_KEY)}`;
   return validatingPolicy({
     name: GUARD_ENTRY,
     rules: [resourceRule('', 'v1', 'pods', ['CREATE', 'UPDATE'])],
     namespaceSelector: outsideNamespaces(KUBE_SYSTEM, ownNamespace),
-    matchConditions: [
-      NOT_A_DAEMONSET_POD,
-      {
-        name: 'tolerates-a-bucket',
-        expression: `object.spec.?tolerations.orValue([]).exists(t, ${isBucketKey})`,
-      },
-    ],
     perBucket: true,
-    variables: [
+    matchConditions: [
       {
-        name: 'enters',
+        name: 'enters-this-bucket',
         expression:
-          `object.spec.?tolerations.orValue([]).exists(t, ${isBucketKey} && ` +
+          `object.spec.?tolerations.orValue([]).exists(t, t.?key.orValue("") == ${text(BUCKET_KEY)} && ` +
           '(t.?operator.orValue("Equal") == "Exists" || t.?value.orValue("") == params.metadata.name))',
       },
+      NOT_A_DAEMONSET_POD,
     ],
-    validations: [
-      { expression: `!variables.enters || ${ADMITTED} || (${SAME_TOLERATIONS})`, messageExpression: NOT_ADMITTED },
-    ],
+    validations: [{ expression: `${ADMITTED} || (${SAME_TOLERATIONS})`, messageExpression: NOT_ADMITTED }],
   });
 }
 
@@ -117,10 +108,13 @@ function guardQueue(): KubeObject[] {
     ),
     namespaceSelector: outsideNamespaces(KUBE_SYSTEM),
     perBucket: true,
+    matchConditions: [
+      { name: 'uses-this-queue', expression: 'object.?spec.?queue.orValue("") == params.metadata.name' },
+    ],
     validations: [
       {
         expression:
-          `object.?spec.?queue.orValue("") != params.metadata.name || ${ADMITTED} || ` +
+          `${ADMITTED} || ` +
           '(request.operation == "UPDATE" && oldObject.?spec.?queue.orValue("") == object.?spec.?queue.orValue(""))',
         messageExpression: NOT_ADMITTED,
       },
@@ -138,8 +132,10 @@ function guardExistence(): KubeObject[] {
     variables: [{ name: 'bucket', expression: BUCKET_OF_OBJECT }],
     validations: [
       {
-        // The steering policy has set the selector if, and only if, there is such a bucket.
-        expression: `variables.bucket == "" || object.spec.?nodeSelector[${text(BUCKET_KEY)}].orValue("") == variables.bucket`,
+        // The steering policy has added the toleration if, and only if, there is such a bucket.
+        expression:
+          `variables.bucket == "" || object.spec.?tolerations.orValue([]).exists(t, ` +
+          `t.?key.orValue("") == ${text(BUCKET_KEY)} && t.?value.orValue("") == variables.bucket)`,
         messageExpression:
           `"there is no bucket " + variables.bucket + ", which label ${BUCKET_KEY} of this pod or of namespace " + request.namespace + ` +
           '" names. kubectl get cbkt shows the buckets there are."',

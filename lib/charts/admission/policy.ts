@@ -38,8 +38,8 @@ const apiVersion = 'admissionregistration.k8s.io/v1';
 export function mutatingPolicy(parts: MutatingParts): KubeObject[] {
   const spec = {
     ...commonSpec(parts),
-    // A later mutation of others (a sidecar webhook, say) may undo or need ours; each patch here is idempotent.
-    reinvocationPolicy: 'IfNeeded',
+    // Once is enough: what others add later (sidecars, annotations) does not undo these patches. IfNeeded runs each twice.
+    reinvocationPolicy: 'Never',
     mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: parts.patch } }],
   };
   return [

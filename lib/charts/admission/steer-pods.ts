@@ -3,6 +3,9 @@
  *
  * A pod belongs to the bucket its label names, else to the one of its namespace. The policy runs once per CapacityBucket and patches
  * in the one run that is about the pod's own; a pod of a bucket that does not exist stays as it is and is refused by `guard-pods`.
+ *
+ * One policy, though two would be cheaper (one that chooses the bucket, one that acts on the choice): the server runs policies in any
+ * order, a different one after each restart, and does not come back to one whose match condition failed at first.
  */
 import { BUCKET_KEY, FOREIGN_KEYS } from '../../domain/node-keys';
 import type { KubeObject } from '../../domain/kube';
@@ -37,17 +40,22 @@ export function steerPods(options: SteerPodsOptions = {}): KubeObject[] {
     name: STEER_PODS,
     rules: [resourceRule('', 'v1', 'pods', ['CREATE'])],
     namespaceSelector: outsideNamespaces(KUBE_SYSTEM),
-    matchConditions: [NOT_A_DAEMONSET_POD, ASKS_FOR_ACCELERATORS],
     perBucket: true,
+    matchConditions: [
+      {
+        // Spares pods with a label the runs of all other buckets. The namespace is not known here.
+        name: 'label-names-this-bucket-or-none',
+        expression: `object.metadata.?labels[${text(BUCKET_KEY)}].orValue(params.metadata.name) == params.metadata.name`,
+      },
+      NOT_A_DAEMONSET_POD,
+      ASKS_FOR_ACCELERATORS,
+    ],
     variables: [
       { name: 'mine', expression: `${BUCKET_OF_OBJECT} == params.metadata.name` },
       { name: 'tolerations', expression: 'object.spec.?tolerations.orValue([])' },
       { name: 'gang', expression: `object.metadata.?annotations[${text(FOREIGN_KEYS.gangName)}].orValue("") != ""` },
       { name: 'priorityClass', expression: '"aicluster-" + params.spec.priority.lowerAscii()' },
-      {
-        name: 'namesNoPriority',
-        expression: `object.spec.?priorityClassName.orValue("") in ["", ${unset}]`,
-      },
+      { name: 'namesNoPriority', expression: `object.spec.?priorityClassName.orValue("") in ["", ${unset}]` },
       {
         name: 'seLinuxLevel',
         expression:
