@@ -22,7 +22,6 @@ const bundles = [
   },
   { entryPoints: ['bin/aicluster.ts'], outfile: 'dist/bin/aicluster.js', banner: { js: '#!/usr/bin/env node' } },
   { entryPoints: ['bin/app.ts'], outfile: 'dist/bin/app.js', external: peers },
-  { entryPoints: ['bench/bench.ts'], outfile: 'dist/bench/bench.js', external: [...peers, 'esbuild'] },
 ];
 
 await mkdir('dist', { recursive: true });

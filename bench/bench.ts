@@ -1,25 +1,40 @@
 /** `npm run -s bench -- [--only NAME] [--json]`: every figure as JSON with percentiles. Nothing here is asserted anywhere. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { decisionBench } from './decision';
 import type { Figure } from './figures';
+import { relabelBench } from './relabel';
+import { rssBench } from './rss';
 import { synthBench } from './synth';
 
 const BENCHES: Readonly<Record<string, (root: string) => Figure[] | Promise<Figure[]>>> = {
   synth: synthBench,
+  decision: decisionBench,
+  relabel: relabelBench,
+  rss: rssBench,
 };
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean' } } });
-  const names = values.only ? [values.only] : Object.keys(BENCHES);
+  const names = values.only === undefined ? Object.keys(BENCHES) : [values.only];
   const figures: Figure[] = [];
   for (const name of names) {
-    const bench = BENCHES[name];
+    const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
     if (!bench) throw new Error(`no benchmark '${name}': there are ${Object.keys(BENCHES).join(', ')}`);
     process.stderr.write(`${name} …\n`);
-    figures.push(...(await bench(join(__dirname, '../..'))));
+    figures.push(...(await bench(join(__dirname, '..'))));
   }
   if (values.json) console.log(JSON.stringify(figures));
-  else console.table(figures.map(({ note: _, ...figure }) => figure));
+  else printTables(figures);
+}
+
+/** One table a benchmark: their parameters differ. Notes come below, each once. */
+function printTables(figures: readonly Figure[]): void {
+  for (const name of new Set(figures.map((figure) => figure.name))) {
+    const own = figures.filter((figure) => figure.name === name);
+    console.table(own.map(({ note: _, ...figure }) => figure));
+    for (const note of new Set(own.map(({ note }) => note))) console.log(`  ${note}`);
+  }
 }
 
 void main().catch((error: Error) => {

@@ -9,6 +9,8 @@ export interface BedOptions extends ControlPlaneOptions {
   readonly karpenter?: boolean;
   /** Instance types that Karpenter can launch. @default p5.48xlarge, p4d.24xlarge, g6e.48xlarge, g5.48xlarge */
   readonly instanceTypes?: readonly BedInstanceType[];
+  /** Flags added to kube-controller-manager, e.g. `--controllers=…` to have fewer of them. @default none */
+  readonly controllerManagerArgs?: readonly string[];
   /** Volcano's CRDs: Queue, PodGroup, Job, HyperNode, Command. @default false */
   readonly volcanoCrds?: boolean;
   /** Where progress goes, one line a call. @default stderr, only when something has to be built */

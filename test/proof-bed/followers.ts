@@ -9,6 +9,8 @@ import { type BedInstanceType, DEFAULT_INSTANCE_TYPES, instanceTypesFile, type O
 export interface FollowerOptions {
   readonly karpenter?: boolean;
   readonly instanceTypes?: readonly BedInstanceType[];
+  /** Flags added to kube-controller-manager, e.g. `--controllers=serviceaccount-controller`. @default none */
+  readonly controllerManagerArgs?: readonly string[];
 }
 
 const NODE_LEASES = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
@@ -34,6 +36,7 @@ export class Followers {
       '--secure-port=0',
       '--kube-api-qps=200',
       '--kube-api-burst=400',
+      ...(this.options.controllerManagerArgs ?? []),
     ]);
     this.plane.run('kube-scheduler', [`--config=${files.schedulerConfig}`, '--secure-port=0']);
     this.startKwok();
