@@ -26,6 +26,8 @@ type Disturbance = (chaos: Chaos) => string | undefined;
 export class Chaos {
   readonly random: Random;
   private running = false;
+  /** Node → how often somebody has changed its bucket label by hand. */
+  readonly bent = new Map<string, number>();
   private made = 0;
   private cancel: () => void = () => undefined;
 
@@ -48,7 +50,7 @@ export class Chaos {
     this.cancel();
   }
 
-  /** People take back what would go on for ever: cordons, holds, services, shortage of capacity. */
+  /** People take back what would go on for ever: cordons, holds, bent labels, services, shortage of capacity. */
   makeAmends(): void {
     const { server, cloud, options } = this.world;
     for (const { metadata, spec } of server.all(NODES)) {
@@ -57,9 +59,20 @@ export class Chaos {
       const patch = { metadata: { annotations: { [HOLD_ANNOTATION]: null } }, spec: { unschedulable: null } };
       server.mergePatch(NODES, metadata, patch);
     }
+    for (const name of this.bent.keys()) this.straighten(name);
     for (const { metadata } of server.all(DEPLOYMENTS))
       server.mergePatch(DEPLOYMENTS, metadata, { spec: { replicas: 0 } });
     for (const [type, most] of Object.entries(options.cloud?.onDemand ?? {})) cloud.setOnDemand(type, most);
+  }
+
+  /** Whoever changed a bucket label against the controllers' word gives in. */
+  private straighten(name: string): void {
+    const { server } = this.world;
+    const node = server.find(NODES, { name }) as Node | undefined;
+    const bucket = node?.spec?.taints?.find(({ key }) => key === BUCKET_KEY)?.value ?? null;
+    if (node && (node.metadata.labels?.[BUCKET_KEY] ?? null) !== bucket) {
+      server.mergePatch(NODES, { name }, { metadata: { labels: { [BUCKET_KEY]: bucket } } });
+    }
   }
 
   /** A number nobody had before. */
@@ -122,6 +135,7 @@ const hold = editNode((_, node) => {
 const misplace = editNode((chaos, node) => {
   const buckets = chaos.world.server.all(CAPACITY_BUCKETS).map(({ metadata }) => metadata.name);
   const wrong = pick(chaos.random, [...buckets, null]);
+  chaos.bent.set(node.metadata.name, (chaos.bent.get(node.metadata.name) ?? 0) + 1);
   return wrong === node.metadata.labels?.[BUCKET_KEY]
     ? undefined
     : { metadata: { labels: { [BUCKET_KEY]: wrong ?? null } } };

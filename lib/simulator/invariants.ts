@@ -4,7 +4,7 @@
  */
 import { PRIORITY_RANK, type CapacityBucketSpec } from '../api';
 import type { KubeObject, Node, Pod } from '../domain/kube';
-import { BUCKET_KEY, NODE_KEYS, NODEGROUP_LABEL, RELEASING_TAINT, UNASSIGNED_TAINT } from '../domain/node-keys';
+import { BUCKET_KEY, NODE_KEYS, NODEGROUP_LABEL, UNASSIGNED_TAINT } from '../domain/node-keys';
 import { parseQuantity } from '../domain/quantity';
 import {
   CAPACITY_BUCKETS,
@@ -49,7 +49,6 @@ export class Invariants {
   private readonly startMs: number;
   /** Bucket → when somebody else last changed how many nodes it can use. */
   private readonly disturbedMs = new Map<string, number>();
-  private readonly limitLowered = new Set<string>();
 
   constructor(private readonly checked: Checked) {
     this.startMs = checked.server.clock.now();
@@ -173,7 +172,6 @@ export class Invariants {
 
   private checkPool({ type, object, before }: Change, ours: boolean): void {
     const { name } = object.metadata;
-    if (type === 'DELETED' || (before && nodeLimit(object) < nodeLimit(before))) this.limitLowered.add(name);
     if (!ours || type === 'DELETED') return;
     const pool = this.checked.server.find(CAPACITY_POOLS, { name });
     const most = pool?.status?.limit ?? pool?.spec?.nodes.max;
@@ -237,4 +235,10 @@ function isConsistent(node: Node, before: Node, breach: Breach): void {
   const wanted = `label ${bucket}, taint ${bucket ?? ''}, ${NODEGROUP_LABEL} ${bucket}, unassigned ${bucket === undefined}`;
   if (placeOf(node) === wanted || placeOf(node) === placeOf(before)) return;
   breach('no node in two buckets', `Node ${node.metadata.name}`, `${placeOf(before)} → ${placeOf(node)}`);
+}
+
+/** Most nodes of a NodePool; a pool without a limit has none. */
+function nodeLimit(pool: KubeObject | undefined): number {
+  const nodes = pool?.spec?.limits?.nodes;
+  return nodes === undefined ? Infinity : parseQuantity(nodes);
 }
