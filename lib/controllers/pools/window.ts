@@ -9,7 +9,7 @@
 import type { CapacityPoolSpec, CapacityPoolStatus } from '../../api';
 import { parseDuration } from '../../domain/duration';
 import { formatTime, parseTime } from '../../domain/kube';
-import { blockLeaveAtMs } from '../../fleet';
+import { blockLeaveAtMs, CHECKPOINT_P95_MS } from '../../fleet';
 import type { PoolFacts, Reading } from './snapshot';
 
 /** How often a window is read from EC2. */
@@ -18,8 +18,6 @@ export const READ_EVERY_MS = 5 * 60_000;
 export const READ_AT_START_EVERY_MS = 30_000;
 /** So long after a start that did not come true it is read as seldom as any other. */
 const AFTER_START_MS = 3_600_000;
-/** Assumed time from asking for a checkpoint to having it (p95). Checkpoints are not measured yet; then this is the fallback. */
-export const CHECKPOINT_P95_MS = 10 * 60_000;
 /** The end is announced this long ahead, longest first. */
 export const ANNOUNCE_MS = [24 * 3_600_000, 2 * 3_600_000] as const;
 
@@ -43,7 +41,7 @@ export function knownWindow(pool: PoolFacts): Window | undefined {
 export function endTimes(spec: CapacityPoolSpec, window: Window | undefined) {
   const endMs = parseTime(window?.end);
   if (endMs === undefined) return undefined;
-  const zeroMs = blockLeaveAtMs(endMs, parseDuration(spec.terminationGracePeriod), CHECKPOINT_P95_MS);
+  const zeroMs = blockLeaveAtMs(endMs, parseDuration(spec.terminationGracePeriod));
   return { endMs, zeroMs, movesMs: zeroMs - CHECKPOINT_P95_MS };
 }
 
