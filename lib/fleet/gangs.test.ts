@@ -1,0 +1,50 @@
+import { toGangs, toPodGroupFacts } from './gangs';
+import { makePodFacts } from './testing';
+
+const group = (spec: object = {}, status: object = {}) =>
+  toPodGroupFacts({
+    apiVersion: 'scheduling.volcano.sh/v1beta1',
+    kind: 'PodGroup',
+    metadata: { name: 'g', namespace: 'default', creationTimestamp: '2026-11-23T12:00:00Z' },
+    spec: { minMember: 4, queue: 'training', minResources: { 'nvidia.com/gpu': '32' }, ...spec },
+    status,
+  });
+const member = (name: string, overrides = {}) => makePodFacts({ name, gang: 'default/g', ...overrides });
+
+describe('gangs', () => {
+  test('members are counted from pods, in the order of their numbers', () => {
+    const pods = [member('g-10'), member('g-9'), member('g-0', { nodeName: 'p5-0' }), member('g-1', { ended: true })];
+    const [gang] = toGangs([group()], pods);
+    expect(gang).toMatchObject({ key: 'default/g', minMember: 4, queue: 'training', podless: false });
+    expect(gang!.placed.map(({ name }) => name)).toEqual(['g-0']);
+    expect(gang!.waiting.map(({ name }) => name)).toEqual(['g-9', 'g-10']);
+  });
+
+  test('pods being deleted are no members any more: their successors have the same names', () => {
+    const [gang] = toGangs(
+      [group()],
+      [member('g-0', { deleting: true, nodeName: 'p5-0' }), member('g-0', { uid: 'new' })],
+    );
+    expect([gang!.placed.length, gang!.waiting.length]).toEqual([0, 1]);
+  });
+
+  test.each([
+    ['seconds old, without status', {}, true],
+    ['held back by an enqueue gate', { phase: 'Pending' }, true],
+    ['Inqueue: its pods come in a moment, or its Job is suspended', { phase: 'Inqueue' }, false],
+    ['of a Job just suspended', { phase: 'Pending', conditions: [{ type: 'Scheduled', status: 'True' }] }, false],
+  ])('a PodGroup without pods, %s, stands for pods to come: %#', (_, status, podless) => {
+    expect(toGangs([group({}, status)], [])[0]!.podless).toBe(podless);
+  });
+
+  test('pods whose PodGroup is being remade are a gang of their own', () => {
+    expect(toGangs([], [member('g-0')])).toMatchObject([{ key: 'default/g', minMember: 1, podless: false }]);
+  });
+
+  test('hard topology of the lowest tier means one leaf', () => {
+    const topology = (networkTopology: object) => group({ networkTopology }).oneLeaf;
+    expect(topology({ mode: 'hard', highestTierAllowed: 1 })).toBe(true);
+    expect(topology({ mode: 'hard', highestTierAllowed: 2 })).toBe(false);
+    expect(topology({ mode: 'soft' })).toBe(false);
+  });
+});
