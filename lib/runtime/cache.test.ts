@@ -153,6 +153,14 @@ describe('watch cache', () => {
     expect(cache.hasSynced()).toBe(false);
   });
 
+  it('takes nothing from a list that comes in after it was stopped', async () => {
+    const { cache, clock, watches } = makeCache([page('5', node('a', '1'))]);
+    cache.start();
+    cache.stop();
+    await clock.advance(60_000);
+    expect([cache.hasSynced(), names(cache), watches.length]).toEqual([false, [], 0]);
+  });
+
   it('stores pruned copies from lists, events and own writes, and leaves the originals alone', async () => {
     const heavy = (version: string) => node('a', version, { managedFields: [{ manager: 'x' }] });
     const { cache, clock, watches } = makeCache([page('5', heavy('1'))]);
