@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTROLLERS_NAMESPACE, processName } from '../lib/charts/controllers-chart';
+import { NODE_FLAGS } from '../lib/charts/controllers-pod';
 import { rbacObjects } from '../lib/charts/rbac';
 import { PERMISSIONS } from '../lib/domain/permissions';
 import { CAPACITY_BUCKETS, CAPACITY_POOLS, NAMESPACES, NODES, POD_GROUPS, PODS } from '../lib/domain/resources';
@@ -86,7 +87,7 @@ async function startControllers(bed: Bed, ec2: Ec2StandIn, bundle: string): Prom
   const program = bed.run({
     name: 'controllers',
     file: process.execPath,
-    args: [file, process_!.process],
+    args: [...NODE_FLAGS, file, process_!.process],
     env: {
       KUBECONFIG: await bed.kubeconfigFor(CONTROLLERS_NAMESPACE, processName(process_!), { expirationSeconds: 7_200 }),
       POD_NAME: 'bench',
