@@ -18,6 +18,8 @@ export interface ChaosOptions {
   readonly maxWork?: number;
   /** Nodes of the largest gang. */
   readonly maxGang?: number;
+  /** What may happen, of `DISTURBANCE_NAMES`. @default everything */
+  readonly only?: readonly string[];
 }
 
 type Disturbance = (chaos: Chaos) => string | undefined;
@@ -25,6 +27,7 @@ type Disturbance = (chaos: Chaos) => string | undefined;
 /** Disturbs a world from `start` to `stop`. */
 export class Chaos {
   readonly random: Random;
+  private readonly possible: typeof DISTURBANCES;
   private running = false;
   /** Node → how often somebody has changed its bucket label by hand. */
   readonly bent = new Map<string, number>();
@@ -36,6 +39,7 @@ export class Chaos {
     readonly options: ChaosOptions,
   ) {
     this.random = splitRandom(world.options.seed, 'chaos');
+    this.possible = DISTURBANCES.filter(([name]) => options.only?.includes(name) ?? true);
   }
 
   /** Things begin to happen. */
@@ -93,7 +97,7 @@ export class Chaos {
   }
 
   private disturb(): void {
-    const [name, disturbance] = pick(this.random, DISTURBANCES)!;
+    const [name, disturbance] = pick(this.random, this.possible)!;
     const phases = this.world.phases();
     const hit = disturbance(this);
     if (hit === undefined) return;

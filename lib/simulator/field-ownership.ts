@@ -130,6 +130,7 @@ export function applyFields(
 ): Applied {
   const { manager, force, types } = options;
   const wanted = fieldsOf(config, types);
+  if (isApplied(live, wanted, ownership.get(manager))) return { object: live, ownership, conflicts: [] };
   const conflicts: FieldConflict[] = [];
   const next = new Map([...ownership].map(([name, fields]) => [name, new Map(fields)]));
   let object = live;
@@ -148,6 +149,15 @@ export function applyFields(
   for (const { steps } of abandoned(next, manager, wanted)) object = removeField(object, steps);
   next.set(manager, wanted);
   return { object: object ?? {}, ownership: next, conflicts };
+}
+
+/** Whether applying changes nothing: the same fields as last time, and all as they are. */
+function isApplied(live: any, wanted: FieldSet, before: FieldSet | undefined): boolean {
+  if (!before || before.size !== wanted.size) return false;
+  for (const [field, { steps, value }] of wanted) {
+    if (!before.has(field) || !jsonEqual(readField(live, steps), value)) return false;
+  }
+  return true;
 }
 
 /** What the manager applied before, applies no longer, and nobody else owns; the keys of list items last, for they find the item. */

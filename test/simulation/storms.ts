@@ -38,6 +38,8 @@ export interface Storm {
   readonly faults?: Partial<FaultRates>;
   readonly everyMs?: readonly [number, number];
   readonly options?: Partial<WorldOptions>;
+  /** What may happen. @default everything */
+  readonly only?: readonly string[];
 }
 
 const STORM_MS = 40 * 60_000;
@@ -67,6 +69,7 @@ export async function rage(storm: Storm): Promise<World> {
     everyMs: storm.everyMs ?? [200, 8_000],
     namespaces: NAMESPACES,
     maxGang: Math.floor(BLOCK_NODES / 3),
+    only: storm.only,
   });
   while (world.steps < storm.steps && world.violations.length === 0) {
     world.setFaults(storm.faults ?? BAD_NETWORK);
@@ -86,4 +89,15 @@ export function breaches(world: World): string[] {
   return world.violations
     .slice(0, 10)
     .map(({ t, invariant, object, message }) => `${t} ms: ${invariant}: ${object}: ${message}`);
+}
+
+/** The seed of this run: `SEED=… npx jest …` repeats it. */
+export function readSeed(): number {
+  return Number(process.env.SEED ?? 20261123);
+}
+
+/** Says which storm raged, so that a failure can be repeated. */
+export function tell(name: string, world: World): void {
+  const { seed } = world.options;
+  process.stderr.write(`${name}: ${world.steps} steps, ${world.violations.length} violations, SEED=${seed}\n`);
 }

@@ -55,6 +55,15 @@ interface Scene {
   readonly fresh: string;
 }
 
+const NOWHERE = { name: '', bucket: undefined, unschedulable: true, taints: [] };
+
+/** Decided on what is seen now, bound up to a cycle and a half later. */
+function bindLate({ world, node, pick, fresh }: Scene): void {
+  const { name, bucket, unschedulable, taints } = node ? toNodeFacts(node) : NOWHERE;
+  if (bucket === undefined || unschedulable || taints.some(({ key }) => key !== BUCKET_KEY)) return;
+  world.clock.after(pick * 1.5, () => world.get(r.NODES, name) && world.work(fresh, bucket, name));
+}
+
 /** What somebody other than the controllers does. */
 const OPERATIONS = {
   assign: ({ world, node, bucket, fresh }: Scene) => {
@@ -75,11 +84,12 @@ const OPERATIONS = {
     if (move) world.server.delete(r.NODE_MOVES, move.metadata);
   },
   request: ({ world, pick }: Scene) => world.request('l40s', pick % 8),
-  /** Decided on what is seen now, bound up to a cycle and a half later. */
-  bind: ({ world, node, pick, fresh }: Scene) => {
-    const { name, bucket, unschedulable, taints } = node ? toNodeFacts(node) : NOWHERE;
-    if (bucket === undefined || unschedulable || taints.some(({ key }) => key !== BUCKET_KEY)) return;
-    world.clock.after(pick * 1.5, () => world.get(r.NODES, name) && world.work(fresh, bucket, name));
+  bind: bindLate,
+  /** The same while the node is taken: the case the two scheduler cycles are for. */
+  race: (scene: Scene) => {
+    bindLate(scene);
+    const { world, node, bucket, fresh } = scene;
+    if (node) world.move(`${fresh}-race`, { nodes: [node.metadata.name], to: { kind: 'Bucket', bucket } });
   },
   finish: ({ world, pick }: Scene) => {
     const pod = pickOf(world.server.all(r.PODS), pick);
@@ -102,13 +112,15 @@ const OPERATIONS = {
   },
   wait: () => undefined,
 };
-const NOWHERE = { name: '', bucket: undefined, unschedulable: true, taints: [] };
 
 type Name = keyof typeof OPERATIONS;
 
 /** One operation about the `pick`-th candidate, and how long nothing else happens then. */
 const operation = fc.record({
-  op: fc.constantFrom(...(Object.keys(OPERATIONS) as Name[]), ...(['assign', 'release', 'bind'] as const)),
+  op: fc.constantFrom(
+    ...(Object.keys(OPERATIONS) as Name[]),
+    ...(['assign', 'release', 'race', 'race', 'finish'] as const),
+  ),
   pick: fc.nat(1000),
   waitMs: fc.constantFrom(0, 20, 200, 1000, 3000, 10_000, 60_000, 300_000),
 });

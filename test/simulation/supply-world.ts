@@ -80,6 +80,7 @@ export class SupplyWorld {
       if (type === 'DELETED') return;
       if (resource.plural === 'nodes') this.checkNode(object as Node, before as Node | undefined);
       if (resource.plural === 'nodepools') this.checkNodePool(object);
+      if (resource.plural === 'pods' && type === 'ADDED') this.checkLanded(object as Pod);
     });
   }
 
@@ -262,6 +263,14 @@ export class SupplyWorld {
     if (before && toNodeFacts(before).bucket !== toNodeFacts(node).bucket) this.checkEmpty(metadata.name);
   }
 
+  /** A pod that was placed no longer than two cycles ago still lands in its own bucket. */
+  private checkLanded({ metadata, spec }: Pod): void {
+    const node = this.server.find(r.NODES, { name: spec!.nodeName! });
+    const bucket = node?.metadata.labels?.[BUCKET_KEY];
+    if (!node || this.options.handEdits || bucket === spec!.nodeSelector?.[BUCKET_KEY]) return;
+    this.fail(`pod ${metadata.name} landed on ${spec!.nodeName} of bucket ${bucket}`);
+  }
+
   private checkEmpty(node: string): void {
     const under = this.workOn(node).map((pod) => pod.metadata.name);
     if (under.length > 0) this.fail(`${node} changed hands under ${under}`);
@@ -284,7 +293,10 @@ export class SupplyWorld {
       const step = status?.nodes?.find((node: any) => node.name === metadata.name)?.step;
       return spec.to.kind !== 'Bucket' && step === 'Empty';
     });
-    if (!emptied) this.fail(`${metadata.name} was deleted and no move had emptied it`);
+    if (!emptied) {
+      const [replicas, limit] = this.size(pool);
+      this.fail(`${metadata.name} of ${pool} (${replicas}/${limit}) was deleted and no move had emptied it`);
+    }
   }
 
   private checkNodePool({ metadata, spec }: KubeObject): void {

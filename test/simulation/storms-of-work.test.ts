@@ -1,0 +1,38 @@
+/** Work comes and goes, processes die, the network lags; nobody edits anything by hand. So every bound holds at every moment. */
+import { capacityController } from '../../lib/controllers/capacity/controller';
+import { movesController } from '../../lib/controllers/moves/controller';
+import { poolsController } from '../../lib/controllers/pools/controller';
+import { BAD_NETWORK, breaches, rage, readSeed, tell } from './storms';
+
+const controllers = [poolsController, capacityController, movesController];
+const STEPS = 50_000;
+const WORK = [
+  'gang',
+  'service scaled',
+  'controller killed',
+  'server restarted',
+  'history forgotten',
+  'watches dropped',
+];
+
+test(`keeps every bound at every moment over ${STEPS} steps of work, lag and crashes, two replicas taking turns`, async () => {
+  const world = await rage({
+    seed: readSeed() + 1,
+    controllers,
+    steps: STEPS,
+    only: WORK,
+    everyMs: [200, 6_000],
+    faults: { ...BAD_NETWORK, foreignEdit: 0 },
+    options: { graceMs: 0, replicas: 2 },
+  });
+  tell('storm of work', world);
+  expect(breaches(world)).toEqual([]);
+  expect(world.steps).toBeGreaterThanOrEqual(STEPS);
+  const moved = world.events.filter(({ kind, message }) => kind === 'NodeAssigned' && !message.includes('unassigned'));
+  expect(moved.length).toBeGreaterThan(50);
+}, 600_000);
+
+test('one seed is one history, faults and all', async () => {
+  const history = async () => (await rage({ seed: readSeed(), controllers, steps: 3_000 })).fingerprint();
+  expect(await history()).toBe(await history());
+}, 600_000);
