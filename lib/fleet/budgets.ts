@@ -1,5 +1,5 @@
 /** Brakes on moving nodes: so many at once, so many within an hour. Rebuilt from the NodeMoves themselves, so a restart forgets nothing. */
-import { isLive, type MoveFacts } from './moves';
+import { isLive, type MovedNode, type MoveFacts } from './moves';
 
 /** The window of `perHour`. */
 export const HOUR_MS = 3_600_000;
@@ -42,10 +42,9 @@ export function departures(
   for (const move of moves) {
     for (const node of move.nodes) {
       const live = isLive(move, node);
-      // A finished move is told by its status alone: the label now is where the node went, not where it came from.
-      const from = node.from ?? (live ? bucketOfNode(node.name) : undefined);
       const recent = move.createdAtMs > nowMs - HOUR_MS && node.step !== 'Aborted';
-      if (from === undefined || from === move.bucket || !(live || recent)) continue;
+      const from = live || recent ? originOf(move, node, bucketOfNode) : undefined;
+      if (from === undefined) continue;
       const entry = found.get(from) ?? { atMs: [], live: 0 };
       if (recent) entry.atMs.push(move.createdAtMs);
       if (live) entry.live += 1;
@@ -54,6 +53,16 @@ export function departures(
   }
   for (const { atMs } of found.values()) atMs.sort((a, b) => a - b);
   return found;
+}
+
+/** The bucket a node leaves by this move. A finished move says it itself: the label now is where the node went. */
+function originOf(
+  move: MoveFacts,
+  node: MovedNode,
+  bucketOfNode: (node: string) => string | undefined,
+): string | undefined {
+  const from = node.from ?? (isLive(move, node) ? bucketOfNode(node.name) : undefined);
+  return from === move.bucket ? undefined : from;
 }
 
 /** What may still leave, by both bounds. */

@@ -70,23 +70,27 @@ export function toGangs(podGroups: readonly PodGroupFacts[], pods: readonly PodF
   return [...keys].sort().map((key) => toGang(key, groups.get(key), placed.get(key), waiting.get(key)));
 }
 
+/** Stands for a PodGroup that is being remade. */
+const REMADE = { queue: undefined, minMember: 1, minResources: {}, oneLeaf: false, createdAtMs: 0 } as const;
+
 function toGang(
   key: string,
   group: PodGroupFacts | undefined,
   placed: PodFacts[] = [],
   waiting: PodFacts[] = [],
 ): Gang {
+  const { queue, minMember, minResources, oneLeaf, createdAtMs } = group ?? REMADE;
   return {
     key,
     namespace: key.slice(0, key.indexOf('/')),
-    queue: group?.queue,
-    minMember: group?.minMember ?? 1,
-    minResources: group?.minResources ?? {},
-    oneLeaf: group?.oneLeaf ?? false,
+    queue,
+    minMember,
+    minResources,
+    oneLeaf,
     placed: placed.sort(byName),
     waiting: waiting.sort(byName),
     podless: group !== undefined && placed.length + waiting.length === 0 && awaitsPods(group),
-    createdAtMs: group?.createdAtMs ?? 0,
+    createdAtMs,
   };
 }
 
@@ -100,18 +104,22 @@ function byName(a: PodFacts, b: PodFacts): number {
   return a.name.length - b.name.length || (a.name < b.name ? -1 : 1);
 }
 
-function readPodGroup({ metadata, spec, status }: KubeObject): PodGroupFacts {
+function readPodGroup({ metadata, spec = {}, status = {} }: KubeObject): PodGroupFacts {
   const namespace = metadata.namespace ?? '';
-  const topology = spec?.networkTopology;
   return {
     key: `${namespace}/${metadata.name}`,
     namespace,
-    minMember: Math.max(1, Number(spec?.minMember) || 1),
-    minResources: toAmounts(spec?.minResources),
-    queue: spec?.queue,
-    phase: status?.phase ?? 'Pending',
-    everPlaced: isTrue(status?.conditions, 'Scheduled'),
-    oneLeaf: topology?.mode === 'hard' && Number(topology?.highestTierAllowed ?? 1) <= 1,
+    minMember: Math.max(1, Number(spec.minMember) || 1),
+    minResources: toAmounts(spec.minResources),
+    queue: spec.queue,
+    phase: status.phase ?? 'Pending',
+    everPlaced: isTrue(status.conditions, 'Scheduled'),
+    oneLeaf: isOneLeaf(spec.networkTopology),
     createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
   };
+}
+
+/** Hard topology at the lowest tier, which is the default. */
+function isOneLeaf(topology: { readonly mode?: string; readonly highestTierAllowed?: number } | undefined): boolean {
+  return topology?.mode === 'hard' && (topology.highestTierAllowed ?? 1) <= 1;
 }

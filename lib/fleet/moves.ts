@@ -48,21 +48,20 @@ export function liveMovesByNode(moves: readonly MoveFacts[]): ReadonlyMap<string
   return byNode;
 }
 
-function readMove({ metadata, spec, status }: KubeObject): MoveFacts {
-  const reported = new Map<string, any>((status?.nodes ?? []).map((node: any) => [node.name, node] as const));
-  const names: readonly string[] = spec?.nodes ?? [];
+function readMove({ metadata, spec = {}, status = {} }: KubeObject): MoveFacts {
+  const reported = new Map<string, any>((status.nodes ?? []).map((node: any) => [node.name, node] as const));
+  const names: readonly string[] = spec.nodes ?? [];
   return {
     name: metadata.name,
-    reason: spec?.reason ?? 'Capacity',
-    to: spec?.to?.kind ?? 'Bucket',
-    bucket: spec?.to?.bucket,
-    nodes: names.map((name) => ({
-      name,
-      step: reported.get(name)?.step ?? 'Pending',
-      from: reported.get(name)?.from,
-      sinceMs: parseTime(reported.get(name)?.since),
-    })),
+    reason: spec.reason ?? 'Capacity',
+    to: spec.to?.kind ?? 'Bucket',
+    bucket: spec.to?.bucket,
+    nodes: names.map((name) => toMovedNode(name, reported.get(name) ?? {})),
     createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
-    finishedAtMs: parseTime(status?.finishedAt),
+    finishedAtMs: parseTime(status.finishedAt),
   };
+}
+
+function toMovedNode(name: string, { step = 'Pending', from, since }: any): MovedNode {
+  return { name, step, from, sinceMs: parseTime(since) };
 }

@@ -69,10 +69,11 @@ export interface PhaseContext {
 export function nodePhase(node: NodeFacts, context: PhaseContext, nowMs: number): NodePhase {
   return (
     leavingNow(node) ??
-    (node.held ? 'Held' : undefined) ??
+    held(node) ??
     leavingSoon(node, context, nowMs) ??
-    (node.unschedulable ? 'Cordoned' : undefined) ??
+    cordoned(node) ??
     moving(node, context) ??
+    joining(node) ??
     unproved(node, context) ??
     misplaced(node, context) ??
     (node.bucket === undefined ? 'Unassigned' : 'Active')
@@ -90,6 +91,9 @@ function leavingNow(node: NodeFacts): NodePhase | undefined {
     : undefined;
 }
 
+const held = (node: NodeFacts): NodePhase | undefined => (node.held ? 'Held' : undefined);
+const cordoned = (node: NodeFacts): NodePhase | undefined => (node.unschedulable ? 'Cordoned' : undefined);
+
 function leavingSoon(node: NodeFacts, context: PhaseContext, nowMs: number): NodePhase | undefined {
   if (node.acceleratorsBrokenSinceMs !== undefined) return 'Leaving';
   const leaveAtMs = node.pool === undefined ? undefined : context.leaveAtMs?.get(node.pool);
@@ -101,15 +105,21 @@ function moving(node: NodeFacts, context: PhaseContext): NodePhase | undefined {
   return claimed || hasTaint(node.taints, RELEASING_TAINT) ? 'Moving' : undefined;
 }
 
+function joining(node: NodeFacts): NodePhase | undefined {
+  return !node.ready || hasTaint(node.taints, FOREIGN_KEYS.karpenterUnregistered) ? 'Joining' : undefined;
+}
+
 function unproved(node: NodeFacts, context: PhaseContext): NodePhase | undefined {
-  if (!node.ready || hasTaint(node.taints, FOREIGN_KEYS.karpenterUnregistered)) return 'Joining';
   if (node.validated === 'False') return 'Quarantined';
   if (hasTaint(node.taints, PROBATION_TAINT)) {
     if (context.validating?.has(node.name)) return 'Validating';
     return node.validated === 'Unknown' ? 'Suspect' : 'Probation';
   }
-  const provedBoot = node.verdict?.bootId;
-  return provedBoot !== undefined && node.bootId !== undefined && provedBoot !== node.bootId ? 'Rebooted' : undefined;
+  return rebooted(node) ? 'Rebooted' : undefined;
+}
+
+function rebooted({ bootId, verdict }: NodeFacts): boolean {
+  return bootId !== undefined && verdict?.bootId !== undefined && verdict.bootId !== bootId;
 }
 
 function misplaced(node: NodeFacts, context: PhaseContext): NodePhase | undefined {

@@ -1,5 +1,5 @@
 /** Node object → NodeFacts. Pure; memoised per object, because caches keep one object for as long as it does not change. */
-import { findCondition } from '../domain/conditions';
+import { findCondition, isTrue } from '../domain/conditions';
 import { parseTime, type Node, type Taint } from '../domain/kube';
 import {
   ASSIGNED_AT_ANNOTATION,
@@ -26,34 +26,52 @@ export const toNodeFacts: (node: Node) => NodeFacts = once(readNode);
 const NO_TAINTS: readonly Taint[] = [];
 
 function readNode(node: Node): NodeFacts {
-  const { metadata, spec, status } = node;
-  const { labels = {}, annotations = {} } = metadata;
-  const broken = findCondition(status?.conditions, ACCELERATORS_CONDITION);
+  return { ...readIdentity(node), ...readPlace(node), ...readKeys(node), ...readHealth(node) };
+}
+
+function readIdentity({ metadata, spec }: Node) {
   return {
     name: metadata.name,
     uid: metadata.uid ?? '',
     resourceVersion: metadata.resourceVersion ?? '',
     providerID: spec?.providerID,
+    createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
+    deletedAtMs: parseTime(metadata.deletionTimestamp),
+  };
+}
+
+function readPlace({ metadata: { labels = {} }, status }: Node) {
+  return {
     pool: labels[POOL_LABEL],
     instanceType: labels[FOREIGN_KEYS.instanceType] ?? '',
     zone: labels[FOREIGN_KEYS.zone],
     leaf: leafOf(labels),
-    ready: findCondition(status?.conditions, 'Ready')?.status === 'True',
+    allocatable: toAmounts(status?.allocatable),
+  };
+}
+
+function readKeys({ metadata: { labels = {}, annotations = {} }, spec }: Node) {
+  const taints = spec?.taints ?? NO_TAINTS;
+  return {
     unschedulable: spec?.unschedulable === true,
-    deletedAtMs: parseTime(metadata.deletionTimestamp),
-    taints: spec?.taints ?? NO_TAINTS,
+    taints,
     bucket: labels[BUCKET_KEY],
-    bucketTaint: spec?.taints?.find((taint) => taint.key === BUCKET_KEY)?.value,
+    bucketTaint: taints.find((taint) => taint.key === BUCKET_KEY)?.value,
     nodegroup: labels[NODEGROUP_LABEL],
     claim: annotations[MOVE_ANNOTATION],
     held: annotations[HOLD_ANNOTATION] !== undefined,
+    assignedAtMs: parseTime(annotations[ASSIGNED_AT_ANNOTATION]),
+  };
+}
+
+function readHealth({ metadata, status }: Node) {
+  const broken = findCondition(status?.conditions, ACCELERATORS_CONDITION);
+  return {
+    ready: isTrue(status?.conditions, 'Ready'),
     bootId: status?.nodeInfo?.bootID,
-    verdict: readVerdict(annotations[VERDICT_ANNOTATION]),
+    verdict: readVerdict(metadata.annotations?.[VERDICT_ANNOTATION]),
     validated: findCondition(status?.conditions, VALIDATED_CONDITION)?.status,
     acceleratorsBrokenSinceMs: broken?.status === 'False' ? (parseTime(broken.lastTransitionTime) ?? 0) : undefined,
-    createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
-    assignedAtMs: parseTime(annotations[ASSIGNED_AT_ANNOTATION]),
-    allocatable: toAmounts(status?.allocatable),
   };
 }
 

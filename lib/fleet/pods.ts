@@ -1,5 +1,5 @@
 /** Pod object → PodFacts: where it is, what it asks for, which bucket and gang it belongs to. */
-import { parseTime, type Container, type Pod, type PodSpec } from '../domain/kube';
+import { parseTime, type Container, type Pod, type PodSpec, type Toleration } from '../domain/kube';
 import { BUCKET_KEY, FOREIGN_KEYS } from '../domain/node-keys';
 import { addInto, hasAccelerators, toAmounts, type Amounts } from './amounts';
 import { once } from './memo';
@@ -76,36 +76,53 @@ export function squats(
 }
 
 function readPod(pod: Pod): PodFacts {
-  const { metadata, spec = { containers: [] }, status } = pod;
-  const namespace = metadata.namespace ?? '';
-  const owner = metadata.ownerReferences?.find(({ controller }) => controller);
-  const gang = metadata.annotations?.[FOREIGN_KEYS.gangName];
+  const spec = pod.spec ?? NO_SPEC;
   const requests = podRequests(spec);
   const needs = readNeeds(spec);
+  return {
+    ...readIdentity(pod),
+    ...readState(pod, spec),
+    ...readOwner(pod),
+    requests,
+    accelerated: hasAccelerators(requests),
+    shape: shapeOf(requests, needs),
+    needs,
+    bucket: spec.nodeSelector?.[BUCKET_KEY] ?? pod.metadata.labels?.[BUCKET_KEY],
+    toleratesEverything: (spec.tolerations ?? []).some(isCatchAll),
+  };
+}
+
+const NO_SPEC: PodSpec = { containers: [] };
+
+function readIdentity({ metadata }: Pod) {
+  const { name, namespace = '', uid = '' } = metadata;
+  const createdAtMs = parseTime(metadata.creationTimestamp) ?? 0;
+  return { key: `${namespace}/${name}`, namespace, name, uid, createdAtMs };
+}
+
+function readState({ metadata, status }: Pod, spec: PodSpec) {
   const phase = status?.phase ?? 'Pending';
   return {
-    key: `${namespace}/${metadata.name}`,
-    namespace,
-    name: metadata.name,
-    uid: metadata.uid ?? '',
     phase,
     nodeName: spec.nodeName || undefined,
     deleting: metadata.deletionTimestamp !== undefined,
     ended: phase === 'Succeeded' || phase === 'Failed',
     gated: Array.isArray(spec.schedulingGates) && spec.schedulingGates.length > 0,
-    requests,
-    accelerated: hasAccelerators(requests),
-    shape: shapeOf(requests, needs),
-    needs,
-    bucket: spec.nodeSelector?.[BUCKET_KEY] ?? metadata.labels?.[BUCKET_KEY],
-    gang: gang ? `${namespace}/${gang}` : undefined,
-    owner: owner && { kind: owner.kind, name: owner.name, uid: owner.uid },
-    system: owner?.kind === 'DaemonSet' || metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined,
-    toleratesEverything: (spec.tolerations ?? []).some(
-      ({ key, operator, effect }) => !key && operator === 'Exists' && !effect,
-    ),
-    createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
   };
+}
+
+function readOwner({ metadata: { namespace = '', annotations = {}, ownerReferences = [] } }: Pod) {
+  const owner = ownerReferences.find(({ controller }) => controller);
+  const gang = annotations[FOREIGN_KEYS.gangName];
+  return {
+    owner: owner && { kind: owner.kind, name: owner.name, uid: owner.uid },
+    gang: gang ? `${namespace}/${gang}` : undefined,
+    system: owner?.kind === 'DaemonSet' || annotations['kubernetes.io/config.mirror'] !== undefined,
+  };
+}
+
+function isCatchAll({ key, operator, effect }: Toleration): boolean {
+  return !key && operator === 'Exists' && !effect;
 }
 
 /** As kube-scheduler counts: the sum of containers and sidecars, or the largest init container, plus overhead and one pod. */

@@ -5,10 +5,11 @@
  *  2 idle nodes of other buckets, lowest priority first, as long as the giver keeps its minimum, within its budgets and minHold:
  *    of a strictly lower bucket every idle node it has no pods for, at once; of any other only surplus older than idleFor, which
  *    is nobody's need (this is how nodes come back after a burst, and no robbery);
- *  3 nodes that are joining;
+ *  3 nodes that are joining, and those that a block or reservation is about to supply: they are paid for;
  *  4 more nodes of an on-demand pool.
  * For its minimum, and only for that, a bucket may bring strictly lower ones below theirs: minimums are met by priority.
  */
+import { findCondition } from '../../domain/conditions';
 import type { FleetState, NodeState, PoolState } from './fleet-state';
 import { accepts, Shelf, type NodeFilter } from './placement';
 import type { Purpose, Work } from './work';
@@ -25,11 +26,15 @@ export interface Wish {
 export type Floor = 'Minimum' | 'Zero';
 
 const JOINING: ReadonlySet<string> = new Set(['Joining', 'Probation', 'Validating']);
+/** Reasons of the condition `Supplied` of a CapacityPool, pools' word, while all its nodes are on their way. */
+const LAUNCHING: ReadonlySet<string> = new Set(['Launching', 'Joining']);
 
 /** Nodes still to be had; what is taken is gone. */
 export class Supply {
   private readonly unassigned = new Map<string, Shelf>();
   private readonly joining = new Map<string, NodeState[]>();
+  /** Pool → nodes it is about to supply, for blocks and reservations. */
+  private readonly coming = new Map<string, number>();
   /** Nodes asked of each on-demand pool beyond those that exist. */
   readonly growth = new Map<string, number>();
 
@@ -46,6 +51,7 @@ export class Supply {
       else into?.set(node.facts.instanceType, [node]);
     }
     for (const [type, nodes] of free) this.unassigned.set(type, new Shelf(nodes));
+    for (const pool of fleet.pools.values()) this.coming.set(pool.name, comingOf(pool));
   }
 
   /** Unassigned nodes nobody has been given. */
@@ -86,8 +92,10 @@ export class Supply {
 
   /** How many nodes could come later: joining ones, and more of on-demand pools. */
   availableLater({ type, filter }: Pick<Wish, 'type' | 'filter'>, retrying: boolean): number {
-    const joining = (this.joining.get(type) ?? []).filter((node) => accepts(node, filter)).length;
-    return this.growable(type, filter, retrying).reduce((sum, pool) => sum + this.room(pool), joining);
+    let count = (this.joining.get(type) ?? []).filter((node) => accepts(node, filter)).length;
+    for (const pool of this.poolsOf(type, filter)) count += this.coming.get(pool.name)!;
+    for (const pool of this.growable(type, filter, retrying)) count += this.room(pool);
+    return count;
   }
 
   /** Promises up to `count` nodes that come later. */
@@ -100,6 +108,12 @@ export class Supply {
         joining.splice(i, 1);
         left -= 1;
       }
+    }
+    for (const pool of this.poolsOf(type, filter)) {
+      const coming = this.coming.get(pool.name)!;
+      const expected = Math.min(left, coming);
+      this.coming.set(pool.name, coming - expected);
+      left -= expected;
     }
     for (const pool of this.growable(type, filter, retrying)) {
       const more = Math.min(left, this.room(pool));
@@ -117,13 +131,19 @@ export class Supply {
   }
 
   /** Pools of a type that can be asked for more; those that EC2 has just refused only when `retrying`. */
-  private growable(type: string, { zones, leaf }: NodeFilter, retrying: boolean): readonly PoolState[] {
+  private growable(type: string, filter: NodeFilter, retrying: boolean): readonly PoolState[] {
+    return this.poolsOf(type, filter).filter(
+      ({ onDemand, backOffUntilMs }) => onDemand && (retrying || backOffUntilMs === undefined),
+    );
+  }
+
+  /** Pools whose next node fits. */
+  private poolsOf(type: string, { zones, leaf }: NodeFilter): readonly PoolState[] {
     // Nobody knows in which leaf EC2 puts the next node.
     if (leaf !== undefined) return [];
-    return [...this.fleet.pools.values()].filter((pool) => {
-      const zone = pool.facts.spec?.availabilityZone;
-      const inZone = zones === undefined || zone === undefined || zones.includes(zone);
-      return pool.onDemand && pool.instanceType === type && inZone && (retrying || pool.backOffUntilMs === undefined);
+    return [...this.fleet.pools.values()].filter(({ instanceType, facts }) => {
+      const zone = facts.spec?.availabilityZone;
+      return instanceType === type && (zones === undefined || zone === undefined || zones.includes(zone));
     });
   }
 
@@ -136,6 +156,19 @@ export class Supply {
 /** Nodes of a pool that are there to stay. */
 export function standing({ nodes }: PoolState): number {
   return nodes.filter(({ phase, releasing }) => phase !== 'Leaving' && !releasing).length;
+}
+
+/**
+ * Nodes that a block or reservation is about to supply and that nobody has seen yet. Before pools has said its first word about a
+ * new pool that is all of it: to buy the same nodes on demand in that second would be the dearest way to fill a minimum.
+ */
+function comingOf({ facts, nodes, onDemand }: PoolState): number {
+  if (onDemand) return 0;
+  const { conditions, desired = 0, observedGeneration, backOff } = facts.status;
+  const present = nodes.filter(({ phase }) => phase !== 'Leaving').length;
+  if (observedGeneration === undefined) return Math.max(0, (facts.spec?.nodes.max ?? Infinity) - present);
+  const reason = findCondition(conditions, 'Supplied')?.reason ?? '';
+  return backOff === undefined && LAUNCHING.has(reason) ? Math.max(0, desired - present) : 0;
 }
 
 /** How many nodes one bucket may take from another now. */

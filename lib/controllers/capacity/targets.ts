@@ -8,7 +8,7 @@
 import type { Unit } from './demand';
 import type { FleetState } from './fleet-state';
 import type { NodeFilter } from './placement';
-import { Supply } from './supply';
+import type { Supply } from './supply';
 import { explainMinimum, explainUnit } from './why-not';
 import { fitAgain, sizeOf, typesFor, zonesOf, type Purpose, type Work } from './work';
 

@@ -17,7 +17,7 @@ export function makeBucket(name: string, spec: object = {}, status: BucketFacts[
   };
 }
 
-/** The block `p5`, unless the spec says otherwise. */
+/** The block `p5`, unless the spec says otherwise, after pools has looked at it. */
 export function makePool(name: string, spec: object = {}, status: PoolFacts['status'] = {}): PoolFacts {
   const block = { source: 'Block', reservationId: 'cr-0abc', availabilityZone: 'us-east-2a' };
   const source = 'source' in spec ? {} : block;
@@ -27,7 +27,13 @@ export function makePool(name: string, spec: object = {}, status: PoolFacts['sta
     ...source,
     ...spec,
   } as any);
-  return { name, resourceVersion: '1', deleting: false, spec: object.spec as CapacityPoolSpec, status };
+  return {
+    name,
+    resourceVersion: '1',
+    deleting: false,
+    spec: object.spec as CapacityPoolSpec,
+    status: { observedGeneration: 1, ...status },
+  };
 }
 
 /** An on-demand pool of l40s nodes. */
