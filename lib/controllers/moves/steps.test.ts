@@ -126,6 +126,13 @@ describe('a claimed node', () => {
     expect(step.action).toBeUndefined();
   });
 
+  it('counts the wait from when the taint was seen, so that a slow write does not shorten it', () => {
+    const slow = { ...record(), since: formatTime(NOW - 1_000) };
+    const step = nextStep(input({ node: releasing(60_000), record: slow }));
+    expect(step).toMatchObject({ record: { step: 'Draining' }, againMs: NOW + TWO_CYCLES_MS });
+    expect(step.action).toBeUndefined();
+  });
+
   it('then is swapped in one patch: labels, the whole taint list, the time, the claim', () => {
     const theirs = taint('example.com/theirs');
     const node = releasing(TWO_CYCLES_MS + 1_000);
@@ -167,7 +174,7 @@ describe('a claimed node', () => {
     const away = spec({ to: { kind: 'Release' } });
     const node = releasing(60_000);
     expect(nextStep(input({ node, record: record('Draining'), spec: away }))).toMatchObject({ confirmEmpty: true });
-    const empty = nextStep(input({ node, record: record('Empty'), spec: away }));
+    const empty = nextStep(input({ node, record: { ...record('Empty'), since: formatTime(NOW) }, spec: away }));
     expect(empty.record.step).toBe('Empty');
     expect(empty.action).toBeUndefined();
   });

@@ -165,12 +165,19 @@ function advance(input: StepInput, node: NodeFacts): Step {
     const why = 'the releasing taint was taken off';
     return { record, action: { type: 'PatchNode', verb: 'Taint', node: node.name, patch, why } };
   }
-  const againMs = sinceMs === undefined ? 0 : sinceMs + ROUNDING_MS + TWO_CYCLES_MS;
+  const againMs = sinceMs === undefined ? 0 : settledMs(sinceMs, record);
   if (nowMs < againMs) {
     return { record: at(record, 'Draining', 'waiting two scheduler cycles for pods that were bound already'), againMs };
   }
   if (input.work.length > 0) return { record: at(record, 'Draining', busy(input)) };
   return emptied(input, node);
+}
+
+/** The taint says when it was decided; the record was made after it was seen. A slow write must not shorten the wait. */
+function settledMs(taintedMs: number, { step, since }: MovedNode): number {
+  // An Empty node has waited already; its `since` is younger and means something else.
+  const seenMs = step === 'Empty' ? 0 : (parseTime(since) ?? 0);
+  return Math.max(taintedMs, seenMs) + ROUNDING_MS + TWO_CYCLES_MS;
 }
 
 /** The destination has gone: the node stays where it was. A held or leaving one is not even given its claim back. */
