@@ -3,6 +3,7 @@ import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { AiCluster, type AiClusterProps, Capacity, Priority } from '.';
+import { RELEASE_ANNOTATION } from '../charts';
 import { resolveTokens } from '../cli/assembly';
 import type { KubeObject } from '../domain/kube';
 import { makeLayer } from './make-stack';
@@ -18,7 +19,7 @@ function makeAiCluster(
   const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Test', stackProps);
   const ai = new AiCluster(stack, 'Ai', {
     availabilityZones: ZONES,
-    controllerImage: 'example.com/controllers:1',
+    controllers: { controllerImage: 'example.com/controllers:1' },
     capacity: [Capacity.block('p5', { ...BLOCK, nodes: { max: 8 } })],
     buckets: [TRAINING],
     ...props,
@@ -55,6 +56,12 @@ describe('AiCluster', () => {
     expect(objectsOf(stack, 'Namespace')).toEqual(['aicluster-system', 'training']);
   });
 
+  it('marks a bucket that may be removed while it owns nodes', () => {
+    const { stack } = makeAiCluster({ buckets: [{ ...TRAINING, releaseOnRemoval: true }] });
+    const resources = JSON.stringify(Template.fromStack(stack).findResources('Custom::AWSCDK-EKS-KubernetesResource'));
+    expect(resources).toContain(RELEASE_ANNOTATION);
+  });
+
   it('accepts buckets before the capacity they need', () => {
     const { stack, ai } = makeAiCluster({ capacity: [], buckets: [TRAINING] });
     ai.addCapacity(Capacity.block('p5', { ...BLOCK, nodes: { max: 8 } }));
@@ -78,7 +85,7 @@ describe('AiCluster', () => {
     });
     new AiCluster(stack, 'Ai', {
       vpc,
-      controllerImage: 'x',
+      controllers: { controllerImage: 'x' },
       capacity: [Capacity.block('p5', { ...BLOCK, nodes: { max: 8 } })],
       buckets: [TRAINING],
     });
@@ -95,7 +102,7 @@ describe('AiCluster', () => {
     });
     new AiCluster(stack, 'Ai', {
       cluster,
-      controllerImage: 'x',
+      controllers: { controllerImage: 'x' },
       capacity: [Capacity.onDemand('l40s', { instanceType: 'g6e.48xlarge', nodes: { max: 2 } })],
       buckets: [],
     });
@@ -188,7 +195,7 @@ describe('AiCluster refuses', () => {
     const act = () =>
       new AiCluster(stack, 'Ai', {
         vpc,
-        controllerImage: 'x',
+        controllers: { controllerImage: 'x' },
         capacity: [Capacity.block('p5', { ...BLOCK, nodes: { max: 8 } })],
         buckets: [],
       });

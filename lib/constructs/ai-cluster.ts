@@ -4,7 +4,7 @@ import type * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { App } from 'cdk8s';
 import { Construct } from 'constructs';
 import { NamespacesChart, SHARED_SELINUX_LEVEL, VolumesChart } from '../charts';
-import { AiControllers } from './ai-controllers';
+import { AiControllers, type AiControllersOptions } from './ai-controllers';
 import { AiFoundation, type AiFoundationOptions } from './ai-foundation';
 import { toAutoscaledPool } from './autoscaled-pool';
 import { type BucketProps, toCapacityBucket } from './bucket';
@@ -35,10 +35,10 @@ export interface AiClusterProps extends AiFoundationOptions {
    */
   readonly addons?: AddonRequest[];
   /**
-   * An image that has `node` on its path and the controllers at `/app/index.js`.
-   * @default - the bundle of this package goes to S3 as an asset: no Docker anywhere
+   * How the controllers run: images of your registry, nodes, egress.
+   * @default - the bundle of this package goes to S3 as an asset and runs on the `system` nodes of Auto Mode: no Docker anywhere
    */
-  readonly controllerImage?: string;
+  readonly controllers?: AiControllersOptions;
   /**
    * Whether Volcano is installed. Without it the cluster must have it already, or gangs wait for ever.
    * @default true
@@ -79,10 +79,7 @@ export class AiCluster extends Construct {
     this.network = this.foundation.network;
     this.manifests = new Manifests(this, 'Manifests', { cluster: this.cluster });
     this.nodeClasses = new NodeClasses(this, 'NodeClasses', { cluster: this.foundation.cluster });
-    this.controllers = new AiControllers(this, 'Controllers', {
-      cluster: this.cluster,
-      controllerImage: props.controllerImage,
-    });
+    this.controllers = new AiControllers(this, 'Controllers', { ...props.controllers, cluster: this.cluster });
     this.addCompanions(props);
     props.capacity.forEach((capacity) => this.addCapacity(capacity));
     props.buckets.forEach((bucket) => this.addBucket(bucket));

@@ -23,10 +23,8 @@ import { findControllersBundle, sha256Of } from './controllers-bundle';
 import { Manifests } from './manifests';
 import { PodIdentity } from './pod-identity';
 
-/** Props of `AiControllers`. */
-export interface AiControllersProps {
-  /** A cluster with a kubectl provider. */
-  readonly cluster: eks.ICluster;
+/** How the controllers run; shared by `AiControllers` and `AiCluster`. */
+export interface AiControllersOptions {
   /**
    * An image that has `node` on its path and the bundle at `/app/index.js`.
    * @default - the bundle of this package goes to S3 as an asset, and an init container fetches it onto `nodeImage`: no Docker
@@ -67,6 +65,12 @@ export interface AiControllersProps {
    * @default - there is none
    */
   readonly globalDefaultPriorityClass?: string;
+}
+
+/** Props of `AiControllers`. */
+export interface AiControllersProps extends AiControllersOptions {
+  /** A cluster with a kubectl provider. */
+  readonly cluster: eks.ICluster;
 }
 
 /**

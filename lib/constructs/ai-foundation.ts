@@ -12,7 +12,7 @@ import { EncryptionKey } from './encryption-key';
 import { LustreFileSystem } from './lustre-file-system';
 import { ModelBucket } from './model-bucket';
 import { type IClusterNetwork, subnetsInZone } from './network-contract';
-import { ZonalResilience, type ZonalResilienceProps } from './zonal-resilience';
+import { ZonalResilience, type ZonalAutoshiftOptions } from './zonal-resilience';
 
 /** Most instances of one Capacity Block (EC2 user guide, "Capacity Blocks for ML", 2026-10): room for a block of unknown size. */
 const LARGEST_BLOCK = 64;
@@ -73,11 +73,8 @@ export interface AiFoundationOptions {
    * Zonal autoshift of the cluster that is made.
    * @default - zonal shift is on, autoshift is off
    */
-  readonly zonalAutoshift?: ZonalAutoshift;
+  readonly zonalAutoshift?: ZonalAutoshiftOptions;
 }
-
-/** When AWS may shift the cluster away from a zone by itself. */
-export type ZonalAutoshift = Omit<ZonalResilienceProps, 'cluster'>;
 
 /** Props of `AiFoundation`. */
 export interface AiFoundationProps extends AiFoundationOptions {

@@ -1,5 +1,6 @@
 /** A bucket as people write it in their CDK app. */
 import { CapacityBucket } from '../api';
+import { RELEASE_ANNOTATION } from '../charts';
 import type { KubeObject } from '../domain/kube';
 import type { Priority } from './priority';
 
@@ -83,19 +84,38 @@ export interface BucketProps {
    * @default - demand 30 seconds, idleness 5 minutes
    */
   readonly hysteresis?: BucketHysteresis;
+  /**
+   * Whether the bucket may be removed from the app while it owns nodes. Set and deploy it before you remove the bucket: its nodes then
+   * go back to the unassigned ones as they become idle.
+   * @default false - the API server refuses the deletion, and the bucket stays in the cluster
+   */
+  readonly releaseOnRemoval?: boolean;
 }
 
 /** The CapacityBucket of these props. Throws InvalidObject naming every wrong field. */
 export function toCapacityBucket(props: BucketProps): KubeObject {
-  const { name, priority, createNamespace = true, namespaces = [], moves, hysteresis, ...rest } = props;
+  const {
+    name,
+    priority,
+    createNamespace = true,
+    namespaces = [],
+    moves,
+    hysteresis,
+    releaseOnRemoval,
+    ...rest
+  } = props;
   const own = createNamespace ? [name] : [];
-  return CapacityBucket.make(name, {
-    ...rest,
-    nodes: { ...rest.nodes },
-    instanceTypes: [...rest.instanceTypes],
-    priority: priority.value,
-    namespaces: [...new Set([...own, ...namespaces])],
-    ...(moves && { moves: { ...moves } }),
-    ...(hysteresis && { hysteresis: { ...hysteresis } }),
-  });
+  return CapacityBucket.make(
+    name,
+    {
+      ...rest,
+      nodes: { ...rest.nodes },
+      instanceTypes: [...rest.instanceTypes],
+      priority: priority.value,
+      namespaces: [...new Set([...own, ...namespaces])],
+      ...(moves && { moves: { ...moves } }),
+      ...(hysteresis && { hysteresis: { ...hysteresis } }),
+    },
+    releaseOnRemoval ? { annotations: { [RELEASE_ANNOTATION]: 'true' } } : {},
+  );
 }

@@ -12,10 +12,8 @@ const WINDOW =
 /** Most blocked windows, and most blocked dates, that ARC takes. */
 const MOST_BLOCKED = 15;
 
-/** Props of `ZonalResilience`. */
-export interface ZonalResilienceProps {
-  /** The cluster. Made with `AutoModeCluster`, it is registered for zonal shift unless told otherwise. */
-  readonly cluster: IAutoModeCluster;
+/** When AWS may shift the cluster out of a zone by itself. */
+export interface ZonalAutoshiftOptions {
   /**
    * Whether AWS may shift traffic and pods out of an impaired zone by itself. ARC then also practises every week for
    * about 30 minutes, which cordons the nodes of one zone: all GPUs, when they are in one zone.
@@ -48,6 +46,12 @@ export interface ZonalResilienceProps {
    * @default - none
    */
   readonly reservedZones?: string[];
+}
+
+/** Props of `ZonalResilience`. */
+export interface ZonalResilienceProps extends ZonalAutoshiftOptions {
+  /** The cluster. Made with `AutoModeCluster`, it is registered for zonal shift unless told otherwise. */
+  readonly cluster: IAutoModeCluster;
 }
 
 /** Zonal shift is on with the cluster; this adds autoshift, guarded so that practice never meets a training run unasked. */
