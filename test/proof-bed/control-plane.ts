@@ -28,6 +28,7 @@ export class ControlPlane {
   readonly serverUrl: string;
   readonly files: ControlPlaneFiles;
   private readonly programs = new Map<string, Program>();
+  private readonly guests: Program[] = [];
   private certificate = '';
   private client: ApiClient | undefined;
 
@@ -94,13 +95,15 @@ export class ControlPlane {
 
   /** Starts any other program of the bed; `name` is its log's name. */
   run(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
-    return this.runFile({ name, file: this.binaries.program(name), args, env });
+    const program = startProgram(this.folder, { name, file: this.binaries.program(name), args, env });
+    this.programs.set(name, program);
+    return program;
   }
 
-  /** Starts a program that is not the bed's own; it dies with the bed at the latest. */
+  /** Starts a program that is not the bed's own: it may end when it likes, and dies with the bed at the latest. */
   runFile(spec: ProgramSpec): Program {
     const program = startProgram(this.folder, spec);
-    this.programs.set(spec.name, program);
+    this.guests.push(program);
     return program;
   }
 
@@ -127,7 +130,7 @@ export class ControlPlane {
 
   /** Kills everything, last started first. */
   async stop(): Promise<void> {
-    await Promise.all([...this.programs.values()].reverse().map((program) => program.kill()));
+    await Promise.all([...this.guests, ...[...this.programs.values()].reverse()].map((program) => program.kill()));
   }
 
   private startEtcd(): void {

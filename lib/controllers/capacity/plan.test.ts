@@ -326,6 +326,27 @@ describe('taking idle nodes', () => {
 describe('on-demand pools', () => {
   const l40s = { instanceTypes: ['g6e.48xlarge'] };
   const pools = [makeOnDemand('l40s', 4)];
+
+  it('nothing is bought on demand for a minimum that the paid block is about to meet', () => {
+    const requestsWith = (status: object) => {
+      const block = { ...makePool('p5', { nodes: { max: 6 } }), status };
+      const minimum = makeBucket('inference', {
+        nodes: { min: 3, max: 20 },
+        instanceTypes: ['p5.48xlarge', 'g6e.48xlarge'],
+      });
+      const { actions } = planCapacity(makeSnapshot({ buckets: [minimum], pools: [block, ...pools] }), NOW);
+      return actions.flatMap((action) => (action.type === 'RequestNodes' ? [action.nodes] : []));
+    };
+    const supplied = (reason: string) => ({
+      observedGeneration: 1,
+      desired: 6,
+      conditions: [{ type: 'Supplied', status: 'False', reason, lastTransitionTime: '2026-01-01T00:00:00Z' }],
+    });
+    expect(requestsWith({})).toEqual([0]);
+    expect(requestsWith(supplied('Launching'))).toEqual([0]);
+    expect(requestsWith(supplied('BlockNotStarted'))).toEqual([3]);
+    expect(requestsWith(supplied('InsufficientCapacity'))).toEqual([3]);
+  });
   const l40sNodes = (count: number, overrides: object = {}) =>
     makeNodes(count, { pool: 'l40s', instanceType: 'g6e.48xlarge', ...overrides });
 

@@ -34,7 +34,7 @@ export class Supply {
   private readonly unassigned = new Map<string, Shelf>();
   private readonly joining = new Map<string, NodeState[]>();
   /** Pool → nodes it is about to supply, for blocks and reservations. */
-  private readonly coming = new Map<string, number>();
+  private readonly coming: Map<string, number>;
   /** Nodes asked of each on-demand pool beyond those that exist. */
   readonly growth = new Map<string, number>();
 
@@ -42,6 +42,7 @@ export class Supply {
     private readonly fleet: FleetState,
     readonly works: readonly Work[],
   ) {
+    this.coming = new Map([...fleet.pools.values()].map((pool) => [pool.name, comingOf(pool)] as const));
     const free = new Map<string, NodeState[]>();
     for (const node of fleet.nodes.values()) {
       if (!fleet.pools.has(node.facts.pool!) || node.releasing) continue;
@@ -51,7 +52,6 @@ export class Supply {
       else into?.set(node.facts.instanceType, [node]);
     }
     for (const [type, nodes] of free) this.unassigned.set(type, new Shelf(nodes));
-    for (const pool of fleet.pools.values()) this.coming.set(pool.name, comingOf(pool));
   }
 
   /** Unassigned nodes nobody has been given. */

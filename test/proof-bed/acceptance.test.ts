@@ -1,0 +1,244 @@
+/**
+ * What `cdk deploy` ships, on a real control plane with real Karpenter: the synthesized objects in their order, and the very bundle
+ * under its own service account. One story, told from deployment to destruction; each test goes on where the one before ended.
+ */
+import { CONTROLLERS_NAMESPACE } from '../../lib/charts';
+import type { KubeObject } from '../../lib/domain/kube';
+import { GROUP } from '../../lib/domain/node-keys';
+import { waitFor } from './bed';
+import { describeOnBed } from './describe-on-bed';
+import { declaredRights, grantedRights, readAudit } from './shipped/audit';
+import { ACCOUNT, type Replica } from './shipped/controllers';
+import { dieThroughout, untilLeading } from './shipped/deaths';
+import { deploy, destroy } from './shipped/deployment';
+import { freeze } from './shipped/freeze';
+import { BLOCK_NODES, ON_DEMAND_NODES, setStage, setWork, type Stage, untilOwned, untilWorking } from './shipped/stage';
+
+/** For the log of the test: jest's own console adds a stack to every line. */
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** How long nothing must move after a redeployment; every timer of the buckets here is shorter. */
+const QUIET_MS = 10_000;
+/** CloudFormation gives a manifest 15 minutes; here every timer is seconds. */
+const DELETE_WITHIN_MS = 60_000;
+
+describeOnBed('the shipped bundle on a real control plane', () => {
+  let stage: Stage;
+  let first: Replica;
+  let second: Replica;
+
+  const objects = (): KubeObject[] => stage.shipped.resources.flatMap((resource) => [...resource.objects]);
+  const poolNodes = async (pool: string): Promise<string[]> =>
+    (await stage.world.nodes()).filter((node) => node.pool === pool && !node.leaving).map(({ name }) => name);
+  const whyNot = async (bucket: string): Promise<string> =>
+    (await stage.world.buckets()).find(({ metadata }) => metadata.name === bucket)?.status?.whyNot ?? '';
+  const releasedByName = async (): Promise<string[]> =>
+    (await stage.world.moves()).filter(({ spec }) => spec.to.kind === 'Release').flatMap(({ spec }) => spec.nodes);
+  const table = async (name: string): Promise<string[]> => {
+    const text = await stage.bed.kubectl('get', name);
+    say(`\n$ kubectl get ${name}\n${text.trimEnd()}`);
+    return text
+      .split('\n')[0]!
+      .split(/\s{2,}/)
+      .map((column) => column.trim());
+  };
+
+  beforeAll(async () => {
+    stage = await setStage();
+    first = stage.replica('controllers-1');
+    second = stage.replica('controllers-2');
+  });
+
+  afterAll(async () => {
+    await stage?.close();
+  });
+
+  /** One chapter. When one fails, the logs say why, and the others are not worth their minutes. */
+  let failed: string | undefined;
+  const chapter = (name: string, tell: () => Promise<void>): void =>
+    test(name, async () => {
+      if (failed) throw new Error(`not told, because this failed before: ${failed}`);
+      const startMs = performance.now();
+      try {
+        await tell();
+      } catch (error) {
+        failed = name;
+        say(`\n${await stage.world.describe()}\n${stage.bed.tails(30)}`);
+        throw error;
+      }
+      say(`(${Math.round((performance.now() - startMs) / 1000)} s) ${name}`);
+    });
+
+  chapter(
+    'everything applies in the order of the assembly, and RBAC grants exactly the table of permissions',
+    async () => {
+      await deploy(stage.bed, stage.shipped);
+      expect([...grantedRights(objects())].sort()).toEqual([...declaredRights()].sort());
+      stage.witness.start();
+    },
+  );
+
+  chapter(
+    'six nodes of the block go to the buckets: minimums first, by priority; the last one says what it lacks',
+    async () => {
+      await first.start();
+      const owned = await untilOwned(stage, { inference: 3, training: 3 });
+      expect(Object.values(owned).flat().sort()).toEqual((await poolNodes('p5')).sort());
+      expect(await poolNodes('l40s')).toEqual([]);
+      expect(await whyNot('training')).toMatch(/minimum 4 lacks 1 node/);
+      expect(Object.values(owned).flat()).toHaveLength(BLOCK_NODES);
+    },
+  );
+
+  chapter(
+    'work of a bucket without nodes makes the on-demand pool grow, while the API server is killed and comes back',
+    async () => {
+      await setWork(stage, 'batch', ON_DEMAND_NODES);
+      await stage.bed.restartApiServer({ downForMs: 1_000 });
+      const nodes = await untilWorking(stage, 'batch', ON_DEMAND_NODES);
+      expect(nodes).toEqual((await poolNodes('l40s')).sort());
+    },
+  );
+
+  chapter('a burst of a higher bucket waits for running work, then takes the idle nodes and no other', async () => {
+    const before = await stage.world.byBucket();
+    await setWork(stage, 'inference', 5);
+    const why = await waitFor('inference to say why not', () => whyNot('inference'));
+    say(`\ninference: ${why}`);
+    await setWork(stage, 'batch', 2);
+    const inference = await untilWorking(stage, 'inference', 5);
+    const kept = await untilWorking(stage, 'batch', 2);
+    await untilOwned(stage, { inference: 5, training: 3, batch: 2 });
+    expect(inference).toEqual(
+      [...before['inference']!, ...before['batch']!.filter((name) => !kept.includes(name))].sort(),
+    );
+  });
+
+  chapter('kubectl shows buckets, pools and moves as a person can read them', async () => {
+    expect(await table('cbkt')).toEqual([
+      'NAME',
+      'PRIORITY',
+      'MIN',
+      'MAX',
+      'ACTIVE',
+      'DEMAND',
+      'TARGET',
+      'WHY NOT',
+      'AGE',
+    ]);
+    expect(await table('cpool')).toEqual(['NAME', 'TYPE', 'SOURCE', 'DESIRED', 'NODES', 'READY', 'SUPPLIED', 'AGE']);
+    expect(await table('nmv')).toEqual(['NAME', 'REASON', 'TO', 'BUCKET', 'STEP', 'NODE', 'AGE']);
+  });
+
+  chapter('when demand ends the pool shrinks, and the nodes that go are the ones the NodeMoves named', async () => {
+    const before = await poolNodes('l40s');
+    const busy = await untilWorking(stage, 'batch', 2);
+    await setWork(stage, 'inference', 0);
+    await untilOwned(stage, { inference: 3, training: 3, batch: 2 });
+    const gone = before.filter((name) => !busy.includes(name));
+    expect((await poolNodes('l40s')).sort()).toEqual(busy);
+    expect((await releasedByName()).sort()).toEqual(gone.sort());
+    await setWork(stage, 'batch', 0);
+    await untilOwned(stage, { inference: 3, training: 3 });
+    expect((await releasedByName()).sort()).toEqual(before.sort());
+  });
+
+  chapter(
+    'killed -9 after every write of an assignment, a swap and a named removal: the same end each time',
+    async () => {
+      // One node is enough to die on, and a pool of one leaves no way but the swap. The idle one must wait for it.
+      const patch = (name: string, spec: object) =>
+        stage.bed.kubectl('patch', name, '--type=merge', '-p', JSON.stringify({ spec }));
+      await patch('cpool/l40s', { nodes: { max: 1 } });
+      await patch('cbkt/batch', { hysteresis: { idleFor: '1h' } });
+      const die = <T>(done: Promise<T>) => dieThroughout({ gate: stage.gate, replica: first }, done);
+
+      await setWork(stage, 'batch', 1);
+      const assigned = await die(untilOwned(stage, { inference: 3, training: 3, batch: 1 }));
+      const [node] = assigned.result['batch']!;
+      expect(await untilWorking(stage, 'batch', 1)).toEqual([node]);
+
+      await setWork(stage, 'batch', 0);
+      await untilWorking(stage, 'batch', 0);
+      await setWork(stage, 'inference', 4);
+      const swapped = await die(untilOwned(stage, { inference: 4, training: 3 }));
+      expect(swapped.result['inference']).toContain(node);
+      await untilWorking(stage, 'inference', 4);
+
+      await setWork(stage, 'inference', 0);
+      const removed = await die(untilOwned(stage, { inference: 3, training: 3 }));
+      expect(await releasedByName()).toContain(node);
+      expect(await poolNodes('l40s')).toEqual([]);
+      expect(Object.values(removed.result).flat().sort()).toEqual((await poolNodes('p5')).sort());
+
+      for (const [story, { deaths }] of Object.entries({ assigned, swapped, removed })) {
+        say(`\n${story}: killed ${deaths.length} times, after\n  ${deaths.join('\n  ')}`);
+        expect(deaths.length).toBeGreaterThanOrEqual(5);
+      }
+      expect(assigned.deaths.length + swapped.deaths.length + removed.deaths.length).toBeGreaterThanOrEqual(25);
+      await patch('cpool/l40s', { nodes: { max: ON_DEMAND_NODES } });
+      await patch('cbkt/batch', { hysteresis: { idleFor: '3s' } });
+    },
+  );
+
+  chapter(
+    'redeployed with one label changed, and its pods rolled: no NodePool, no Queue and no Node moves',
+    async () => {
+      await untilLeading(first);
+      const before = await freeze(stage.world);
+      await second.start();
+      await deploy(stage.bed, stage.shipped, (object) => ({
+        ...object,
+        metadata: { ...object.metadata, labels: { ...object.metadata.labels, 'example.com/release': '2' } },
+      }));
+      await first.terminate();
+      await untilLeading(second);
+      const quietFromMs = performance.now();
+      while (performance.now() - quietFromMs < QUIET_MS) expect(await freeze(stage.world)).toEqual(before);
+      const labels = (await stage.world.pools()).map(({ metadata }) => metadata.labels?.['example.com/release']);
+      expect(labels).toEqual(['2', '2']);
+    },
+  );
+
+  chapter(
+    'destroyed in reverse order nothing hangs, and nothing of ours is left but Kinds, namespaces and history',
+    async () => {
+      // The kubelet's part: the pods of a Deployment end with it.
+      const before = async ({ objects: those }: { readonly objects: readonly KubeObject[] }): Promise<void> => {
+        if (those.some(({ kind }) => kind === 'Deployment')) await second.terminate();
+      };
+      const took = await destroy(stage.bed, stage.shipped, { withinMs: DELETE_WITHIN_MS, before });
+      const slowest = [...took].sort((a, b) => b.ms - a.ms).slice(0, 5);
+      say(
+        `\n${took.length} resources deleted; slowest: ${slowest.map(({ logicalId, ms }) => `${logicalId} ${ms} ms`).join(', ')}`,
+      );
+      await waitFor('all nodes to go', async () => (await stage.world.fleetNodes()).length === 0);
+      expect(await stage.world.nodePools()).toEqual([]);
+      expect(await stage.world.pools()).toEqual([]);
+      expect(await stage.world.buckets()).toEqual([]);
+      const ours = ({ metadata }: KubeObject) => metadata.finalizers?.some((name) => name.startsWith(`${GROUP}/`));
+      expect((await stage.world.moves()).filter(ours)).toEqual([]);
+    },
+  );
+
+  chapter('no look at the cluster saw half a move, a pod on foreign nodes, or a bucket above its maximum', async () => {
+    await stage.witness.stop();
+    say(`\n${stage.witness.looks} looks, ${stage.witness.landings.size} pods landed`);
+    expect([...stage.witness.wrong]).toEqual([]);
+    expect(stage.witness.landings.size).toBeGreaterThanOrEqual(ON_DEMAND_NODES + 5);
+  });
+
+  chapter(
+    'the audit log: no request of the service account was denied, and it used no right beyond the table',
+    async () => {
+      const { requests, used, denied } = readAudit(stage.bed.auditLog(), CONTROLLERS_NAMESPACE, ACCOUNT);
+      const declared = declaredRights();
+      say(
+        `\n${requests} audited requests; granted and not used here: ${[...declared].filter((one) => !used.has(one)).join(', ')}`,
+      );
+      expect(denied).toEqual([]);
+      expect([...used].filter((one) => !declared.has(one))).toEqual([]);
+      expect(requests).toBeGreaterThan(100);
+    },
+  );
+});

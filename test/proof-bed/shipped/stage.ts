@@ -1,0 +1,128 @@
+/** Everything an acceptance test needs, set up and taken down: bed, shipped objects, EC2, the gate before the API server, one replica. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { type Bed, startBed, waitFor } from '../bed';
+import { type Ec2StandIn, startEc2StandIn } from '../ec2-stand-in';
+import { install, Replica } from './controllers';
+import { type ShippedAssembly, synthesizeShipped } from './shipped-assembly';
+import { Witness } from './witness';
+import { World } from './world';
+import { WriteGate } from './write-gate';
+
+/** Nodes of the Capacity Block, and most nodes on demand: small enough for two cores. */
+export const BLOCK_NODES = 6;
+export const ON_DEMAND_NODES = 4;
+
+/** Sample values of the blueprint. */
+const RESERVATION = 'cr-0123456789abcdef0';
+const DAY_MS = 24 * 3_600_000;
+
+/** The stage. */
+export interface Stage {
+  readonly bed: Bed;
+  readonly shipped: ShippedAssembly;
+  readonly world: World;
+  readonly witness: Witness;
+  readonly gate: WriteGate;
+  readonly ec2: Ec2StandIn;
+  /** A pod of the controllers' Deployment, not started. */
+  replica(name: string): Replica;
+  close(): Promise<void>;
+}
+
+/** Sets it up: a bed with Karpenter, and an active block in EC2. Nothing is deployed yet. */
+export async function setStage(): Promise<Stage> {
+  // The bed last: what fails before it leaves no servers behind.
+  const shipped = await synthesizeShipped({ blockNodes: String(BLOCK_NODES), onDemandNodes: String(ON_DEMAND_NODES) });
+  const ec2 = await startEc2StandIn();
+  const bed = await startBed({ karpenter: true, volcanoCrds: true });
+  const nowMs = Date.now();
+  ec2.reservations.set(RESERVATION, {
+    instanceType: 'p5.48xlarge',
+    availabilityZone: 'us-east-2a',
+    state: 'active',
+    totalInstanceCount: BLOCK_NODES,
+    availableInstanceCount: BLOCK_NODES,
+    reservationType: 'capacity-block',
+    startDate: new Date(nowMs - DAY_MS).toISOString(),
+    endDate: new Date(nowMs + 14 * DAY_MS).toISOString(),
+  });
+  const key = fs.readFileSync(path.join(bed.folder, 'certificates', 'apiserver.key'), 'utf8');
+  const gate = new WriteGate({ server: bed.serverUrl, authority: bed.authority, key });
+  const server = await gate.start();
+  const bundle = install(bed, shipped.bundle);
+  const world = new World(bed);
+  const witness = new Witness(world);
+  const replicas: Replica[] = [];
+  return {
+    bed,
+    shipped,
+    world,
+    witness,
+    gate,
+    ec2,
+    replica: (name) => {
+      const replica = new Replica(bed, name, { bundle, server, ec2: ec2.endpoint });
+      replicas.push(replica);
+      return replica;
+    },
+    close: async () => {
+      await witness.stop();
+      await Promise.all(replicas.map((replica) => replica.terminate()));
+      await Promise.all([gate.close(), ec2.close()]);
+      shipped.remove();
+      await bed.stop();
+    },
+  };
+}
+
+/** Work of a bucket: `pods` pods, each a whole node, in the bucket's namespace. A second call changes the number. */
+export async function setWork({ bed }: Stage, bucket: string, pods: number): Promise<void> {
+  const labels = { app: 'work' };
+  await bed.apply({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'work', namespace: bucket },
+    spec: {
+      replicas: pods,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          containers: [{ name: 'work', image: 'example/work', resources: { limits: { 'nvidia.com/gpu': '8' } } }],
+        },
+      },
+    },
+  });
+}
+
+/** Waits until exactly `count` pods of a bucket run on its nodes, and returns the names of these nodes. */
+export function untilWorking({ world }: Stage, bucket: string, count: number): Promise<string[]> {
+  return waitFor(
+    `${count} pods of ${bucket} to run`,
+    async () => {
+      const work = (await world.work()).filter(({ metadata }) => metadata.namespace === bucket);
+      const running = work.filter(({ status, metadata }) => status?.phase === 'Running' && !metadata.deletionTimestamp);
+      return running.length === count && work.length === count && running.map(({ spec }) => spec!.nodeName!).sort();
+    },
+    { timeoutMs: 120_000 },
+  );
+}
+
+/** Waits until the buckets own these numbers of nodes, nothing is under way, and returns their names by bucket. */
+export function untilOwned({ world }: Stage, wanted: Record<string, number>): Promise<Record<string, string[]>> {
+  const sorted = (counts: Record<string, number>) => JSON.stringify(Object.entries(counts).sort());
+  let seen = '';
+  return waitFor(
+    `nodes by bucket to be ${sorted(wanted)}`,
+    async () => {
+      const owned = await world.byBucket();
+      seen = sorted(Object.fromEntries(Object.entries(owned).map(([bucket, names]) => [bucket, names.length])));
+      if (seen !== sorted(wanted)) throw new Error(seen);
+      const unsettled = (await world.nodes()).filter(({ claimed, leaving }) => claimed || leaving);
+      if (unsettled.length > 0) throw new Error(`still under way: ${unsettled.map(({ name }) => name).join(', ')}`);
+      return owned;
+    },
+    { timeoutMs: 180_000 },
+  );
+}

@@ -1,0 +1,130 @@
+/**
+ * A loopback proxy before the API server that counts what the controllers write, lets one write through after the other, and can end
+ * their process at exactly one point: after so many writes have landed, and before anybody has heard of the last.
+ */
+import type * as http from 'node:http';
+import * as https from 'node:https';
+import type { AddressInfo } from 'node:net';
+
+/** A write that the API server has answered. */
+export interface Write {
+  readonly method: string;
+  /** Path without query: `/api/v1/nodes/p5-abc`. */
+  readonly path: string;
+  readonly status: number;
+}
+
+/** Where the gate forwards to. */
+export interface GateOptions {
+  /** `https://127.0.0.1:port` */
+  readonly server: string;
+  /** Certificate (PEM) of the API server, which is its own authority; the gate shows the same. */
+  readonly authority: string;
+  /** Its key (PEM). */
+  readonly key: string;
+}
+
+interface Death {
+  left: number;
+  readonly kill: () => void;
+  readonly done: (last: Write) => void;
+  over: boolean;
+}
+
+// Leases and Events tell others about the process; nothing is decided on them, so a death between them proves nothing.
+const UNCOUNTED = /\/(leases|events)(\/|$)/;
+
+/** The gate. */
+export class WriteGate {
+  /** Every counted write so far, oldest first. */
+  readonly writes: Write[] = [];
+  private death: Death | undefined;
+  private turn: Promise<void> = Promise.resolve();
+  private readonly agent: https.Agent;
+  private readonly server: https.Server;
+
+  constructor(private readonly options: GateOptions) {
+    this.agent = new https.Agent({ ca: options.authority, keepAlive: true });
+    const { authority: cert, key } = options;
+    this.server = https.createServer({ cert, key }, (request, response) => void this.take(request, response));
+  }
+
+  /** Listens on a free loopback port and returns the URL. */
+  async start(): Promise<string> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    return `https://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** Calls `kill` when `count` more writes have landed; until then and after, no other write passes. Resolves with the last one. */
+  killAfter(count: number, kill: () => void): Promise<Write> {
+    return new Promise((done) => (this.death = { left: count, kill, done, over: false }));
+  }
+
+  /** Lets everything pass again: for the process that is started next, or when the awaited write does not come. */
+  open(): void {
+    this.death = undefined;
+  }
+
+  async close(): Promise<void> {
+    this.agent.destroy();
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private async take(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const url = new URL(request.url!, this.options.server);
+    if (request.method === 'GET') return this.forward(request, response, url);
+    if (UNCOUNTED.test(url.pathname)) {
+      if (this.death?.over) return void response.destroy();
+      return this.forward(request, response, url);
+    }
+    const before = this.turn;
+    let leave = (): void => undefined;
+    this.turn = new Promise((resolve) => (leave = resolve));
+    await before;
+    // Dead, or the one who sent it is: it never reached the API server.
+    if (this.death?.over || response.destroyed) {
+      response.destroy();
+      return leave();
+    }
+    response.on('close', leave);
+    this.forward(request, response, url, (status) =>
+      this.landed({ method: request.method!, path: url.pathname, status }),
+    );
+  }
+
+  /** Returns whether the process may hear of it. */
+  private landed(write: Write): boolean {
+    if (write.status < 300) this.writes.push(write);
+    const { death } = this;
+    if (!death || write.status >= 300) return true;
+    death.left -= 1;
+    if (death.left > 0) return true;
+    death.over = true;
+    death.kill();
+    death.done(write);
+    return false;
+  }
+
+  private forward(
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+    url: URL,
+    mayHear: (status: number) => boolean = () => true,
+  ): void {
+    const { method, headers } = request;
+    const call = https.request(url, { agent: this.agent, method, headers: { ...headers, host: url.host } });
+    const broken = (): void => void response.destroy();
+    call.on('error', broken);
+    call.on('response', (answer) => {
+      answer.on('error', broken);
+      if (!mayHear(answer.statusCode!)) return broken();
+      response.writeHead(answer.statusCode!, answer.headers);
+      // The client must know that a watch is open even when nothing happens.
+      response.flushHeaders();
+      answer.pipe(response);
+    });
+    response.on('close', () => call.destroy());
+    request.pipe(call);
+  }
+}
