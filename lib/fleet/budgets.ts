@@ -45,10 +45,10 @@ export function departures(
       const recent = move.createdAtMs > nowMs - HOUR_MS && node.step !== 'Aborted';
       const from = live || recent ? originOf(move, node, bucketOfNode) : undefined;
       if (from === undefined) continue;
-      const entry = found.get(from) ?? { atMs: [], live: 0 };
+      if (!found.has(from)) found.set(from, { atMs: [], live: 0 });
+      const entry = found.get(from)!;
       if (recent) entry.atMs.push(move.createdAtMs);
-      if (live) entry.live += 1;
-      found.set(from, entry);
+      entry.live += Number(live);
     }
   }
   for (const { atMs } of found.values()) atMs.sort((a, b) => a - b);

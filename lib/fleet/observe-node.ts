@@ -64,13 +64,14 @@ function readKeys({ metadata: { labels = {}, annotations = {} }, spec }: Node) {
   };
 }
 
-function readHealth({ metadata, status }: Node) {
-  const broken = findCondition(status?.conditions, ACCELERATORS_CONDITION);
+function readHealth({ metadata, status = {} }: Node) {
+  const { conditions, nodeInfo } = status;
+  const broken = findCondition(conditions, ACCELERATORS_CONDITION);
   return {
-    ready: isTrue(status?.conditions, 'Ready'),
-    bootId: status?.nodeInfo?.bootID,
+    ready: isTrue(conditions, 'Ready'),
+    bootId: nodeInfo?.bootID,
     verdict: readVerdict(metadata.annotations?.[VERDICT_ANNOTATION]),
-    validated: findCondition(status?.conditions, VALIDATED_CONDITION)?.status,
+    validated: findCondition(conditions, VALIDATED_CONDITION)?.status,
     acceleratorsBrokenSinceMs: broken?.status === 'False' ? (parseTime(broken.lastTransitionTime) ?? 0) : undefined,
   };
 }

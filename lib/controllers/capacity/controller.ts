@@ -56,21 +56,27 @@ async function reconcileCapacity(_key: string, context: ControllerContext): Prom
 
 /** Does the actions; one that fails does not keep the others, then the first failure decides when to look again. */
 async function applyAll(actions: readonly CapacityAction[], context: ControllerContext, nowMs: number): Promise<void> {
-  let first: unknown;
-  let volcano = true;
+  const failures: ApiError[] = [];
   for (const action of actions) {
-    const queue = action.type === 'ApplyQueue' || action.type === 'DeleteQueue';
-    if (queue && !volcano) continue;
+    if (isAboutQueues(action) && (withoutVolcanoUntilMs.get(context.cluster) ?? 0) > nowMs) continue;
     try {
       await applyCapacityAction(action, context);
     } catch (error) {
-      if (error instanceof LeaseLost || !(error instanceof ApiError)) throw error;
+      if (!isOutcome(error)) throw error;
       context.metrics.count(METRIC.actions, { type: action.type, result: error.name });
-      if (action.type === 'ApplyQueue' && error instanceof NotFound) {
-        volcano = false;
-        withoutVolcanoUntilMs.set(context.cluster, nowMs + WITHOUT_VOLCANO_MS);
-      } else if (!(error instanceof NotFound)) first ??= error;
+      // Gone: whatever it was about is not there any more, and the watch will say so.
+      if (!(error instanceof NotFound)) failures.push(error);
+      else if (isAboutQueues(action)) withoutVolcanoUntilMs.set(context.cluster, nowMs + WITHOUT_VOLCANO_MS);
     }
   }
-  if (first) throw first;
+  if (failures[0]) throw failures[0];
+}
+
+/** Whether the world said no; anything else is a bug, or the end of our lease. */
+function isOutcome(error: unknown): error is ApiError {
+  return error instanceof ApiError && !(error instanceof LeaseLost);
+}
+
+function isAboutQueues({ type }: CapacityAction): boolean {
+  return type === 'ApplyQueue' || type === 'DeleteQueue';
 }

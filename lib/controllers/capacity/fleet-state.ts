@@ -1,6 +1,5 @@
 /** The snapshot, ordered by what decisions ask for: which node is where, free or busy, and what could still come. PURE. */
 import { PRIORITY_RANK, type CapacityBucketSpec } from '../../api';
-import { estimateAllocatable, findInstanceType } from '../../catalog';
 import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
 import {
@@ -14,12 +13,13 @@ import {
   nodePhase,
   occupies,
   squats,
-  toAmounts,
   type Amounts,
+  type Departures,
   type MoveBudget,
   type NodeFacts,
   type NodePhase,
 } from '../../fleet';
+import { toShapes, type TypeShape } from './shapes';
 import type { BucketFacts, CapacitySnapshot, PoolFacts } from './snapshot';
 
 /** A node with its phase and what runs on it. */
@@ -63,16 +63,6 @@ export interface PoolState {
   readonly backOffUntilMs?: number;
   /** Its block starts at this time (epoch ms), which is still to come. */
   readonly startsAtMs?: number;
-}
-
-/** What a fresh node of a type offers pods. */
-export interface TypeShape {
-  readonly instanceType: string;
-  readonly offers: Amounts;
-  /** `h100`, when the catalog knows the type. */
-  readonly accelerator?: string;
-  /** Most nodes of this type there can be, by all pools. */
-  readonly most: number;
 }
 
 /** The whole fleet. */
@@ -194,19 +184,22 @@ function toPools(
   nodes: ReadonlyMap<string, NodeState>,
   nowMs: number,
 ): ReadonlyMap<string, PoolState> {
+  const later = (time: string | undefined) => {
+    const ms = parseTime(time);
+    return ms !== undefined && ms > nowMs ? ms : undefined;
+  };
   const states = new Map<string, PoolState>();
   for (const facts of [...pools].sort(byName)) {
     if (!facts.spec || facts.deleting) continue;
-    const startMs = parseTime(facts.status.window?.start);
-    const untilMs = parseTime(facts.status.backOff?.until);
+    const { instanceType, source } = facts.spec;
     states.set(facts.name, {
       name: facts.name,
       facts,
-      instanceType: facts.spec.instanceType,
-      onDemand: facts.spec.source === 'OnDemand',
+      instanceType,
+      onDemand: source === 'OnDemand',
       nodes: [],
-      backOffUntilMs: untilMs !== undefined && untilMs > nowMs ? untilMs : undefined,
-      startsAtMs: startMs !== undefined && startMs > nowMs ? startMs : undefined,
+      backOffUntilMs: later(facts.status.backOff?.until),
+      startsAtMs: later(facts.status.window?.start),
     });
   }
   for (const node of nodes.values()) states.get(node.facts.pool!)?.nodes.push(node);
@@ -219,23 +212,9 @@ function toBuckets(
   nowMs: number,
 ): readonly BucketState[] {
   const gone = departures(snapshot.moves, (node) => nodes.get(node)?.facts.bucket, nowMs);
-  const states = new Map<string, BucketState>();
-  for (const facts of [...snapshot.buckets].sort(byName)) {
-    const { spec } = facts;
-    states.set(facts.name, {
-      name: facts.name,
-      facts,
-      spec,
-      rank: spec ? PRIORITY_RANK[spec.priority] : -1,
-      minHoldMs: parseDuration(spec?.moves.minHold ?? '10m'),
-      demandForMs: parseDuration(spec?.hysteresis.demandFor ?? '30s'),
-      idleForMs: parseDuration(spec?.hysteresis.idleFor ?? '5m'),
-      owned: [],
-      active: [],
-      arriving: [],
-      budget: moveBudget(spec?.moves ?? { perHour: 0, inFlight: 0 }, gone.get(facts.name)),
-    });
-  }
+  const states = new Map(
+    [...snapshot.buckets].sort(byName).map((facts) => [facts.name, toBucket(facts, gone.get(facts.name))] as const),
+  );
   for (const node of nodes.values()) {
     const bucket = node.facts.bucket === undefined ? undefined : states.get(node.facts.bucket);
     bucket?.owned.push(node);
@@ -244,6 +223,26 @@ function toBuckets(
   for (const [node, bucket] of arrivals(snapshot, nodes)) states.get(bucket)?.arriving.push(nodes.get(node)!);
   for (const { arriving } of states.values()) arriving.sort((a, b) => byName(a.facts, b.facts));
   return [...states.values()].sort((a, b) => b.rank - a.rank || byName(a, b));
+}
+
+/** For a bucket whose spec is invalid: nothing leaves it. */
+const NO_MOVES = { perHour: 0, inFlight: 0 };
+
+function toBucket(facts: BucketFacts, gone: Departures | undefined): BucketState {
+  const { spec } = facts;
+  return {
+    name: facts.name,
+    facts,
+    spec,
+    rank: spec ? PRIORITY_RANK[spec.priority] : -1,
+    minHoldMs: spec ? parseDuration(spec.moves.minHold) : 0,
+    demandForMs: spec ? parseDuration(spec.hysteresis.demandFor) : 0,
+    idleForMs: spec ? parseDuration(spec.hysteresis.idleFor) : 0,
+    owned: [],
+    active: [],
+    arriving: [],
+    budget: moveBudget(spec?.moves ?? NO_MOVES, gone),
+  };
 }
 
 /**
@@ -263,53 +262,4 @@ function arrivals({ moves }: CapacitySnapshot, nodes: ReadonlyMap<string, NodeSt
     }
   }
   return found;
-}
-
-function toShapes(
-  buckets: readonly BucketState[],
-  pools: ReadonlyMap<string, PoolState>,
-  nodes: ReadonlyMap<string, NodeState>,
-): ReadonlyMap<string, TypeShape> {
-  const seen = new Map<string, NodeState>();
-  const overhead = new Map<string, Record<string, number>>();
-  const count = new Map<string, number>();
-  for (const node of nodes.values()) {
-    const type = node.facts.instanceType;
-    count.set(type, (count.get(type) ?? 0) + 1);
-    if (node.facts.ready && !seen.has(type)) seen.set(type, node);
-    overhead.set(type, larger(overhead.get(type), node.overhead));
-  }
-  const types = new Set(buckets.flatMap(({ spec }) => spec?.instanceTypes ?? []));
-  const shapes = new Map<string, TypeShape>();
-  for (const type of [...types].sort()) {
-    const known = findInstanceType(type);
-    const allocatable = seen.get(type)?.facts.allocatable ?? (known ? catalogOffers(type) : {});
-    const offers: Record<string, number> = { ...allocatable };
-    addInto(offers, overhead.get(type) ?? {}, -1);
-    const supplied = [...pools.values()].filter((pool) => pool.instanceType === type).map(mostNodes);
-    const most = Math.max(
-      count.get(type) ?? 0,
-      supplied.reduce((sum, nodes) => sum + nodes, 0),
-    );
-    shapes.set(type, { instanceType: type, offers, accelerator: known?.accelerators.model, most });
-  }
-  return shapes;
-}
-
-/** Pods of a node that nobody has seen yet; the cap of Auto Mode. */
-const ASSUMED_PODS = 110;
-
-function catalogOffers(type: string): Amounts {
-  const estimate = estimateAllocatable(findInstanceType(type)!, ASSUMED_PODS);
-  return toAmounts(estimate);
-}
-
-function mostNodes({ facts, nodes }: PoolState): number {
-  return facts.spec?.nodes.max ?? facts.status.limit ?? facts.status.window?.instances ?? nodes.length;
-}
-
-function larger(a: Amounts | undefined, b: Amounts): Record<string, number> {
-  const most: Record<string, number> = { ...a };
-  for (const resource in b) most[resource] = Math.max(most[resource] ?? 0, b[resource]!);
-  return most;
 }

@@ -80,36 +80,31 @@ interface World {
   made: number;
 }
 
+type Of<K extends Happening['kind']> = Extract<Happening, { readonly kind: K }>;
+const HAPPEN: { readonly [K in Happening['kind']]: (world: World, event: Of<K>) => void } = {
+  wait: (world, { seconds }) => void (world.nowMs += seconds * SECOND),
+  gang: addGang,
+  schedule,
+  endGang: (world, { which }) => {
+    const { podGroups } = world.snapshot;
+    const group = podGroups[which % Math.max(1, podGroups.length)];
+    if (group) dropGang(world, group.key);
+  },
+  handOver,
+  touch: (world, { which, how }) => editNode(world, which, (node) => TOUCHES[how](node)),
+  die: (world, { which }) => {
+    const { nodes } = world.snapshot;
+    const node = nodes[which % Math.max(1, nodes.length)];
+    if (node) removeNodes(world, new Set([node.name]));
+  },
+  supply: supplyNodes,
+};
+
 function happen(world: World, event: Happening): void {
-  const { snapshot } = world;
-  switch (event.kind) {
-    case 'wait':
-      world.nowMs += event.seconds * SECOND;
-      return;
-    case 'gang':
-      return addGang(world, event);
-    case 'schedule':
-      return schedule(world);
-    case 'endGang': {
-      const group = snapshot.podGroups[event.which % Math.max(1, snapshot.podGroups.length)];
-      if (group) dropGang(world, group.key);
-      return;
-    }
-    case 'handOver':
-      return handOver(world, event);
-    case 'touch':
-      return editNode(world, event.which, (node) => TOUCHES[event.how](node, world.nowMs));
-    case 'die': {
-      const node = snapshot.nodes[event.which % Math.max(1, snapshot.nodes.length)];
-      if (node) removeNodes(world, new Set([node.name]));
-      return;
-    }
-    case 'supply':
-      return supplyNodes(world);
-  }
+  (HAPPEN[event.kind] as (world: World, event: Happening) => void)(world, event);
 }
 
-const TOUCHES: Record<'hold' | 'cordon' | 'break' | 'heal', (node: NodeFacts, nowMs: number) => NodeFacts> = {
+const TOUCHES: Record<'hold' | 'cordon' | 'break' | 'heal', (node: NodeFacts) => NodeFacts> = {
   hold: (node) => ({ ...node, held: true }),
   cordon: (node) => ({ ...node, unschedulable: true }),
   break: (node) => ({ ...node, ready: false }),
@@ -272,12 +267,21 @@ function checkNode(
   assert.notEqual(giver.name, move.bucket);
 }
 
-function checkBucket(
-  bucket: BucketState,
-  view: { fleet: FleetState; moves: readonly CreateMove[]; snapshot: CapacitySnapshot; nowMs: number },
-): void {
-  const { fleet, moves, snapshot, nowMs } = view;
-  const { nodes, moves: brakes, instanceTypes } = bucket.spec!;
+interface View {
+  readonly fleet: FleetState;
+  readonly moves: readonly CreateMove[];
+  readonly snapshot: CapacitySnapshot;
+  readonly nowMs: number;
+}
+
+interface Departure {
+  readonly name: string;
+  readonly move: CreateMove;
+}
+
+function checkBucket(bucket: BucketState, view: View): void {
+  const { fleet, moves } = view;
+  const { nodes } = bucket.spec!;
   const into = moves.filter((move) => move.bucket === bucket.name).flatMap((move) => move.nodes).length;
   const outOf = moves.flatMap((move) =>
     move.nodes.filter((name) => fleet.nodes.get(name)!.facts.bucket === bucket.name).map((name) => ({ name, move })),
@@ -285,39 +289,46 @@ function checkBucket(
   const size = bucket.active.length + bucket.arriving.length + into;
   // Never above the maximum by our doing.
   if (into > 0) assert(size <= nodes.max);
-  // Below the minimum only for the minimum of a strictly higher bucket.
-  if (bucket.active.length - outOf.length < nodes.min) {
-    for (const { move } of outOf.slice(Math.max(0, bucket.active.length - nodes.min))) {
-      const taker = fleet.buckets.find(({ name }) => name === move.bucket);
-      assert(outOf.some((one) => one.move.why.startsWith('for the minimum')));
-      assert(taker);
-    }
-  }
+  if (outOf.length > 0) checkGiver(bucket, outOf, view);
+  if (size < nodes.min) checkShort(bucket, view);
+}
+
+const takerOf = ({ move }: Departure, { buckets }: FleetState) => buckets.find(({ name }) => name === move.bucket);
+
+function checkGiver(bucket: BucketState, outOf: readonly Departure[], { fleet, snapshot, nowMs }: View): void {
+  const { nodes, moves: brakes } = bucket.spec!;
+  // Below the minimum only for the minimum of strictly higher buckets.
+  const below = Math.min(outOf.length, nodes.min - (bucket.active.length - outOf.length));
+  const forHigherMinimum = outOf.filter(
+    (one) => one.move.why.startsWith('for the minimum') && (takerOf(one, fleet)?.rank ?? -1) > bucket.rank,
+  );
+  assert(below <= forHigherMinimum.length, `${bucket.name} brought below its minimum`);
   // Equal and lower buckets, and releases, get proven surplus only.
-  const robbed = outOf.filter(({ move }) => {
-    const taker = fleet.buckets.find(({ name }) => name === move.bucket);
-    return !taker || taker.rank <= bucket.rank;
-  });
+  const robbed = outOf.filter((one) => (takerOf(one, fleet)?.rank ?? -1) <= bucket.rank);
   for (const type of new Set(robbed.map(({ name }) => fleet.nodes.get(name)!.facts.instanceType))) {
     const stairs = bucket.facts.status.byType?.find(({ instanceType }) => instanceType === type)?.surplus ?? [];
     const count = robbed.filter(({ name }) => fleet.nodes.get(name)!.facts.instanceType === type).length;
-    assert(count <= maturedSurplus(stairs, bucket.idleForMs, nowMs));
+    assert(count <= maturedSurplus(stairs, bucket.idleForMs, nowMs), `${bucket.name} robbed`);
   }
-  // Brakes.
-  if (outOf.length > 0) {
-    const gone = departures(snapshot.moves, (name) => fleet.nodes.get(name)?.facts.bucket, nowMs).get(bucket.name);
-    assert((gone?.live ?? 0) + outOf.length <= brakes.inFlight);
-    assert((gone?.atMs.length ?? 0) + outOf.length <= brakes.perHour);
-  }
-  // Never below the minimum while an unassigned node could help.
-  if (size < nodes.min) {
-    const taken = new Set(moves.flatMap((move) => move.nodes));
-    const left = [...fleet.nodes.values()].filter(
-      ({ facts, phase, releasing }) =>
-        phase === 'Unassigned' && !releasing && !taken.has(facts.name) && instanceTypes.includes(facts.instanceType),
-    );
-    expect(left.map(({ facts }) => facts.name)).toEqual([]);
-  }
+  const gone = departures(snapshot.moves, (name) => fleet.nodes.get(name)?.facts.bucket, nowMs).get(bucket.name);
+  assert((gone?.live ?? 0) + outOf.length <= brakes.inFlight);
+  assert((gone?.atMs.length ?? 0) + outOf.length <= brakes.perHour);
+}
+
+/** Never below the minimum while an unassigned node could help. */
+function checkShort(bucket: BucketState, { fleet, moves }: View): void {
+  const taken = new Set(moves.flatMap((move) => move.nodes));
+  const left = [...fleet.nodes.values()].filter(
+    ({ facts, phase, releasing }) =>
+      phase === 'Unassigned' &&
+      !releasing &&
+      !taken.has(facts.name) &&
+      bucket.spec!.instanceTypes.includes(facts.instanceType),
+  );
+  assert.deepEqual(
+    left.map(({ facts }) => facts.name),
+    [],
+  );
 }
 
 /** No node is in two moves. */

@@ -6,7 +6,8 @@
  */
 import { addInto, fits, hasAccelerators, isAccelerator, type Amounts } from '../../fleet';
 import type { UnitPods } from './demand';
-import type { NodeState, TypeShape } from './fleet-state';
+import type { NodeState } from './fleet-state';
+import type { TypeShape } from './shapes';
 import { Shelf, type NodeFilter, type Preference } from './placement';
 
 /** A node that pods can be put on; without `node` it is one that still has to be had. */

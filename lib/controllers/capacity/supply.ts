@@ -32,7 +32,7 @@ const LAUNCHING: ReadonlySet<string> = new Set(['Launching', 'Joining']);
 /** Nodes still to be had; what is taken is gone. */
 export class Supply {
   private readonly unassigned = new Map<string, Shelf>();
-  private readonly joining = new Map<string, NodeState[]>();
+  private readonly joining: ReadonlyMap<string, NodeState[]>;
   /** Pool → nodes it is about to supply, for blocks and reservations. */
   private readonly coming: Map<string, number>;
   /** Nodes asked of each on-demand pool beyond those that exist. */
@@ -43,15 +43,13 @@ export class Supply {
     readonly works: readonly Work[],
   ) {
     this.coming = new Map([...fleet.pools.values()].map((pool) => [pool.name, comingOf(pool)] as const));
-    const free = new Map<string, NodeState[]>();
-    for (const node of fleet.nodes.values()) {
-      if (!fleet.pools.has(node.facts.pool!) || node.releasing) continue;
-      const into = node.phase === 'Unassigned' ? free : isJoining(node) ? this.joining : undefined;
-      const nodes = into?.get(node.facts.instanceType);
-      if (nodes) nodes.push(node);
-      else into?.set(node.facts.instanceType, [node]);
+    const nodes = [...fleet.nodes.values()].filter(
+      ({ facts, releasing }) => fleet.pools.has(facts.pool!) && !releasing,
+    );
+    for (const [type, free] of byType(nodes.filter(({ phase }) => phase === 'Unassigned'))) {
+      this.unassigned.set(type, new Shelf(free));
     }
-    for (const [type, nodes] of free) this.unassigned.set(type, new Shelf(nodes));
+    this.joining = byType(nodes.filter(isJoining));
   }
 
   /** Unassigned nodes nobody has been given. */
@@ -192,6 +190,16 @@ export function spend(giver: Work, type: string, count: number): void {
   giver.keeps -= count;
   giver.bucket.budget.left -= count;
   giver.matured.set(type, Math.max(0, (giver.matured.get(type) ?? 0) - count));
+}
+
+function byType(nodes: readonly NodeState[]): ReadonlyMap<string, NodeState[]> {
+  const groups = new Map<string, NodeState[]>();
+  for (const node of nodes) {
+    const group = groups.get(node.facts.instanceType);
+    if (group) group.push(node);
+    else groups.set(node.facts.instanceType, [node]);
+  }
+  return groups;
 }
 
 function isJoining({ facts, phase }: NodeState): boolean {

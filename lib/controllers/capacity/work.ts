@@ -2,7 +2,8 @@
 import type { CapacityBucketSpec } from '../../api';
 import type { Amounts } from '../../fleet';
 import type { Unit } from './demand';
-import type { BucketState, FleetState, NodeState, TypeShape } from './fleet-state';
+import type { BucketState, FleetState, NodeState } from './fleet-state';
+import type { TypeShape } from './shapes';
 import { Packing, servable } from './packing';
 import { Shelf } from './placement';
 import { maturedSurplus, nextStairs, type Stair } from './surplus';
