@@ -1,9 +1,13 @@
 /** The golden templates of the reference blueprint: what `cdk deploy` would send, with asset hashes scrubbed. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { aiClusterBlueprint } from '../../blueprints/ai-cluster';
+
+/** The feature flags of cdk.json: the golden templates are what `cdk synth` makes here. */
+const FLAGS = (JSON.parse(readFileSync(join(__dirname, '../../cdk.json'), 'utf8')) as { context: Record<string, unknown> })
+  .context;
 
 /** Hashes of assets change with every build of the bundle and say nothing in review. */
 export function scrub(text: string): string {
@@ -14,7 +18,7 @@ export function scrub(text: string): string {
 export function synthesize(context: Readonly<Record<string, unknown>> = {}): ReadonlyMap<string, object> {
   const outdir = mkdtempSync(join(tmpdir(), 'golden-'));
   try {
-    const app = new App({ outdir, context: { ...context }, builtinCloudFormationValidation: false, analyticsReporting: false });
+    const app = new App({ outdir, context: { ...FLAGS, ...context }, builtinCloudFormationValidation: false, analyticsReporting: false });
     aiClusterBlueprint(app);
     const assembly = app.synth();
     if (assembly.manifest.missing?.length) throw new Error(`synth asked for lookups: ${JSON.stringify(assembly.manifest.missing)}`);
