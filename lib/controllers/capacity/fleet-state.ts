@@ -109,55 +109,48 @@ function toNodes(
   leaveAtMs: ReadonlyMap<string, number>,
   nowMs: number,
 ): ReadonlyMap<string, NodeState> {
-  const bucketOfNode = new Map<string, string | undefined>();
-  for (const { name, bucket } of snapshot.nodes) bucketOfNode.set(name, bucket);
-  const { loads, squatted } = toLoads(snapshot, bucketOfNode);
+  const releasedAtMs = releases(snapshot);
+  const states = new Map<string, Draft>();
+  for (const facts of inOrder(snapshot.nodes)) {
+    if (!isFleetNode(facts)) continue;
+    // A later node of the same name is another machine.
+    const releasing = releasedAtMs.size > 0 && (releasedAtMs.get(facts.name) ?? -Infinity) >= facts.createdAtMs;
+    states.set(facts.name, { facts, phase: 'Joining', used: NOTHING, overhead: NOTHING, busy: false, releasing });
+  }
   const context = {
     buckets: new Set(snapshot.buckets.map(({ name }) => name)),
     liveMoves: liveMovesByNode(snapshot.moves),
-    squatted,
+    squatted: load(states, snapshot),
     leaveAtMs,
   };
-  const releasedAtMs = releases(snapshot);
-  const states = new Map<string, NodeState>();
-  for (const facts of inOrder(snapshot.nodes)) {
-    if (!isFleetNode(facts)) continue;
-    const { used, overhead, busy } = loads.get(facts.name) ?? NO_LOAD;
-    const phase = nodePhase(facts, context, nowMs);
-    // A later node of the same name is another machine.
-    const releasing = (releasedAtMs.get(facts.name) ?? -Infinity) >= facts.createdAtMs;
-    states.set(facts.name, { facts, phase, used, overhead, busy, releasing });
-  }
+  for (const state of states.values()) state.phase = nodePhase(state.facts, context, nowMs);
   return states;
 }
 
-/** What runs on one node. */
-interface Load {
-  readonly used: Record<string, number>;
-  readonly overhead: Record<string, number>;
-  busy: boolean;
-}
+/** A NodeState in the making: one map of the fleet, filled in passes. */
+type Draft = { -readonly [K in keyof NodeState]: NodeState[K] };
 
-const NO_LOAD: Load = { used: {}, overhead: {}, busy: false };
+const NOTHING: Amounts = {};
 
-/** Loads of the nodes that have any, and the nodes with a pod of another bucket: one pass over the pods. */
-function toLoads(
-  { pods, namespaceBuckets }: CapacitySnapshot,
-  bucketOfNode: ReadonlyMap<string, string | undefined>,
-): { readonly loads: ReadonlyMap<string, Load>; readonly squatted: ReadonlySet<string> } {
-  const loads = new Map<string, Load>();
+/** Puts the pods on their nodes, in one pass; returns the nodes with a pod of another bucket. */
+function load(states: ReadonlyMap<string, Draft>, { pods, namespaceBuckets }: CapacitySnapshot): ReadonlySet<string> {
   const squatted = new Set<string>();
   for (const pod of pods) {
-    const { nodeName } = pod;
-    if (nodeName === undefined || pod.ended || !bucketOfNode.has(nodeName)) continue;
-    const load = loads.get(nodeName) ?? { used: {}, overhead: {}, busy: false };
-    loads.set(nodeName, load);
-    addInto(load.used, pod.requests);
-    if (pod.system) addInto(load.overhead, pod.requests);
-    if (occupies(pod, namespaceBuckets)) load.busy = true;
-    if (squats(pod, bucketOfNode.get(nodeName), namespaceBuckets)) squatted.add(nodeName);
+    const state = pod.nodeName === undefined || pod.ended ? undefined : states.get(pod.nodeName);
+    if (!state) continue;
+    // Mostly one pod has the node to itself: its requests are shared, not copied.
+    state.used = state.used === NOTHING ? pod.requests : sum(state.used, pod.requests);
+    if (pod.system) state.overhead = sum(state.overhead, pod.requests);
+    if (occupies(pod, namespaceBuckets)) state.busy = true;
+    if (squats(pod, state.facts.bucket, namespaceBuckets)) squatted.add(state.facts.name);
   }
-  return { loads, squatted };
+  return squatted;
+}
+
+function sum(a: Amounts, b: Amounts): Amounts {
+  const total = { ...a };
+  addInto(total, b);
+  return total;
 }
 
 /** The nodes by name. Caches hand them out sorted, so mostly there is nothing to sort. */

@@ -2,7 +2,7 @@
  * Volcano's queues follow the buckets: one each, of the same name, bound to the bucket's node group, as large as its usable nodes.
  * PURE. Capability may fall below what runs: nothing is evicted by that. `reclaimable: false`: nobody shares the nodes anyway.
  */
-import { addInto, isAccelerator, toAmounts } from '../../fleet';
+import { isAccelerator, toAmounts } from '../../fleet';
 import type { BucketState, FleetState } from './fleet-state';
 import type { CapacityAction, QueueFacts, QueueSpec } from './snapshot';
 
@@ -28,15 +28,7 @@ export function planQueues(fleet: FleetState, queues: readonly QueueFacts[]): re
 
 /** The queue of a bucket. Every accelerator the bucket could have is named, with zero too: an absent one would be unlimited. */
 export function queueSpec(bucket: BucketState, fleet: FleetState): QueueSpec {
-  const sum: Record<string, number> = { cpu: 0, memory: 0, pods: 0 };
-  for (const type of bucket.spec?.instanceTypes ?? []) {
-    for (const resource of Object.keys(fleet.shapes.get(type)?.offers ?? {}))
-      if (isAccelerator(resource)) sum[resource] = 0;
-  }
-  for (const { facts } of bucket.active) {
-    const { allocatable } = facts;
-    addInto(sum, counted(allocatable));
-  }
+  const sum = usable(bucket, fleet);
   const capability = Object.fromEntries(
     Object.entries(sum)
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -50,15 +42,24 @@ export function queueSpec(bucket: BucketState, fleet: FleetState): QueueSpec {
   };
 }
 
-/** cpu, memory, pods and every extended resource; no ephemeral storage, no huge pages: nothing is bound by those. */
-function counted(allocatable: Readonly<Record<string, number>>): Record<string, number> {
-  const kept: Record<string, number> = {};
-  for (const resource in allocatable) {
-    const extended = resource.includes('/');
-    if (extended || resource === 'cpu' || resource === 'memory' || resource === 'pods')
-      kept[resource] = allocatable[resource]!;
+/** What the usable nodes offer together; zero of every accelerator they could offer. */
+function usable(bucket: BucketState, fleet: FleetState): Readonly<Record<string, number>> {
+  const sum: Record<string, number> = { cpu: 0, memory: 0, pods: 0 };
+  const types = bucket.spec?.instanceTypes ?? [];
+  for (const resource of types.flatMap((type) => Object.keys(fleet.shapes.get(type)!.offers))) {
+    if (isAccelerator(resource)) sum[resource] = 0;
   }
-  return kept;
+  for (const { facts } of bucket.active) {
+    for (const resource in facts.allocatable) {
+      if (isCounted(resource)) sum[resource] = (sum[resource] ?? 0) + facts.allocatable[resource]!;
+    }
+  }
+  return sum;
+}
+
+/** cpu, memory, pods and every extended resource; no ephemeral storage, no huge pages: nothing is bound by those. */
+function isCounted(resource: string): boolean {
+  return resource === 'cpu' || resource === 'memory' || resource === 'pods' || resource.includes('/');
 }
 
 function format(resource: string, amount: number): string {
