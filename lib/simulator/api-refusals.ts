@@ -1,4 +1,5 @@
 /** How the API server words its refusals. */
+import type { KubeObject } from '../domain/kube';
 import { resourceName, type ResourceType } from '../domain/resources';
 import { Conflict, NotFound } from '../runtime/errors';
 import type { ObjectName } from '../runtime/ports';
@@ -14,16 +15,21 @@ export function modified(resource: ResourceType, { name }: ObjectName): Conflict
   return new Conflict(message, 409, 'Conflict');
 }
 
-/** 409 of a delete or an eviction. */
-export function precondition(
+/** Throws the 409 of a delete or an eviction whose preconditions do not hold. */
+export function checkPreconditions(
   resource: ResourceType,
-  { name }: ObjectName,
-  what: string,
-  asked: string,
-  is?: string,
-): Conflict {
-  const message = `Operation cannot be fulfilled on ${resourceName(resource)} "${name}": the ${what} in the precondition (${asked}) does not match the ${what} in record (${is})`;
-  return new Conflict(message, 409, 'Conflict');
+  live: KubeObject,
+  asked: { readonly uid?: string; readonly resourceVersion?: string },
+): void {
+  const { name, uid, resourceVersion } = live.metadata;
+  const refuse = (what: string, wanted: string, is: string | undefined): never => {
+    const message = `Operation cannot be fulfilled on ${resourceName(resource)} "${name}": the ${what} in the precondition (${wanted}) does not match the ${what} in record (${is})`;
+    throw new Conflict(message, 409, 'Conflict');
+  };
+  if (asked.uid && asked.uid !== uid) refuse('UID', asked.uid, uid);
+  if (asked.resourceVersion && asked.resourceVersion !== resourceVersion) {
+    refuse('ResourceVersion', asked.resourceVersion, resourceVersion);
+  }
 }
 
 /** 409 of a server-side apply without force. */

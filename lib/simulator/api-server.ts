@@ -11,8 +11,8 @@ import { AlreadyExists, Invalid, TooManyRequests } from '../runtime/errors';
 import type { ClusterPort, ObjectName, Random } from '../runtime/ports';
 import { applyFields, updateFields, type Ownership } from './field-ownership';
 import { jsonEqual, mergeJson } from './json';
-import { applyConfig, initialStatus, keepFixed, nameOf, owned, withoutMeta } from './object-shapes';
-import { applyConflict, modified, notFound, precondition } from './api-refusals';
+import { applyConfig, beginDeletion, initialStatus, keepFixed, nameOf, owned, withoutMeta } from './object-shapes';
+import { applyConflict, checkPreconditions, modified, notFound } from './api-refusals';
 import { budgetsOf, disruptionsAllowed, graceSeconds, hasEnded } from './pod-rules';
 import { seededRandom } from './random';
 import { admitOurs, BUDGETS, CRDS } from './served-kinds';
@@ -102,29 +102,29 @@ export class ApiServer extends ServerReads {
     options: { readonly fieldManager: string; readonly force?: boolean; readonly subresource?: 'status' },
   ): KubeObject {
     this.requireServed(resource);
-    const live = this.find(resource, object.metadata);
     const { fieldManager, force = false, subresource } = options;
-    if (!live && subresource) throw notFound(resource, object.metadata);
-    const { uid, resourceVersion } = object.metadata;
-    if (live && resourceVersion && resourceVersion !== live.metadata.resourceVersion)
-      throw modified(resource, object.metadata);
-    if (uid && uid !== live?.metadata.uid) throw modified(resource, object.metadata);
+    const live = this.liveForApply(resource, object, subresource);
     const table = this.store.table(resource);
-    const applied = applyFields(
-      live ?? {},
-      applyConfig(object, subresource),
-      table.ownership.get(keyOf(object)) ?? this.firstOwnership(resource, live),
-      {
-        manager: subresource ? `${fieldManager}/status` : fieldManager,
-        force,
-        types: this.kinds.listTypes(resource),
-      },
-    );
+    const ownership = table.ownership.get(keyOf(object)) ?? this.firstOwnership(resource, live);
+    const manager = subresource ? `${fieldManager}/status` : fieldManager;
+    const types = this.kinds.listTypes(resource);
+    const config = applyConfig(object, subresource);
+    const applied = applyFields(live ?? {}, config, ownership, { manager, force, types });
     if (applied.conflicts.length > 0 && !force) throw applyConflict(applied.conflicts);
     const merged = { ...applied.object, metadata: { ...applied.object.metadata, ...nameOf(object) } } as KubeObject;
     const stored = live ? this.commit(resource, live, merged, subresource) : this.create(resource, merged);
     table.ownership.set(keyOf(object), applied.ownership);
     return stored;
+  }
+
+  /** What is applied to; throws when it is not the object or the version that was meant. */
+  private liveForApply(resource: ResourceType, object: KubeObject, subresource: 'status' | undefined) {
+    const live = this.find(resource, object.metadata);
+    if (!live && subresource) throw notFound(resource, object.metadata);
+    const { uid, resourceVersion } = object.metadata;
+    const otherVersion = live && resourceVersion && resourceVersion !== live.metadata.resourceVersion;
+    if (otherVersion || (uid && uid !== live?.metadata.uid)) throw modified(resource, object.metadata);
+    return live;
   }
 
   delete(
@@ -133,50 +133,35 @@ export class ApiServer extends ServerReads {
     options: { readonly uid?: string; readonly resourceVersion?: string; readonly gracePeriodSeconds?: number } = {},
   ): void {
     const live = this.get(resource, name);
-    const { uid, resourceVersion } = options;
-    if (uid && uid !== live.metadata.uid) throw precondition(resource, name, 'UID', uid, live.metadata.uid);
-    if (resourceVersion && resourceVersion !== live.metadata.resourceVersion) {
-      throw precondition(resource, name, 'ResourceVersion', resourceVersion, live.metadata.resourceVersion);
-    }
+    checkPreconditions(resource, live, options);
     const grace = resourceName(resource) === 'pods' ? graceSeconds(live as Pod, options.gracePeriodSeconds) : 0;
-    const already = live.metadata.deletionTimestamp !== undefined;
-    const finalizers = live.metadata.finalizers?.length ?? 0;
-    if (grace === 0 && finalizers === 0) return this.remove(resource, live);
-    const before = live.metadata.deletionGracePeriodSeconds ?? 0;
-    if (already && grace >= before) return;
-    this.store.put(resource, {
-      ...live,
-      metadata: {
-        ...live.metadata,
-        deletionTimestamp: formatTime(this.clock.now() + grace * 1000),
-        deletionGracePeriodSeconds: grace,
-        ...(resourceName(resource) === 'pods' ? {} : { generation: (live.metadata.generation ?? 1) + 1 }),
-      },
-    });
+    const { finalizers = [], deletionTimestamp, deletionGracePeriodSeconds = 0 } = live.metadata;
+    if (grace === 0 && finalizers.length === 0) return this.remove(resource, live);
+    if (deletionTimestamp && grace >= deletionGracePeriodSeconds) return;
+    this.store.put(resource, beginDeletion(live, this.clock.now(), grace));
   }
 
   evict(name: ObjectName, options: { readonly uid?: string; readonly gracePeriodSeconds?: number } = {}): void {
     const pod = this.get(PODS, name) as Pod;
-    if (options.uid && options.uid !== pod.metadata.uid)
-      throw precondition(PODS, name, 'UID', options.uid, pod.metadata.uid);
-    const waiting = !pod.spec?.nodeName || hasEnded(pod) || pod.metadata.deletionTimestamp !== undefined;
-    if (!waiting) {
-      const pods = this.store.table(PODS).objects.values() as Iterable<Pod>;
-      const blocking = budgetsOf(pod, this.all(BUDGETS)).find((budget) => disruptionsAllowed(budget, pods) <= 0);
-      if (blocking)
-        throw new TooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 1000);
-    }
-    if (!waiting) {
-      const reason = {
-        type: 'DisruptionTarget',
-        status: 'True',
-        reason: 'EvictionByEvictionAPI',
-        message: 'Eviction API: evicting',
-      } as const;
-      const conditions = setCondition(pod.status?.conditions, reason, this.clock.now());
-      this.commit(PODS, pod, { ...pod, status: { ...pod.status, conditions } }, 'status');
-    }
+    checkPreconditions(PODS, pod, options);
+    const asksNobody = !pod.spec?.nodeName || hasEnded(pod) || pod.metadata.deletionTimestamp !== undefined;
+    if (!asksNobody) this.beginDisruption(pod);
     this.delete(PODS, name, { gracePeriodSeconds: options.gracePeriodSeconds });
+  }
+
+  /** Asks the disruption budgets and says on the pod why it ends. */
+  private beginDisruption(pod: Pod): void {
+    const pods = this.all(PODS) as readonly Pod[];
+    const blocking = budgetsOf(pod, this.all(BUDGETS)).some((budget) => disruptionsAllowed(budget, pods) <= 0);
+    if (blocking) throw new TooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 1000);
+    const reason = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'EvictionByEvictionAPI',
+      message: 'Eviction API: evicting',
+    } as const;
+    const conditions = setCondition(pod.status?.conditions, reason, this.clock.now());
+    this.commit(PODS, pod, { ...pod, status: { ...pod.status, conditions } }, 'status');
   }
 
   /** The server as a client sees it: every verb answers with a promise, and rejects while the server is down. */

@@ -57,12 +57,8 @@ export class Chaos {
   /** People take back what would go on for ever: cordons, holds, bent labels, services, shortage of capacity. */
   makeAmends(): void {
     const { server, cloud, options } = this.world;
-    for (const { metadata, spec } of server.all(NODES)) {
-      const held = metadata.annotations?.[HOLD_ANNOTATION] !== undefined;
-      if (!held && !spec?.unschedulable) continue;
-      const patch = { metadata: { annotations: { [HOLD_ANNOTATION]: null } }, spec: { unschedulable: null } };
-      server.mergePatch(NODES, metadata, patch);
-    }
+    const release = { metadata: { annotations: { [HOLD_ANNOTATION]: null } }, spec: { unschedulable: null } };
+    for (const { metadata } of server.all(NODES)) server.mergePatch(NODES, metadata, release);
     for (const name of this.bent.keys()) this.straighten(name);
     for (const { metadata } of server.all(DEPLOYMENTS))
       server.mergePatch(DEPLOYMENTS, metadata, { spec: { replicas: 0 } });

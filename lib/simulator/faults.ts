@@ -62,6 +62,16 @@ export interface FaultWatcher {
   crashed?(): void;
 }
 
+/** What a port works with. */
+export interface FaultyPortOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rates?: Partial<FaultRates>;
+  readonly watcher?: FaultWatcher;
+  /** The name its writes carry. */
+  readonly actor?: string;
+}
+
 interface OpenWatch {
   silent: boolean;
   held: WatchEvent | undefined;
@@ -71,7 +81,11 @@ interface OpenWatch {
 
 /** A client's view of the server, with faults. */
 export class FaultyPort implements ClusterPort {
+  /** May be changed at any time. */
   rates: FaultRates;
+  private readonly clock: Clock;
+  private readonly random: Random;
+  private readonly watcher: FaultWatcher;
   private dead = false;
   private throttled = { calls: 0, retryAfterMs: 0 };
   private failing = 0;
@@ -79,13 +93,12 @@ export class FaultyPort implements ClusterPort {
 
   constructor(
     private readonly server: ApiServer,
-    private readonly clock: Clock,
-    private readonly random: Random,
-    rates: Partial<FaultRates> = {},
-    private readonly watcher: FaultWatcher = {},
-    private readonly actor = 'client',
+    private readonly options: FaultyPortOptions,
   ) {
-    this.rates = { ...NO_FAULTS, ...rates };
+    this.clock = options.clock;
+    this.random = options.random;
+    this.rates = { ...NO_FAULTS, ...options.rates };
+    this.watcher = options.watcher ?? {};
   }
 
   list(resource: ResourceType, options?: Parameters<ClusterPort['list']>[1]) {
@@ -226,7 +239,7 @@ export class FaultyPort implements ClusterPort {
       if (resource && this.happens('foreignEdit')) this.watcher.foreignEdit?.(resource, name);
       const dies = this.happens('crash');
       if (dies && this.random() < 0.5) return this.die();
-      const value = this.server.as(this.actor, perform);
+      const value = this.server.as(this.options.actor ?? 'client', perform);
       if (dies) return this.die();
       if (this.happens('failAfter')) throw new Unavailable('the answer was lost', 0, 'ConnectionReset');
       return value;

@@ -42,25 +42,39 @@ function pathText(steps: readonly Step[]): string {
 /** The leaves of an object. */
 export function fieldsOf(object: unknown, types: ListTypes): Map<string, Leaf> {
   const leaves = new Map<string, Leaf>();
-  const add = (steps: readonly Step[], value: unknown) => leaves.set(pathText(steps), { steps, value });
   const walk = (value: unknown, steps: readonly Step[], fields: readonly string[]): void => {
-    if (isMap(value) && Object.keys(value).length > 0) {
-      for (const [name, inner] of Object.entries(value)) {
-        if (inner !== undefined) walk(inner, [...steps, name], [...fields, name]);
-      }
-      return;
-    }
-    const type = Array.isArray(value) ? types(fields) : undefined;
-    if (!Array.isArray(value) || !type || type.kind === 'atomic') return void add(steps, value);
-    for (const item of value) {
-      if (type.kind === 'map') {
-        const keys = Object.fromEntries(type.keys.map((key) => [key, item[key]]));
-        walk(item, [...steps, { keys }], fields);
-      } else add([...steps, { value: item }], item);
-    }
+    const parts = partsOf(value, fields, types);
+    if (!parts) leaves.set(pathText(steps), { steps, value });
+    else for (const part of parts) walk(part.value, [...steps, part.step], part.fields);
   };
   walk(object, [], []);
   return leaves;
+}
+
+interface Part {
+  readonly step: Step;
+  readonly value: unknown;
+  readonly fields: readonly string[];
+}
+
+/** The parts of a value that have owners of their own; undefined when it is owned as a whole. */
+function partsOf(value: unknown, fields: readonly string[], types: ListTypes): Part[] | undefined {
+  if (Array.isArray(value)) return itemsOf(value, fields, types);
+  if (!isMap(value) || Object.keys(value).length === 0) return undefined;
+  return Object.entries(value)
+    .filter(([, inner]) => inner !== undefined)
+    .map(([name, inner]) => ({ step: name, value: inner, fields: [...fields, name] }));
+}
+
+function itemsOf(list: readonly any[], fields: readonly string[], types: ListTypes): Part[] | undefined {
+  const type = types(fields);
+  if (type.kind === 'map') {
+    return list.map((value) => {
+      const keys = Object.fromEntries(type.keys.map((key) => [key, value[key]]));
+      return { step: { keys }, value, fields };
+    });
+  }
+  return type.kind === 'set' ? list.map((value) => ({ step: { value }, value, fields })) : undefined;
 }
 
 function matches(step: Step, item: any): boolean {
@@ -99,16 +113,21 @@ function writeField(object: any, steps: readonly Step[], value: unknown): any {
 function removeField(object: any, steps: readonly Step[]): any {
   const [step, ...rest] = steps;
   if (step === undefined || object === undefined || object === null) return undefined;
-  if (typeof step === 'string') {
-    if (!isMap(object) || !(step in object)) return object;
-    const { [step]: inner, ...others } = object;
-    const left = rest.length > 0 ? removeField(inner, rest) : undefined;
-    if (left !== undefined) return { ...others, [step]: left };
-    return Object.keys(others).length > 0 ? others : undefined;
-  }
-  const list: any[] = Array.isArray(object) ? object : [];
+  return typeof step === 'string' ? removeMember(object, step, rest) : removeItem(object, step, rest);
+}
+
+function removeMember(map: unknown, name: string, rest: readonly Step[]): any {
+  if (!isMap(map) || !(name in map)) return map;
+  const { [name]: inner, ...others } = map;
+  const left = rest.length > 0 ? removeField(inner, rest) : undefined;
+  if (left !== undefined) return { ...others, [name]: left };
+  return Object.keys(others).length > 0 ? others : undefined;
+}
+
+function removeItem(value: unknown, step: Step, rest: readonly Step[]): any {
+  const list: any[] = Array.isArray(value) ? value : [];
   const at = list.findIndex((item) => matches(step, item));
-  if (at < 0) return object;
+  if (at < 0) return value;
   const left = rest.length > 0 ? removeField(list[at], rest) : undefined;
   const kept = left !== undefined ? list.with(at, left) : list.toSpliced(at, 1);
   return kept.length > 0 ? kept : undefined;
@@ -136,15 +155,11 @@ export function applyFields(
   let object = live;
   for (const [field, { steps, value }] of wanted) {
     const now = readField(live, steps);
-    if (now === undefined) object = writeField(object, steps, value);
-    else if (!jsonEqual(now, value)) {
-      for (const [other, fields] of next) {
-        if (other === manager || !fields.has(field)) continue;
-        conflicts.push({ manager: other, field });
-        if (force) fields.delete(field);
-      }
-      object = writeField(object, steps, value);
-    }
+    if (now !== undefined && jsonEqual(now, value)) continue;
+    object = writeField(object, steps, value);
+    const others = now === undefined ? [] : [...next].filter(([name, fields]) => name !== manager && fields.has(field));
+    conflicts.push(...others.map(([name]) => ({ manager: name, field })));
+    for (const [, fields] of force ? others : []) fields.delete(field);
   }
   for (const { steps } of abandoned(next, manager, wanted)) object = removeField(object, steps);
   next.set(manager, wanted);

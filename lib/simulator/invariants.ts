@@ -137,16 +137,20 @@ export class Invariants {
   /** A move for capacity may not leave a bucket with fewer usable nodes than its minimum. */
   private checkMove({ type, object }: Change): void {
     if (type !== 'ADDED' || (object.spec.reason ?? 'Capacity') !== 'Capacity') return;
-    const { server, view } = this.checked;
+    const { view } = this.checked;
     const wanted = new Set<string>(object.spec.nodes);
     const givers = view.nodes().flatMap(({ name, bucket }) => (bucket && wanted.has(name) ? [bucket] : []));
     for (const bucket of new Set(givers)) {
-      const min = server.find(CAPACITY_BUCKETS, { name: bucket })?.spec?.nodes.min ?? 0;
+      const min = this.boundsOf(bucket)?.min ?? 0;
       const left = view.active(bucket);
       if (left >= min || !this.isUndisturbed(bucket) || this.needsMinimum(object.spec.to.bucket, bucket)) continue;
       const message = `${object.metadata.name} leaves ${left} active nodes, min ${min}`;
       this.breach('never below min while avoidable', `CapacityBucket ${bucket}`, message);
     }
+  }
+
+  private boundsOf(bucket: string): CapacityBucketSpec['nodes'] | undefined {
+    return this.checked.server.find(CAPACITY_BUCKETS, { name: bucket })?.spec?.nodes;
   }
 
   /** Minimums come by priority: a bucket below its own may take a lower one's. */
@@ -171,18 +175,22 @@ export class Invariants {
   }
 
   private checkPool({ type, object, before }: Change, ours: boolean): void {
-    const { name } = object.metadata;
     if (!ours || type === 'DELETED') return;
-    const pool = this.checked.server.find(CAPACITY_POOLS, { name });
-    const most = pool?.status?.limit ?? pool?.spec?.nodes.max;
-    const grows = object.spec.replicas > (before?.spec?.replicas ?? 0);
-    if (grows && most !== undefined && object.spec.replicas > Math.max(most, pool?.spec?.nodes.max ?? 0)) {
-      this.breach(
-        'never more than a pool may have',
-        `NodePool ${name}`,
-        `${object.spec.replicas} replicas, at most ${most}`,
-      );
-    }
+    const { name } = object.metadata;
+    const grows = object.spec.replicas > replicasOf(before);
+    const most = this.mostNodes(name);
+    if (!grows || object.spec.replicas <= most) return;
+    this.breach(
+      'never more than a pool may have',
+      `NodePool ${name}`,
+      `${object.spec.replicas} replicas, at most ${most}`,
+    );
+  }
+
+  private mostNodes(pool: string): number {
+    const { spec, status } = this.checked.server.find(CAPACITY_POOLS, { name: pool }) ?? {};
+    const bounds = [status?.limit, spec?.nodes.max].filter((bound) => bound !== undefined);
+    return bounds.length > 0 ? Math.max(...bounds) : Infinity;
   }
 
   private checkClaims({ type, object }: Change): void {
@@ -241,4 +249,8 @@ function isConsistent(node: Node, before: Node, breach: Breach): void {
 function nodeLimit(pool: KubeObject | undefined): number {
   const nodes = pool?.spec?.limits?.nodes;
   return nodes === undefined ? Infinity : parseQuantity(nodes);
+}
+
+function replicasOf(pool: KubeObject | undefined): number {
+  return pool?.spec?.replicas ?? 0;
 }

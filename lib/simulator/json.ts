@@ -1,21 +1,5 @@
-/** JSON values: equality, RFC 7386 merge patch, reading by path. Nothing is mutated; unchanged parts are shared. */
-
-/** Whether two JSON values are equal; an undefined member counts as absent. */
-export function jsonEqual(a: any, b: any): boolean {
-  if (a === b) return true;
-  if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return false;
-  if (Array.isArray(a) || Array.isArray(b)) {
-    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => jsonEqual(item, b[i]));
-  }
-  let members = 0;
-  for (const key of Object.keys(a)) {
-    if (a[key] === undefined) continue;
-    members++;
-    if (!jsonEqual(a[key], b[key])) return false;
-  }
-  for (const key of Object.keys(b)) if (b[key] !== undefined) members--;
-  return members === 0;
-}
+/** JSON values: RFC 7386 merge patch, reading by path. Nothing is mutated; unchanged parts are shared. */
+export { jsonEqual } from '../domain/json-equal';
 
 /** Whether the value is a JSON object. */
 export function isMap(value: unknown): value is Record<string, any> {

@@ -1,5 +1,6 @@
 /** NodePools, NodeClaims and Nodes as Karpenter writes them. */
 import { estimateAllocatable, INSTANCE_TYPES } from '../catalog';
+import { isTrue } from '../domain/conditions';
 import { parseDuration } from '../domain/duration';
 import type { KubeObject, Node, Taint } from '../domain/kube';
 import { FOREIGN_KEYS } from '../domain/node-keys';
@@ -96,9 +97,9 @@ export function registeredTaints(claim: KubeObject, node: Node): Taint[] {
 
 /** Why a Node is not initialized yet, if so. */
 export function uninitialized(claim: KubeObject, node: Node): { readonly reason: string } | undefined {
-  const keys = new Set((node.spec?.taints ?? []).map(({ key }) => key));
-  const ready = node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
-  if (!ready) return { reason: 'NodeNotReady' };
+  const { taints = [] } = node.spec ?? {};
+  const keys = new Set(taints.map(({ key }) => key));
+  if (!isTrue(node.status?.conditions, 'Ready')) return { reason: 'NodeNotReady' };
   if (keys.has(UNREGISTERED.key) || keys.has(NOT_READY.key)) return { reason: 'KnownEphemeralTaintsExist' };
   const startup: readonly Taint[] = claim.spec?.startupTaints ?? [];
   return startup.some(({ key }) => keys.has(key)) ? { reason: 'StartupTaintsExist' } : undefined;

@@ -56,13 +56,10 @@ function launch(context: KarpenterContext, created: KubeObject): void {
   const { inside, cloud, times } = context;
   const claim = live(inside, created);
   if (!claim) return;
-  const { spec } = claim;
-  const nodeClass = inside.server.find(NODE_CLASSES, { name: spec.nodeClassRef?.name ?? '' });
-  const reserved = required(spec, 'karpenter.sh/capacity-type') === 'reserved';
   const instance = cloud.launch({
-    instanceType: required(spec, FOREIGN_KEYS.instanceType) ?? '',
-    availabilityZone: required(spec, FOREIGN_KEYS.zone),
-    reservationId: reserved ? nodeClass?.spec?.capacityReservationSelectorTerms?.[0]?.id : undefined,
+    instanceType: required(claim.spec, FOREIGN_KEYS.instanceType) ?? '',
+    availabilityZone: required(claim.spec, FOREIGN_KEYS.zone),
+    reservationId: reservationOf(inside, claim),
   });
   if ('insufficient' in instance) return refuse(context, claim, instance.insufficient);
   patchStatus(inside, NODE_CLAIMS, claim, {
@@ -76,6 +73,13 @@ function launch(context: KarpenterContext, created: KubeObject): void {
     ),
   });
   inside.clock.after(between(inside.random, ...times.bootMs), () => boot(context, claim, instance));
+}
+
+/** The reservation of a claim that insists on reserved capacity, from its node class. */
+function reservationOf({ server }: Inside, { spec }: KubeObject): string | undefined {
+  if (required(spec, 'karpenter.sh/capacity-type') !== 'reserved') return undefined;
+  const nodeClass = server.find(NODE_CLASSES, { name: spec.nodeClassRef?.name ?? '' });
+  return nodeClass?.spec?.capacityReservationSelectorTerms?.[0]?.id;
 }
 
 function refuse({ inside, refused }: KarpenterContext, claim: KubeObject, message: string): void {
@@ -120,14 +124,14 @@ function tryInitialize(inside: Inside, name: string): void {
   const claim = claimOf(inside, node);
   if (!claim || isTrue(claim.status?.conditions, 'Initialized')) return;
   const waits = uninitialized(claim, node);
-  if (!waits) inside.server.mergePatch(NODES, { name }, { metadata: { labels: { [INITIALIZED]: 'true' } } });
-  const condition = waits
-    ? ({ type: 'Initialized', status: 'Unknown', reason: waits.reason } as const)
-    : ({ type: 'Initialized', status: 'True' } as const);
-  const conditions = withConditions(inside, claim.status?.conditions, condition);
-  patchStatus(inside, NODE_CLAIMS, claim, {
-    conditions: waits ? conditions : conditions.map(withoutReason('Initialized')),
-  });
+  const before = claim.status?.conditions;
+  if (waits) {
+    const waiting = { type: 'Initialized', status: 'Unknown', reason: waits.reason } as const;
+    return patchStatus(inside, NODE_CLAIMS, claim, { conditions: withConditions(inside, before, waiting) });
+  }
+  inside.server.mergePatch(NODES, { name }, { metadata: { labels: { [INITIALIZED]: 'true' } } });
+  const conditions = withConditions(inside, before, { type: 'Initialized', status: 'True' });
+  patchStatus(inside, NODE_CLAIMS, claim, { conditions: conditions.map(withoutReason('Initialized')) });
 }
 
 /** NodeClaims are deleted when they are old, whatever budgets say, one a second. */

@@ -1,5 +1,5 @@
 /** Parts of objects the API server treats apart: what apply merges, what has owners, what a generation counts, status at birth. */
-import type { KubeObject } from '../domain/kube';
+import { formatTime, type KubeObject } from '../domain/kube';
 import { NODES, PODS, resourceName, type ResourceType } from '../domain/resources';
 import type { ObjectName } from '../runtime/ports';
 
@@ -64,5 +64,15 @@ export function keepFixed(live: KubeObject, wanted: KubeObject, hasStatus: boole
     },
     apiVersion: live.apiVersion,
     kind: live.kind,
+  };
+}
+
+/** The object marked as deleting: pods end within their grace period, others when their finalizers are gone. */
+export function beginDeletion(live: KubeObject, nowMs: number, graceSeconds: number): KubeObject {
+  const generation = (live.metadata.generation ?? 1) + (live.kind === PODS.kind ? 0 : 1);
+  const deletionTimestamp = formatTime(nowMs + graceSeconds * 1000);
+  return {
+    ...live,
+    metadata: { ...live.metadata, generation, deletionTimestamp, deletionGracePeriodSeconds: graceSeconds },
   };
 }

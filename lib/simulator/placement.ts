@@ -4,6 +4,7 @@ import { untolerated } from '../domain/taints';
 import type { KubeObject, Node, Pod } from '../domain/kube';
 import { NODES, PODS } from '../domain/resources';
 import type { Inside } from './inside';
+import { readPath } from './json';
 import { hasEnded } from './pod-rules';
 import { meets } from './selectors';
 
@@ -43,13 +44,10 @@ export function takeSeats(
 ): Map<string, Seat> {
   const seats = new Map<string, Seat>();
   for (const node of server.all(NODES) as readonly Node[]) {
-    const free = Object.fromEntries(
-      Object.entries(node.status?.allocatable ?? {}).map(([name, quantity]) => [name, parseQuantity(quantity)]),
-    );
-    seats.set(node.metadata.name, { node, free, pods: 0 });
+    seats.set(node.metadata.name, { node, free: allocatableOf(node), pods: 0 });
   }
   for (const pod of server.all(PODS) as readonly Pod[]) {
-    const seat = pod.spec?.nodeName ? seats.get(pod.spec.nodeName) : undefined;
+    const seat = seats.get(pod.spec?.nodeName ?? '');
     if (seat && !hasEnded(pod)) sit(seat, pod);
   }
   for (const { pod, nodeName } of assumed.values()) {
@@ -57,6 +55,11 @@ export function takeSeats(
     if (seat) sit(seat, pod);
   }
   return seats;
+}
+
+function allocatableOf({ status }: Node): Amounts {
+  const entries = Object.entries(status?.allocatable ?? {});
+  return Object.fromEntries(entries.map(([name, quantity]) => [name, parseQuantity(quantity)]));
 }
 
 /** Takes what the pod asks for from the node. */
@@ -79,13 +82,15 @@ export function hasRoom(free: Amounts, needed: Amounts): boolean {
 /** Whether the pod may run on the node at all, room aside. */
 export function mayRunOn(pod: Pod, node: Node): boolean {
   const { tolerations = [], nodeSelector = {}, affinity } = pod.spec!;
-  if (node.spec?.unschedulable) return false;
-  if (untolerated(node.spec?.taints ?? [], tolerations)) return false;
-  const labels = node.metadata.labels ?? {};
+  const { unschedulable, taints = [] } = node.spec ?? {};
+  if (unschedulable || untolerated(taints, tolerations)) return false;
+  const { labels = {} } = node.metadata;
   if (!Object.entries(nodeSelector).every(([key, value]) => labels[key] === value)) return false;
-  const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  return !terms || terms.some((term: SelectorTerm) => meetsTerm(term, node));
+  const terms: readonly SelectorTerm[] | undefined = readPath(affinity, REQUIRED_TERMS);
+  return !terms || terms.some((term) => meetsTerm(term, node));
 }
+
+const REQUIRED_TERMS = 'nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms';
 
 interface Requirement {
   readonly key: string;

@@ -69,18 +69,18 @@ export class Replica {
     const { options } = this;
     const number = ++this.count;
     const random = splitRandom(options.seed, `${options.name}/${number}`);
-    const port = new FaultyPort(
-      options.server,
-      options.clock,
-      splitRandom(options.seed, `${options.name}/${number}/network`),
-      options.rates(),
-      {
-        fault: (name) => options.fault(name),
-        foreignEdit: options.foreignEdit,
-        crashed: () => this.die('kill -9', port),
-      },
-      CONTROLLERS_ACTOR,
-    );
+    const watcher: FaultWatcher = {
+      fault: (name) => options.fault(name),
+      foreignEdit: options.foreignEdit,
+      crashed: () => this.die('kill -9', port),
+    };
+    const port: FaultyPort = new FaultyPort(options.server, {
+      clock: options.clock,
+      random: splitRandom(options.seed, `${options.name}/${number}/network`),
+      rates: options.rates(),
+      watcher,
+      actor: CONTROLLERS_ACTOR,
+    });
     const clock = this.mortalClock(number);
     const log = this.log();
     const cluster = this.declared(port);

@@ -7,7 +7,8 @@ import { Invalid, NotFound } from '../runtime/errors';
 import { jsonEqual } from './json';
 import { listTypes, type ListTypes } from './list-types';
 
-const type = (group: string, version: string, plural: string, kind: string, namespaced: boolean): ResourceType => ({
+type Words = readonly [group: string, version: string, plural: string, kind: string, namespaced: boolean];
+const type = (...[group, version, plural, kind, namespaced]: Words): ResourceType => ({
   group,
   version,
   plural,
@@ -87,26 +88,40 @@ const OURS = new Map(KINDS.map((kind) => [resourceName(kind.resource), kind]));
 /** The object with unknown fields dropped and defaults filled in, for Kinds of ours; throws Invalid naming every wrong field. */
 export function admitOurs(resource: ResourceType, object: KubeObject, before: KubeObject | undefined): KubeObject {
   const kind = OURS.get(resourceName(resource));
-  if (!kind) return object;
-  if (before && jsonEqual(before.spec, object.spec) && jsonEqual(before.status, object.status)) return object;
-  const wrong: string[] = [];
+  return kind && !isSame(object, before) ? admit(kind, object, before) : object;
+}
+
+function isSame(object: KubeObject, before: KubeObject | undefined): boolean {
+  return before !== undefined && jsonEqual(before.spec, object.spec) && jsonEqual(before.status, object.status);
+}
+
+function admit(kind: (typeof KINDS)[number], object: KubeObject, before: KubeObject | undefined): KubeObject {
   const spec = kind.spec.safeParse(object.spec ?? {});
-  for (const issue of spec.error?.issues ?? []) wrong.push(`${['spec', ...issue.path].join('.')}: ${issue.message}`);
   const status = object.status === undefined ? undefined : kind.status.safeParse(object.status);
-  for (const issue of status?.error?.issues ?? []) {
-    wrong.push(`${['status', ...issue.path].join('.')}: ${issue.message}`);
-  }
-  for (const { check } of kind.rules ?? []) {
-    const message = check?.(object.metadata.name);
-    if (message) wrong.push(message);
-  }
-  if (before && kind.kind === 'NodeMove' && spec.data && !jsonEqual(before.spec, spec.data)) {
-    wrong.push('spec: a NodeMove cannot be changed: delete it (that aborts it) and create another');
-  }
+  const wrong = [
+    ...issuesOf('spec', spec.error),
+    ...issuesOf('status', status?.error),
+    ...(kind.rules ?? []).flatMap(({ check }) => check?.(object.metadata.name) ?? []),
+    ...brokenTransitions(kind.kind, spec.data, before),
+  ];
   if (wrong.length > 0) {
     const message = `${kind.kind}.aicluster.dev "${object.metadata.name}" is invalid: ${wrong.join('; ')}`;
     throw new Invalid(message, 422, 'Invalid');
   }
   const { status: _, ...rest } = object;
   return { ...rest, spec: spec.data, ...(status ? { status: status.data } : {}) } as KubeObject;
+}
+
+interface Issues {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+}
+
+function issuesOf(root: string, error: Issues | undefined): string[] {
+  return (error?.issues ?? []).map(({ path, message }) => `${[root, ...path].join('.')}: ${message}`);
+}
+
+/** Rules about the old and the new object, which a schema cannot hold. */
+function brokenTransitions(kind: string, spec: unknown, before: KubeObject | undefined): string[] {
+  if (!before || kind !== 'NodeMove' || !spec || jsonEqual(before.spec, spec)) return [];
+  return ['spec: a NodeMove cannot be changed: delete it (that aborts it) and create another'];
 }

@@ -6,29 +6,40 @@ import type { World } from './world';
 /** A settled node is in one of these. */
 const SETTLED = new Set(['Active', 'Unassigned', 'Cordoned', 'Held']);
 
+/** A move that nobody hinders ends within this time. */
+const MOVE_MS = 600_000;
+
 /** Writes down what is left half done. */
 export function checkSettled(world: World): void {
-  const { view, invariants } = world;
+  checkNodes(world);
+  checkMoves(world);
+  checkGangs(world);
+}
+
+function checkNodes({ view, invariants }: World): void {
   for (const node of view.nodes()) {
     const phase = view.phase(node);
     if (!SETTLED.has(phase))
       invariants.breach('nothing is left half done', `Node ${node.name}`, `is ${phase} for good`);
   }
-  for (const move of world.liveMoves()) {
-    const ageMs = world.clock.now() - (parseTime(move.metadata.creationTimestamp) ?? 0);
-    if (ageMs > 600_000) {
-      const message = `still ${move.status?.step ?? 'new'} after ${Math.round(ageMs / 1000)} s: ${move.status?.message ?? ''}`;
-      invariants.breach('every NodeMove ends', `NodeMove ${move.metadata.name}`, message);
-    }
+}
+
+function checkMoves(world: World): void {
+  for (const { metadata, status } of world.liveMoves()) {
+    const ageMs = world.clock.now() - (parseTime(metadata.creationTimestamp) ?? 0);
+    if (ageMs <= MOVE_MS) continue;
+    const message = `still ${status?.step ?? 'new'} after ${Math.round(ageMs / 1000)} s: ${status?.message ?? ''}`;
+    world.invariants.breach('every NodeMove ends', `NodeMove ${metadata.name}`, message);
   }
-  for (const job of world.server.all(VOLCANO_JOBS)) {
-    if (job.status?.state?.phase === 'Aborted') {
-      invariants.breach('no gang is forgotten', `Job ${job.metadata.name}`, 'is Aborted for good');
-    }
+}
+
+function checkGangs({ server, invariants }: World): void {
+  for (const { metadata, status } of server.all(VOLCANO_JOBS)) {
+    if (status?.state?.phase === 'Aborted')
+      invariants.breach('no gang is forgotten', `Job ${metadata.name}`, 'is Aborted for good');
   }
-  for (const group of world.server.all(POD_GROUPS)) {
-    if (group.status?.phase === 'Unknown') {
-      invariants.breach('no gang is half alive', `PodGroup ${group.metadata.name}`, 'is Unknown for good');
-    }
+  for (const { metadata, status } of server.all(POD_GROUPS)) {
+    if (status?.phase === 'Unknown')
+      invariants.breach('no gang is half alive', `PodGroup ${metadata.name}`, 'is Unknown for good');
   }
 }

@@ -46,9 +46,8 @@ export function startSteering(server: ApiServer): void {
 function steerPod(server: ApiServer, pod: Pod, bucket: string | undefined): Pod {
   if (!bucket || !asks(pod.spec)) return pod;
   const spec = pod.spec!;
-  const priority = server.find(CAPACITY_BUCKETS, { name: bucket })?.spec?.priority as string | undefined;
   const gang = pod.metadata.annotations?.[FOREIGN_KEYS.gangName] !== undefined;
-  const scheduler = spec.schedulerName ?? 'default-scheduler';
+  const { schedulerName = 'default-scheduler' } = spec;
   return {
     ...pod,
     metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, [FOREIGN_KEYS.queueName]: bucket } },
@@ -56,10 +55,16 @@ function steerPod(server: ApiServer, pod: Pod, bucket: string | undefined): Pod 
       ...spec,
       nodeSelector: { ...spec.nodeSelector, [BUCKET_KEY]: bucket },
       tolerations: [...(spec.tolerations ?? []), ...tolerations(bucket)],
-      schedulerName: gang && scheduler === 'default-scheduler' ? 'volcano' : scheduler,
-      priorityClassName: spec.priorityClassName || `aicluster-${(priority ?? 'Normal').toLowerCase()}`,
+      schedulerName: gang && schedulerName === 'default-scheduler' ? 'volcano' : schedulerName,
+      priorityClassName: spec.priorityClassName || priorityClassOf(server, bucket),
     },
   };
+}
+
+/** The PriorityClass of a bucket's pods. */
+function priorityClassOf(server: ApiServer, bucket: string): string {
+  const priority: string = server.find(CAPACITY_BUCKETS, { name: bucket })?.spec?.priority ?? 'Normal';
+  return `aicluster-${priority.toLowerCase()}`;
 }
 
 function tolerations(bucket: string): Toleration[] {

@@ -1,6 +1,6 @@
 /** What happened, in sentences: the story of a simulated cluster for people, and the text whose hash says whether two runs are equal. */
 import { isTrue } from '../domain/conditions';
-import type { KubeObject, Node } from '../domain/kube';
+import type { KubeObject } from '../domain/kube';
 import { BUCKET_KEY, POOL_LABEL, RELEASING_TAINT } from '../domain/node-keys';
 import {
   EVENTS,
@@ -74,22 +74,32 @@ const TELLERS: Readonly<Record<string, (change: Change) => Told>> = {
 };
 
 function tellNode({ type, object, before }: Change): Told {
-  const node = object as Node;
-  const pool = node.metadata.labels?.[POOL_LABEL];
+  const pool = object.metadata.labels?.[POOL_LABEL];
   if (!pool) return undefined;
   if (type === 'DELETED') return { kind: 'NodeGone', message: `a node of ${pool} is gone` };
-  if (isTrue(node.status?.conditions, 'Ready') && !isTrue(before?.status?.conditions, 'Ready')) {
-    return { kind: 'NodeReady', message: `a node of ${pool} is Ready` };
-  }
-  const [is, was] = [node.metadata.labels?.[BUCKET_KEY], before?.metadata.labels?.[BUCKET_KEY]];
-  if (is !== was) return { kind: 'NodeAssigned', message: `${was ?? 'unassigned'} → ${is ?? 'unassigned'}` };
-  if (node.metadata.deletionTimestamp && !before?.metadata.deletionTimestamp) {
-    return { kind: 'NodeLeaving', message: `leaves ${is ?? pool}` };
-  }
-  if (hasTaint(node.spec?.taints, RELEASING_TAINT) && !hasTaint(before?.spec?.taints, RELEASING_TAINT)) {
-    return { kind: 'NodeReleasing', message: `takes no new pods; leaves ${is ?? 'no bucket'}` };
-  }
-  return undefined;
+  return tellState(pool, stateOf(object), stateOf(before));
+}
+
+function tellState(pool: string, is: NodeState, was: NodeState): Told {
+  if (is.ready && !was.ready) return { kind: 'NodeReady', message: `a node of ${pool} is Ready` };
+  if (is.bucket !== was.bucket) return { kind: 'NodeAssigned', message: `${was.bucket} → ${is.bucket}` };
+  if (is.leaving && !was.leaving) return { kind: 'NodeLeaving', message: `leaves ${is.bucket} of ${pool}` };
+  return is.releasing && !was.releasing
+    ? { kind: 'NodeReleasing', message: `takes no new pods; leaves ${is.bucket}` }
+    : undefined;
+}
+
+type NodeState = ReturnType<typeof stateOf>;
+
+/** What people want to know of a node. */
+function stateOf(node: KubeObject | undefined) {
+  const { metadata, spec, status } = node ?? {};
+  return {
+    ready: isTrue(status?.conditions, 'Ready'),
+    bucket: metadata?.labels?.[BUCKET_KEY] ?? 'unassigned',
+    leaving: metadata?.deletionTimestamp !== undefined,
+    releasing: hasTaint(spec?.taints, RELEASING_TAINT),
+  };
 }
 
 function tellMove({ type, object, before }: Change): Told {

@@ -50,14 +50,18 @@ export function startVolcanoJobs(inside: Inside): void {
   server.onChange(({ object }) => touchOwner(object, later), POD_GROUPS);
   server.onChange(({ type, object, before }) => {
     const key = touchOwner(object, later);
-    const failed = type === 'MODIFIED' && object.status?.phase === 'Failed' && before?.status?.phase !== 'Failed';
-    if (!key || (type !== 'DELETED' && !failed)) return;
-    const event = type === 'DELETED' ? 'PodEvicted' : 'PodFailed';
-    events.set(key, [...(events.get(key) ?? []), { pod: object as Pod, event }]);
+    const event = eventOf(type, object as Pod, before as Pod | undefined);
+    if (key && event) events.set(key, [...(events.get(key) ?? []), { pod: object as Pod, event }]);
   }, PODS);
   server.onChange(({ type, object }) => {
     if (type === 'ADDED') inside.clock.after(REACT_MS, () => runCommand(inside, object));
   }, COMMANDS);
+}
+
+function eventOf(type: string, pod: Pod, before: Pod | undefined): PodEvent['event'] | undefined {
+  if (type === 'DELETED') return 'PodEvicted';
+  const failed = pod.status?.phase === 'Failed' && before !== undefined && before.status?.phase !== 'Failed';
+  return failed ? 'PodFailed' : undefined;
 }
 
 function touchOwner(object: KubeObject, later: Later): string | undefined {
@@ -73,22 +77,24 @@ function podsOf({ server }: Inside, job: KubeObject): Pod[] {
     .filter((pod) => pod.metadata.namespace === job.metadata.namespace && ownedBy(pod, job)) as Pod[];
 }
 
+const isFinal = (phase: string | undefined): boolean => phase !== undefined && FINAL.has(phase);
 const groupName = (job: KubeObject): string => `${job.metadata.name}-${job.metadata.uid}`;
 const phaseOf = (job: KubeObject): string | undefined => job.status?.state?.phase;
 const versionOf = (job: KubeObject): number => job.status?.version ?? 0;
 const tasksOf = (job: KubeObject): readonly Task[] => job.spec?.tasks ?? [];
-const minAvailable = (job: KubeObject): number =>
-  job.spec?.minAvailable ?? tasksOf(job).reduce((sum, { replicas }) => sum + replicas, 0);
+const sizeOf = (job: KubeObject): number => tasksOf(job).reduce((sum, { replicas }) => sum + replicas, 0);
+const minAvailable = (job: KubeObject): number => job.spec?.minAvailable ?? sizeOf(job);
 
 function syncJob(inside: Inside, job: KubeObject): void {
   const phase = phaseOf(job);
-  if (job.metadata.deletionTimestamp || (phase && FINAL.has(phase))) return;
-  if (phase === undefined)
+  if (job.metadata.deletionTimestamp || isFinal(phase)) return;
+  if (phase === undefined) {
     return patchStatus(inside, VOLCANO_JOBS, job, { state: { phase: 'Pending' }, minAvailable: minAvailable(job) });
+  }
   if (phase === 'Aborting') return settle(inside, job);
-  const group = ensureGroup(inside, job);
-  if (group.status?.phase && group.status.phase !== 'Pending') makePods(inside, job);
-  else if (group.status?.phase === 'Pending' && podsOf(inside, job).length > 0) makePods(inside, job);
+  const admitted = ensureGroup(inside, job).status?.phase as string | undefined;
+  // A gang that is being completed again goes on; a new one waits for the scheduler's word.
+  if (admitted && (admitted !== 'Pending' || podsOf(inside, job).length > 0)) makePods(inside, job);
   settle(inside, inside.server.find(VOLCANO_JOBS, job.metadata) ?? job);
 }
 
@@ -148,35 +154,50 @@ function renderPod(job: KubeObject, task: Task, name: string): KubeObject {
   };
 }
 
+type Counts = Record<'pending' | 'running' | 'succeeded' | 'failed' | 'terminating', number>;
+
+const COUNTED = { Pending: 'pending', Running: 'running', Succeeded: 'succeeded', Failed: 'failed' } as const;
+
+function wordOf({ metadata, status }: Pod): keyof Counts {
+  if (metadata.deletionTimestamp) return 'terminating';
+  return COUNTED[status?.phase as keyof typeof COUNTED] ?? 'pending';
+}
+
 /** Counts pods into the status and moves the phase along. */
 function settle(inside: Inside, job: KubeObject): void {
   const pods = podsOf(inside, job);
-  const counts = { pending: 0, running: 0, succeeded: 0, failed: 0, terminating: 0 };
-  for (const pod of pods) {
-    if (pod.metadata.deletionTimestamp) counts.terminating++;
-    else if (pod.status?.phase === 'Running') counts.running++;
-    else if (pod.status?.phase === 'Succeeded') counts.succeeded++;
-    else if (pod.status?.phase === 'Failed') counts.failed++;
-    else counts.pending++;
-  }
+  const counts: Counts = { pending: 0, running: 0, succeeded: 0, failed: 0, terminating: 0 };
+  for (const pod of pods) counts[wordOf(pod)]++;
   const phase = nextPhase(job, counts, pods.length);
   if (phase === 'Completed' || (phase === 'Failed' && phaseOf(job) !== 'Failed'))
     return finish(inside, job, phase, counts);
   setJob(inside, job, { ...counts, state: { phase } });
 }
 
-function nextPhase(job: KubeObject, counts: Readonly<Record<string, number>>, pods: number): string {
+function nextPhase(job: KubeObject, counts: Counts, pods: number): string {
   const phase = phaseOf(job)!;
-  const total = tasksOf(job).reduce((sum, { replicas }) => sum + replicas, 0);
-  const { running = 0, succeeded = 0, failed = 0, terminating = 0 } = counts;
+  const { terminating } = counts;
   if (phase === 'Aborting') return terminating === 0 ? 'Aborted' : phase;
-  if (phase === 'Restarting') {
-    if ((job.status?.retryCount ?? 0) >= (job.spec?.maxRetry || DEFAULT_MAX_RETRY)) return 'Failed';
-    return total - terminating >= minAvailable(job) && pods > terminating ? 'Pending' : phase;
-  }
-  if (pods > 0 && succeeded + failed === total) return succeeded >= minAvailable(job) ? 'Completed' : 'Failed';
+  if (phase === 'Restarting') return nextOfRestarting(job, terminating, pods);
+  return pods > 0 && counts.succeeded + counts.failed === sizeOf(job)
+    ? outcomeOf(job, counts)
+    : nextOfRunning(job, counts);
+}
+
+function outcomeOf(job: KubeObject, { succeeded }: Counts): string {
+  return succeeded >= minAvailable(job) ? 'Completed' : 'Failed';
+}
+
+function nextOfRunning(job: KubeObject, { running, succeeded, terminating }: Counts): string {
+  const phase = phaseOf(job)!;
   if (phase === 'Pending') return running + succeeded >= minAvailable(job) ? 'Running' : phase;
   return running + succeeded + terminating < minAvailable(job) ? 'Pending' : phase;
+}
+
+function nextOfRestarting(job: KubeObject, terminating: number, pods: number): string {
+  const retries: number = job.status?.retryCount ?? 0;
+  if (retries >= (job.spec?.maxRetry || DEFAULT_MAX_RETRY)) return 'Failed';
+  return sizeOf(job) - terminating >= minAvailable(job) && pods > terminating ? 'Pending' : 'Restarting';
 }
 
 function setJob(inside: Inside, job: KubeObject, status: Readonly<Record<string, unknown>>): void {
@@ -204,34 +225,57 @@ interface Policy {
 }
 
 function onPodEvent(inside: Inside, { pod, event }: PodEvent): void {
-  const owner = pod.metadata.ownerReferences?.find(({ apiVersion }) => apiVersion.startsWith('batch.volcano.sh'));
-  const job = owner && inside.server.find(VOLCANO_JOBS, { name: owner.name, namespace: pod.metadata.namespace });
-  if (!job || job.metadata.uid !== owner.uid) return;
+  const job = jobOf(inside, pod);
+  if (!job) return;
   const phase = phaseOf(job);
-  const older = Number(pod.metadata.annotations?.[VERSION] ?? 0) < versionOf(job);
   if (phase === 'Aborting' || phase === 'Aborted') return setJob(inside, job, { version: versionOf(job) + 1 });
-  if (older || (phase && FINAL.has(phase))) return;
-  if (event === 'PodEvicted' && pod.status?.phase === 'Succeeded') return;
-  const policies: readonly Policy[] = job.spec?.policies ?? [];
-  const policy = policies.find(({ event: one, events = [] }) => one === event || one === '*' || events.includes(event));
+  const completed = event === 'PodEvicted' && pod.status?.phase === 'Succeeded';
+  if (isFinal(phase) || isLate(pod, job) || completed) return;
+  const policy = policyFor(job, event);
   if (policy) act(inside, job, policy.action);
 }
 
+function policyFor(job: KubeObject, event: string): Policy | undefined {
+  const policies: readonly Policy[] = job.spec?.policies ?? [];
+  return policies.find(({ event: one = '', events = [] }) =>
+    [one, ...events].some((name) => name === '*' || name === event),
+  );
+}
+
+/** Whether the pod was made for an older version of its Job. */
+function isLate(pod: Pod, job: KubeObject): boolean {
+  return Number(pod.metadata.annotations?.[VERSION]) < versionOf(job);
+}
+
+function jobOf({ server }: Inside, pod: Pod): KubeObject | undefined {
+  const owner = pod.metadata.ownerReferences?.find(({ apiVersion }) => apiVersion.startsWith('batch.volcano.sh'));
+  const job = owner && server.find(VOLCANO_JOBS, { name: owner.name, namespace: pod.metadata.namespace });
+  return job?.metadata.uid === owner?.uid ? job : undefined;
+}
+
+type Act = (inside: Inside, job: KubeObject, next: { readonly version: number; readonly retryCount: number }) => void;
+
+/** What an action does, by its name and the phase of the Job; absent: nothing. */
+const ACTS: Readonly<Record<string, (phase: string | undefined) => Act | undefined>> = {
+  AbortJob: (phase) => (phase === 'Aborting' || isFinal(phase) ? undefined : abort),
+  RestartJob: (phase) => (phase === 'Aborting' || phase === 'Restarting' || isFinal(phase) ? undefined : restart),
+  ResumeJob: (phase) => (phase === 'Aborted' || phase === 'Aborting' ? resume : undefined),
+  CompleteJob: (phase) => (phase === 'Running' ? (inside, job) => finish(inside, job, 'Completed', {}) : undefined),
+};
+
+const abort: Act = (inside, job, { version }) => {
+  setJob(inside, job, { version, state: { phase: 'Aborting' } });
+  kill(inside, job);
+};
+const restart: Act = (inside, job, next) => {
+  setJob(inside, job, { ...next, state: { phase: 'Restarting' } });
+  kill(inside, job);
+};
+const resume: Act = (inside, job, next) => setJob(inside, job, { ...next, state: { phase: 'Restarting' } });
+
 function act(inside: Inside, job: KubeObject, action: string): void {
-  const phase = phaseOf(job);
   const retryCount = (job.status?.retryCount ?? 0) + 1;
-  const version = versionOf(job) + 1;
-  if (action === 'AbortJob' && phase !== 'Aborting' && !FINAL.has(phase ?? '')) {
-    setJob(inside, job, { version, state: { phase: 'Aborting' } });
-    kill(inside, job);
-  } else if (action === 'RestartJob' && !FINAL.has(phase ?? '') && phase !== 'Aborting' && phase !== 'Restarting') {
-    setJob(inside, job, { version, retryCount, state: { phase: 'Restarting' } });
-    kill(inside, job);
-  } else if (action === 'ResumeJob' && (phase === 'Aborted' || phase === 'Aborting')) {
-    setJob(inside, job, { version, retryCount, state: { phase: 'Restarting' } });
-  } else if (action === 'CompleteJob' && phase === 'Running') {
-    finish(inside, job, 'Completed', {});
-  }
+  ACTS[action]?.(phaseOf(job))?.(inside, job, { version: versionOf(job) + 1, retryCount });
 }
 
 function kill(inside: Inside, job: KubeObject): void {

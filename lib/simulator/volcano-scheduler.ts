@@ -195,18 +195,24 @@ function domains(session: Session, { group, pods }: Gang): Seat[][] {
   const all = [...session.seats.values()];
   const { mode, highestTierAllowed } = group.spec?.networkTopology ?? {};
   if (mode !== 'hard') return [all];
-  const sets: Seat[][] = [];
-  for (let tier = 1; tier <= Math.min(highestTierAllowed ?? 1, 3); tier++) {
-    const label = FOREIGN_KEYS.networkLayer((4 - tier) as 1 | 2 | 3);
-    const byDomain = new Map<string, Seat[]>();
-    for (const seat of all) {
-      const domain = seat.node.metadata.labels?.[label];
-      if (domain !== undefined) byDomain.set(domain, [...(byDomain.get(domain) ?? []), seat]);
-    }
-    const taken = pods.flatMap(
-      (pod) => session.seats.get(pod.spec?.nodeName ?? '')?.node.metadata.labels?.[label] ?? [],
-    );
-    for (const [domain, seats] of byDomain) if (taken.every((used) => used === domain)) sets.push(seats);
+  const tiers = Array.from({ length: Math.min(highestTierAllowed ?? 1, 3) }, (_, i) => (3 - i) as 1 | 2 | 3);
+  return tiers.flatMap((layer) => {
+    const label = FOREIGN_KEYS.networkLayer(layer);
+    const taken = new Set(pods.flatMap((pod) => labelOf(session.seats.get(pod.spec?.nodeName ?? ''), label) ?? []));
+    const sets = [...byDomain(all, label)].filter(([domain]) => [...taken].every((used) => used === domain));
+    return sets.map(([, seats]) => seats);
+  });
+}
+
+function labelOf(seat: Seat | undefined, label: string): string | undefined {
+  return seat?.node.metadata.labels?.[label];
+}
+
+function byDomain(seats: readonly Seat[], label: string): Map<string, Seat[]> {
+  const sets = new Map<string, Seat[]>();
+  for (const seat of seats) {
+    const domain = labelOf(seat, label);
+    if (domain !== undefined) sets.set(domain, [...(sets.get(domain) ?? []), seat]);
   }
   return sets;
 }
@@ -216,20 +222,24 @@ const SCHEDULED = { type: 'Scheduled', status: 'True', reason: 'tasks in gang ar
 /** Phase and conditions of a PodGroup, from what was bound before this cycle; conditions are never taken back. */
 function closeGang(inside: Inside, gang: Gang, refusedNow: number): void {
   const { group, pods, bound, minMember } = gang;
-  const before = group.status?.phase as string | undefined;
-  const opened = before === undefined || before === 'Pending' ? 'Inqueue' : before;
   const running = pods.filter((pod) => pod.status?.phase === 'Running' && !pod.metadata.deletionTimestamp).length;
   const boundNow = gang.waiting.length - refusedNow;
   const starved = refusedNow > 0 && gang.ready + boundNow < minMember;
-  const phase = nextPhase({ opened, bound, running, starved, minMember, pods });
-  const scheduled = boundNow > 0 || (bound >= minMember && bound > 0);
+  const phase = nextPhase({ opened: openedPhase(group), bound, running, starved, minMember, pods });
   let conditions = group.status?.conditions;
-  if (scheduled) conditions = withConditions(inside, conditions, SCHEDULED);
+  if (boundNow > 0 || bound >= Math.max(1, minMember)) conditions = withConditions(inside, conditions, SCHEDULED);
   if (starved) conditions = withConditions(inside, conditions, starvedCondition(gang, refusedNow));
   const next = { phase, running: running || undefined, conditions };
-  if (!jsonEqual({ ...group.status, ...next }, group.status))
+  if (!jsonEqual({ ...group.status, ...next }, group.status)) {
     patchStatus(inside, POD_GROUPS, group, { ...next, running: running || null });
+  }
   if (starved) tellPods(inside, gang);
+}
+
+/** The phase a PodGroup has while its cycle runs: every one is Inqueue from its first cycle on. */
+function openedPhase({ status }: KubeObject): string {
+  const { phase = 'Pending' } = status ?? {};
+  return phase === 'Pending' ? 'Inqueue' : phase;
 }
 
 function nextPhase(gang: {

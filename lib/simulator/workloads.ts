@@ -124,26 +124,40 @@ const INDEX = 'batch.kubernetes.io/job-completion-index';
 function syncJob(inside: Inside, job: KubeObject): void {
   if (isTrue(job.status?.conditions, 'Complete') || isTrue(job.status?.conditions, 'Failed')) return;
   const pods = ownedObjects(inside, PODS, job) as Pod[];
-  const active = pods.filter((pod) => !hasEnded(pod) && !pod.metadata.deletionTimestamp);
-  const succeeded = pods.filter((pod) => pod.status?.phase === 'Succeeded').length;
-  const failed = pods.filter((pod) => pod.status?.phase === 'Failed').length;
+  const active = pods.filter(isActive);
   const { suspend = false, parallelism = 1, completions = parallelism } = job.spec;
   if (suspend) for (const pod of active) deleteIfThere(inside, PODS, pod);
-  else makeJobPods(inside, job, pods, Math.min(parallelism, completions - succeeded) - active.length);
-  const running = ownedObjects(inside, PODS, job).filter(
-    (pod) => !hasEnded(pod as Pod) && !pod.metadata.deletionTimestamp,
-  ) as Pod[];
-  const terminating = ownedObjects(inside, PODS, job).filter((pod) => pod.metadata.deletionTimestamp).length;
-  const status = {
-    active: running.length || null,
-    ready: running.filter((pod) => isTrue(pod.status?.conditions, 'Ready')).length || null,
-    succeeded: succeeded || null,
-    failed: failed || null,
-    terminating: terminating || null,
-    conditions: jobConditions(inside, job, { suspend, done: succeeded >= completions, failed }) ?? null,
-  };
+  else makeJobPods(inside, job, pods, Math.min(parallelism, completions - ended(pods, 'Succeeded')) - active.length);
+  reportJob(inside, job, jobStatus(inside, job, { suspend, completions }));
+}
+
+function reportJob(inside: Inside, job: KubeObject, status: object): void {
   const shown = Object.fromEntries(Object.entries(status).filter(([, value]) => value !== null));
   if (!jsonEqual(shown, job.status ?? {})) patchStatus(inside, JOBS, job, status);
+}
+
+function isActive(pod: Pod): boolean {
+  return !hasEnded(pod) && !pod.metadata.deletionTimestamp;
+}
+
+function ended(pods: readonly Pod[], phase: 'Succeeded' | 'Failed'): number {
+  return pods.filter(({ status }) => status?.phase === phase).length;
+}
+
+/** Counts of a Job's pods as they are now; null takes a field away. */
+function jobStatus(inside: Inside, job: KubeObject, spec: { readonly suspend: boolean; readonly completions: number }) {
+  const pods = ownedObjects(inside, PODS, job) as Pod[];
+  const active = pods.filter(isActive);
+  const [succeeded, failed] = [ended(pods, 'Succeeded'), ended(pods, 'Failed')];
+  const done = succeeded >= spec.completions;
+  return {
+    active: active.length || null,
+    ready: active.filter(({ status }) => isTrue(status?.conditions, 'Ready')).length || null,
+    succeeded: succeeded || null,
+    failed: failed || null,
+    terminating: pods.filter(({ metadata }) => metadata.deletionTimestamp).length || null,
+    conditions: jobConditions(inside, job, { suspend: spec.suspend, done, failed }) ?? null,
+  };
 }
 
 function makeJobPods(inside: Inside, job: KubeObject, pods: readonly Pod[], missing: number): void {

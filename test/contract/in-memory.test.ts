@@ -14,7 +14,7 @@ const DOWN_MS = 200;
 async function makeInMemory(): Promise<ClusterFixture> {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1));
   const server = new ApiServer({ clock, random: splitRandom(1, 'server') });
-  const port = new FaultyPort(server, clock, splitRandom(1, 'faults'));
+  const port = new FaultyPort(server, { clock, random: splitRandom(1, 'faults') });
   server.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
   for (const kind of KINDS) server.create(CRDS, kind.crd());
   return {

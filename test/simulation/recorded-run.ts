@@ -6,6 +6,7 @@ import type { KubeObject, Taint } from '../../lib/domain/kube';
 import * as r from '../../lib/domain/resources';
 import type { ResourceType } from '../../lib/domain/resources';
 import { ApiError } from '../../lib/runtime/errors';
+import type { ObjectName } from '../../lib/runtime/ports';
 import { ApiServer } from '../../lib/simulator/api-server';
 import { CloudModel } from '../../lib/simulator/cloud';
 import { startDefaultScheduler } from '../../lib/simulator/default-scheduler';
@@ -173,16 +174,24 @@ function perform(server: ApiServer, step: RecordedRun['steps'][number], names: N
   const resource = server.kinds.find(step.object.apiVersion, step.object.kind);
   const name = names.find(resource, step.object.name);
   try {
-    if (step.do === 'patch' || step.do === 'label') server.mergePatch(resource, name, step.patch);
-    if (step.do === 'delete') server.delete(resource, name);
-    if (step.do === 'evict') server.evict(name);
-    if (step.do === 'taint') editTaint(server, name.name, step.patch);
+    DOERS[step.do]!(server, resource, name, step.patch);
     return step.do === 'evict' ? 201 : undefined;
   } catch (error) {
     if (error instanceof ApiError && step.answer === error.status) return error.status;
     throw error;
   }
 }
+
+type Doer = (server: ApiServer, resource: ResourceType, name: ObjectName, patch: any) => void;
+
+/** What the words of a step mean. */
+const DOERS: Readonly<Record<string, Doer>> = {
+  patch: (server, resource, name, patch) => server.mergePatch(resource, name, patch),
+  label: (server, resource, name, patch) => server.mergePatch(resource, name, patch),
+  delete: (server, resource, name) => server.delete(resource, name),
+  evict: (server, _, name) => server.evict(name),
+  taint: (server, _, name, patch) => editTaint(server, name.name, patch),
+};
 
 function editTaint(server: ApiServer, name: string, patch: { readonly add?: Taint; readonly remove?: string }): void {
   const taints: readonly Taint[] = server.get(r.NODES, { name }).spec?.taints ?? [];
@@ -222,17 +231,21 @@ class Names {
   private standFor(name: string): string {
     const known = this.stands.get(name);
     if (known) return known;
-    const places = new Map<string, string>();
-    for (const { atMs, kind, name: pod, facts, event } of this.run.observed) {
-      if (kind !== 'Pod' || atMs > this.stepAtMs) continue;
-      if (event === 'DELETED') places.delete(pod);
-      else if (facts.nodeName) places.set(pod, facts.nodeName);
-    }
-    const [pod] = [...places].find(([, node]) => node === name) ?? [];
-    const here = pod && this.server.all(r.PODS).find((candidate) => this.of(r.PODS, candidate) === pod);
-    const stand = (here as KubeObject | undefined)?.spec?.nodeName ?? name;
+    const pod = this.recordedPodOn(name);
+    const here = this.server.all(r.PODS).find((candidate) => this.of(r.PODS, candidate) === pod);
+    const stand: string = here?.spec?.nodeName ?? name;
     this.stands.set(name, stand);
     return stand;
+  }
+
+  private recordedPodOn(node: string): string | undefined {
+    const places = new Map<string, string>();
+    for (const { atMs, kind, name, facts, event } of this.run.observed) {
+      if (kind !== 'Pod' || atMs > this.stepAtMs) continue;
+      if (event === 'DELETED') places.delete(name);
+      else if (facts.nodeName) places.set(name, facts.nodeName);
+    }
+    return [...places].find(([, place]) => place === node)?.[0];
   }
 
   /** An object of the record with the names of Nodes as they are here. */
@@ -244,17 +257,20 @@ class Names {
   }
 
   private make(resource: ResourceType, object: KubeObject): string {
-    const { name, labels, ownerReferences, annotations } = object.metadata;
+    const { name, labels, ownerReferences } = object.metadata;
     const pool = labels?.['karpenter.sh/nodepool'];
     if (resource.kind === 'NodeClaim') return this.next(`${pool}/claim`);
     if (resource.kind === 'Node' && pool) return this.nodeName(pool, object);
     const owner = ownerReferences?.[0];
-    if (resource.kind === 'PodGroup' && owner) return `${this.ownerName(owner.name, owner.kind)}/podgroup`;
-    const index = annotations?.['batch.kubernetes.io/job-completion-index'];
-    if (resource.kind === 'Pod' && index) return `${owner!.name}/pod-${index}`;
-    if (resource.kind === 'Pod' && owner?.kind === 'ReplicaSet')
-      return this.next(`${this.ownerName(owner.name, owner.kind)}/pod`);
-    return name;
+    if (!owner) return name;
+    if (resource.kind === 'PodGroup') return `${this.ownerName(owner.name, owner.kind)}/podgroup`;
+    return resource.kind === 'Pod' ? this.podName(object, owner) : name;
+  }
+
+  private podName({ metadata }: KubeObject, owner: { readonly name: string; readonly kind: string }): string {
+    const index = metadata.annotations?.['batch.kubernetes.io/job-completion-index'];
+    if (index) return `${owner.name}/pod-${index}`;
+    return owner.kind === 'ReplicaSet' ? this.next(`${this.ownerName(owner.name, owner.kind)}/pod`) : metadata.name;
   }
 
   private nodeName(pool: string, node: KubeObject): string {
@@ -291,48 +307,48 @@ function observe({ server, clock }: Inside, names: Names, begin: number): Seen[]
 }
 
 function factsOf(resource: ResourceType, object: KubeObject): object {
-  const deleting = object.metadata.deletionTimestamp !== undefined;
-  const { spec, status } = object;
-  switch (resource.kind) {
-    case 'Pod':
-      return { phase: status?.phase, nodeName: spec?.nodeName, deleting };
-    case 'PodGroup':
-      return {
-        phase: status?.phase ?? null,
-        minMember: spec.minMember,
-        queue: spec.queue,
-        unschedulable: isTrue(status?.conditions, 'Unschedulable'),
-      };
-    case 'Job':
-      if (resource.group === 'batch')
-        return {
-          apiVersion: 'batch/v1',
-          suspend: spec.suspend,
-          active: status?.active,
-          suspended: isTrue(status?.conditions, 'Suspended'),
-        };
-      return { phase: status?.state?.phase ?? null, retryCount: status?.retryCount ?? 0 };
-    case 'Node':
-      return {
-        deleting,
-        ready: isTrue(status?.conditions, 'Ready'),
-        taints: (spec?.taints ?? []).map(({ key }: Taint) => key),
-        labels: object.metadata.labels,
-      };
-    case 'NodeClaim':
-      return {
-        deleting,
-        nodeName: status?.nodeName,
-        initialized: isTrue(status?.conditions, 'Initialized'),
-        drifted: isTrue(status?.conditions, 'Drifted'),
-      };
-    case 'Queue':
-      return { state: status?.state ?? null, allocated: status?.allocated };
-    case 'HyperNode':
-      return { tier: spec.tier, members: spec.members.map((one: any) => one.selector.exactMatch.name) };
-    default:
-      return {};
-  }
+  return FACTS[`${resource.plural}.${resource.group}`]?.(object) ?? {};
 }
+
+const isDeleting = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp !== undefined;
+const conditionsOf = ({ status }: KubeObject) => status?.conditions;
+
+/** The facts of each Kind that are compared, as the recorded files name them. */
+const FACTS: Readonly<Record<string, (object: KubeObject) => object>> = {
+  'pods.': (pod) => ({ phase: pod.status?.phase, nodeName: pod.spec?.nodeName, deleting: isDeleting(pod) }),
+  'podgroups.scheduling.volcano.sh': (group) => ({
+    phase: group.status?.phase ?? null,
+    minMember: group.spec.minMember,
+    queue: group.spec.queue,
+    unschedulable: isTrue(conditionsOf(group), 'Unschedulable'),
+  }),
+  'jobs.batch': (job) => ({
+    apiVersion: 'batch/v1',
+    suspend: job.spec.suspend,
+    active: job.status?.active,
+    suspended: isTrue(conditionsOf(job), 'Suspended'),
+  }),
+  'jobs.batch.volcano.sh': ({ status }) => ({
+    phase: status?.state?.phase ?? null,
+    retryCount: status?.retryCount ?? 0,
+  }),
+  'nodes.': (node) => ({
+    deleting: isDeleting(node),
+    ready: isTrue(conditionsOf(node), 'Ready'),
+    taints: (node.spec?.taints ?? []).map(({ key }: Taint) => key),
+    labels: node.metadata.labels,
+  }),
+  'nodeclaims.karpenter.sh': (claim) => ({
+    deleting: isDeleting(claim),
+    nodeName: claim.status?.nodeName,
+    initialized: isTrue(conditionsOf(claim), 'Initialized'),
+    drifted: isTrue(conditionsOf(claim), 'Drifted'),
+  }),
+  'queues.scheduling.volcano.sh': ({ status }) => ({ state: status?.state ?? null, allocated: status?.allocated }),
+  'hypernodes.topology.volcano.sh': ({ spec }) => ({
+    tier: spec.tier,
+    members: spec.members.map((one: any) => one.selector.exactMatch.name),
+  }),
+};
 
 export { HYPER_NODES };

@@ -111,14 +111,17 @@ function phasesByObject(seen: readonly Seen[]): Record<string, string[]> {
 }
 
 function wordOf({ kind, event, facts }: Seen): string | undefined {
-  if (event === 'DELETED' && kind !== 'Pod')
-    return ['Job', 'PodGroup', 'NodeClaim'].includes(kind) ? 'gone' : undefined;
-  if (kind === 'Job')
-    return facts.apiVersion ? undefined : facts.phase ? `${facts.phase} ${facts.retryCount ?? 0}` : undefined;
-  if (kind === 'PodGroup') return facts.phase ?? undefined;
-  if (kind === 'NodeClaim') return facts.deleting ? 'deleting' : undefined;
-  return kind === 'Pod' && event === 'ADDED' && !facts.nodeName ? `incarnation ${facts.incarnation ?? 1}` : undefined;
+  if (event === 'DELETED') return ['Job', 'PodGroup', 'NodeClaim'].includes(kind) ? 'gone' : undefined;
+  return WORDS[kind]?.(facts, event);
 }
+
+const WORDS: Readonly<Record<string, (facts: any, event: string) => string | undefined>> = {
+  Job: ({ apiVersion, phase, retryCount = 0 }) => (apiVersion || !phase ? undefined : `${phase} ${retryCount}`),
+  PodGroup: ({ phase }) => phase ?? undefined,
+  NodeClaim: ({ deleting }) => (deleting ? 'deleting' : undefined),
+  Pod: ({ nodeName, incarnation = 1 }, event) =>
+    event === 'ADDED' && !nodeName ? `incarnation ${incarnation}` : undefined,
+};
 
 /** NodeClaims of a pool are equal: only how many lived how counts. */
 function summarise(lives: Record<string, string[]>): Record<string, string[]> {

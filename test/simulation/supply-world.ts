@@ -94,12 +94,11 @@ export class SupplyWorld {
       if (current === this.starts) say(`${message} ${JSON.stringify(fields ?? {})}`);
     };
     const random = splitRandom(this.options.seed, `run-${this.starts}`);
-    const port = new FaultyPort(this.server, this.clock, random, rates, {
-      crashed: () => {
-        this.crashes += 1;
-        this.clock.after(500, () => this.start());
-      },
-    });
+    const crashed = () => {
+      this.crashes += 1;
+      this.clock.after(500, () => this.start());
+    };
+    const port = new FaultyPort(this.server, { clock: this.clock, random, rates, watcher: { crashed } });
     this.port = port;
     this.runner = runControllers({
       controllers: [poolsController, movesController],
