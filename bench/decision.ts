@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NODE_FLAGS } from '../lib/charts/controllers-pod';
 import type { DecisionOrder, DecisionResult } from './decision-run';
 import { toFigure, type Figure } from './figures';
 
@@ -58,7 +59,7 @@ const WARM_NOTE =
 const COLD_NOTE = 'the first decision of a process whose caches have just been filled: every object is read for the first time';
 
 function runOnce(program: string, order: DecisionOrder): DecisionResult {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, JSON.stringify(order)], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...NODE_FLAGS, program, JSON.stringify(order)], {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   });

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { KINDS } from '../lib/api';
 import type { KubeObject } from '../lib/domain/kube';
-import { apiVersionOf, NODES, PODS, type ResourceType } from '../lib/domain/resources';
+import { apiVersionOf, NODES, POD_GROUPS, PODS, type ResourceType } from '../lib/domain/resources';
 import { AlreadyExists, TooManyRequests, Unavailable } from '../lib/runtime/errors';
 import { kubernetesClient, type KubernetesClient } from '../lib/runtime/kubernetes/client';
 import { fixedToken } from '../lib/runtime/kubernetes/connection';
@@ -31,9 +31,9 @@ export async function installCrds(bed: Bed): Promise<void> {
 
 /** The client that ships, as a service account that may do everything. */
 export async function adminClient(bed: Bed): Promise<KubernetesClient> {
-  await bed.kubectl('create', 'serviceaccount', 'bench', '--namespace=kube-system');
-  await bed.kubectl('create', 'clusterrolebinding', 'bench', '--clusterrole=cluster-admin', '--serviceaccount=kube-system:bench');
-  const credentials = fixedToken(await bed.tokenFor('kube-system', 'bench', { expirationSeconds: 7_200 }));
+  await bed.kubectl('create', 'serviceaccount', 'bench', '--namespace=default');
+  await bed.kubectl('create', 'clusterrolebinding', 'bench', '--clusterrole=cluster-admin', '--serviceaccount=default:bench');
+  const credentials = fixedToken(await bed.tokenFor('default', 'bench', { expirationSeconds: 7_200 }));
   const connection = { server: bed.serverUrl, tls: { ca: bed.authority }, credentials };
   return kubernetesClient({ connection, random: Math.random, connections: CONNECTIONS });
 }
@@ -47,7 +47,7 @@ export async function inParallel<T>(items: readonly T[], work: (item: T, index: 
   await Promise.all(Array.from({ length: Math.min(CONNECTIONS, items.length) }, worker));
 }
 
-/** Creates objects with their status. Nodes take it at once, everything else through the subresource. */
+/** Creates objects with their status. */
 export async function createAll(client: KubernetesClient, resource: ResourceType, objects: readonly KubeObject[]): Promise<void> {
   await inParallel(objects, (object) => createOne(client, resource, object));
 }
@@ -61,8 +61,9 @@ export async function createOne(client: KubernetesClient, resource: ResourceType
     if (!(error instanceof AlreadyExists)) throw error;
   });
   const { status } = object;
-  const pending = resource === PODS && !object.spec?.nodeName;
-  if (resource !== NODES && status && !pending) {
+  // Nodes take their status at once, and PodGroups have no subresource; pods that wait are Pending by themselves.
+  const there = resource === NODES || resource === POD_GROUPS || (resource === PODS && !object.spec?.nodeName);
+  if (status && !there) {
     await patiently(() => client.mergePatch(resource, metadata, { status }, { subresource: 'status' }));
   }
 }

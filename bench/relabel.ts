@@ -11,7 +11,7 @@ import { makeNode } from './objects';
 
 const NODE_COUNT = 1_000;
 const WARM_UP = 2;
-const ROUNDS = 10;
+const ROUNDS = { swap: 10, handOver: 4 };
 const BUCKETS = ['training', 'inference'] as const;
 
 /** Everything a round measured. */
@@ -30,8 +30,8 @@ export async function relabelBench(): Promise<Figure[]> {
   try {
     say(`${NODE_COUNT} nodes …`);
     await createAll(client, NODES, makeNodes());
-    const patches = await rounds(client, swap);
-    const whole = await rounds(client, swapBetweenLooks);
+    const patches = await rounds(client, swap, ROUNDS.swap);
+    const whole = await rounds(client, swapBetweenLooks, ROUNDS.handOver);
     return [...figuresOf('swap', patches, SWAP_NOTE), ...figuresOf('hand-over', whole, WHOLE_NOTE)];
   } finally {
     await client.close();
@@ -57,10 +57,10 @@ function makeNodes(): readonly Node[] {
   return Array.from({ length: NODE_COUNT }, (_, i) => makeNode({ ...about, name: `p5-${i}`, leaf: `nn-${Math.floor(i / 32)}` }));
 }
 
-async function rounds(client: KubernetesClient, handOver: HandOver): Promise<Round[]> {
+async function rounds(client: KubernetesClient, handOver: HandOver, count: number): Promise<Round[]> {
   const nodes = await readNodes(client);
   const measured: Round[] = [];
-  for (let round = 0; round < WARM_UP + ROUNDS; round++) {
+  for (let round = 0; round < WARM_UP + count; round++) {
     const bucket = BUCKETS[round % BUCKETS.length]!;
     const patchMs: number[] = [];
     const startMs = performance.now();
