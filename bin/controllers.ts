@@ -31,7 +31,7 @@ async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Pro
   const about = { component: `aicluster.dev/${name}`, instance: identity, prune: pruneOf };
   const others = { cloud: ec2Cloud(), metrics, leadership, onFatal: fatal };
   const runner = runControllers({ ...ports, ...others, ...about, controllers });
-  await openHttpDoor({ port: Number(HTTP_PORT), ready: () => runner.ready(), metrics });
+  await openHttpDoor({ port: Number(HTTP_PORT), host: env['HTTP_HOST'], ready: () => runner.ready(), metrics });
   runner.start();
 }
 

@@ -49,6 +49,7 @@ export class Replica {
           POD_NAME: this.name,
           POD_NAMESPACE: CONTROLLERS_NAMESPACE,
           HTTP_PORT: '0',
+          HTTP_HOST: '127.0.0.1', // a pod listens on its own address; here that would be everybody's
           NODE_ENV: 'production',
           AWS_REGION: 'us-east-2',
           AWS_ENDPOINT_URL_EC2: this.options.ec2,

@@ -3,10 +3,7 @@ import { waitFor } from '../bed';
 import type { Replica } from './controllers';
 import type { WriteGate } from './write-gate';
 
-/** How many writes each life gets: mostly one, so that a death falls after every write; now and then more, as memory grows within a life. */
-const WRITES_OF_A_LIFE = [1, 1, 1, 2, 1, 1, 3];
-
-/** Ends the process after every few writes until `done` settles. Returns the writes it died on, as `PATCH nodes/NAME`. */
+/** Ends the process after each single write until `done` settles. Returns the writes it died on, as `PATCH nodes/NAME`. */
 export async function dieThroughout<T>(
   { gate, replica }: { readonly gate: WriteGate; readonly replica: Replica },
   done: Promise<T>,
@@ -17,9 +14,8 @@ export async function dieThroughout<T>(
     () => undefined,
   );
   for (;;) {
-    const writes = WRITES_OF_A_LIFE[deaths.length % WRITES_OF_A_LIFE.length]!;
     let dead: Promise<void> | undefined;
-    const last = await Promise.race([gate.killAfter(writes, () => (dead = replica.kill())), ended]);
+    const last = await Promise.race([gate.killAfter(1, () => (dead = replica.kill())), ended]);
     if (!last) break;
     await dead;
     const [, resource = last.path] = /\/v1[^/]*\/(.*)$/.exec(last.path) ?? [];

@@ -76,6 +76,19 @@ export async function setStage(): Promise<Stage> {
   };
 }
 
+/**
+ * Kills the API server and starts it again. It is gone for everybody; the controllers reach it again when it says that it is ready,
+ * as through the load balancer of EKS. Before that it would refuse everything: it has not read its own roles yet.
+ */
+export async function restartApiServer({ bed, gate }: Stage): Promise<void> {
+  gate.ready = false;
+  await bed.killApiServer();
+  const back = bed.startApiServer();
+  await waitFor('the API server to be ready', async () => (await bed.api({ path: '/readyz' })) === 'ok');
+  gate.ready = true;
+  await back;
+}
+
 /** Work of a bucket: `pods` pods, each a whole node, in the bucket's namespace. A second call changes the number. */
 export async function setWork({ bed }: Stage, bucket: string, pods: number): Promise<void> {
   const labels = { app: 'work' };

@@ -36,6 +36,8 @@ const UNCOUNTED = /\/(leases|events)(\/|$)/;
 
 /** The gate. */
 export class WriteGate {
+  /** Whether the server behind it is ready. As a load balancer, the gate sends nobody to one that is not. */
+  ready = true;
   /** Every counted write so far, oldest first. */
   readonly writes: Write[] = [];
   private death: Death | undefined;
@@ -72,6 +74,7 @@ export class WriteGate {
   }
 
   private async take(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    if (!this.ready) return void response.destroy();
     const url = new URL(request.url!, this.options.server);
     if (request.method === 'GET') return this.forward(request, response, url);
     if (UNCOUNTED.test(url.pathname)) {
