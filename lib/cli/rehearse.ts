@@ -122,8 +122,12 @@ async function playFolder(folder: string, { seed, hours, all, json }: RehearseAr
   });
 }
 
+/** PodGroups are named after the UID of their Job, which tells nobody anything. */
+const UID_SUFFIX = /-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
 function toLine({ t, kind, object, message }: TimelineEntry): string {
-  return `${formatClock(t, true)}  ${kind.padEnd(13)} ${object.padEnd(34)} ${message}`;
+  const line = `${formatClock(t, true)}  ${kind.padEnd(13)} ${object.replace(UID_SUFFIX, '').padEnd(34)} ${message}`;
+  return line.replace(UID_SUFFIX, '');
 }
 
 function summaryOf(elapsedMs: number, world: World): string {
