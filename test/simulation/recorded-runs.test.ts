@@ -117,7 +117,8 @@ function wordOf({ kind, event, facts }: Seen): string | undefined {
 
 const WORDS: Readonly<Record<string, (facts: any, event: string) => string | undefined>> = {
   Job: ({ apiVersion, phase, retryCount = 0 }) => (apiVersion || !phase ? undefined : `${phase} ${retryCount}`),
-  PodGroup: ({ phase }) => phase ?? undefined,
+  // While its pods are Failed and not gone yet a PodGroup may pass through these, or not: it depends on when the scheduler looks.
+  PodGroup: ({ phase }) => (phase === 'Unknown' || phase === 'Completed' ? undefined : (phase ?? undefined)),
   NodeClaim: ({ deleting }) => (deleting ? 'deleting' : undefined),
   Pod: ({ nodeName, incarnation = 1 }, event) =>
     event === 'ADDED' && !nodeName ? `incarnation ${incarnation}` : undefined,
