@@ -105,6 +105,8 @@ function phasesByObject(seen: readonly Seen[]): Record<string, string[]> {
     const word = wordOf(one);
     if (word === undefined) continue;
     const life = (lives[`${one.kind} ${one.name}`] ??= []);
+    // The scheduler may or may not look in the instant between the end of a pod and that of its PodGroup.
+    if (word === 'gone' && life.at(-1) === 'Pending') life.pop();
     if (life.at(-1) !== word) life.push(word);
   }
   return summarise(lives);
