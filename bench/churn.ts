@@ -62,7 +62,8 @@ export class Churn {
     for (let tick = 1; !done(); tick++) {
       const work: Promise<void>[] = [];
       while (this.random() < perTick - work.length) work.push(this.report());
-      if (tick % (1000 / TICK_MS / PODS_PER_SECOND) === 0) work.push(this.replacePod(Math.floor(this.random() * this.pods.length)));
+      if (tick % (1000 / TICK_MS / PODS_PER_SECOND) === 0)
+        work.push(this.replacePod(Math.floor(this.random() * this.pods.length)));
       if (tick % (GANG_EVERY_MS / TICK_MS) === 0) work.push(this.replaceGang());
       await Promise.all(work);
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, startMs + tick * TICK_MS - Date.now())));
@@ -73,8 +74,13 @@ export class Churn {
   /** A kubelet says that all is as before, only later. */
   private async report(): Promise<void> {
     const { metadata, status } = this.fleet.nodes[Math.floor(this.random() * this.fleet.nodes.length)]!;
-    const conditions = status.conditions.map((condition: object) => ({ ...condition, lastHeartbeatTime: formatTime(Date.now()) }));
-    await this.write(() => this.client.mergePatch(NODES, { name: metadata.name }, { status: { conditions } }, { subresource: 'status' }));
+    const conditions = status.conditions.map((condition: object) => ({
+      ...condition,
+      lastHeartbeatTime: formatTime(Date.now()),
+    }));
+    await this.write(() =>
+      this.client.mergePatch(NODES, { name: metadata.name }, { status: { conditions } }, { subresource: 'status' }),
+    );
   }
 
   private async replacePod(index: number): Promise<void> {

@@ -66,7 +66,9 @@ class Caches {
   /** An object as it would come off the wire: parsed afresh, in a version of its own, then pruned. */
   put(resource: ResourceType, object: KubeObject): void {
     const resourceVersion = String(++this.version);
-    const fresh = JSON.parse(JSON.stringify({ ...object, metadata: { ...object.metadata, resourceVersion } })) as KubeObject;
+    const fresh = JSON.parse(
+      JSON.stringify({ ...object, metadata: { ...object.metadata, resourceVersion } }),
+    ) as KubeObject;
     this.store(resource).put(pruneOf(resource)?.(fresh) ?? fresh);
   }
 
@@ -145,8 +147,17 @@ class World {
       case 'WriteStatus':
         return this.merge(CAPACITY_BUCKETS, action.bucket, action.status);
       case 'ApplyQueue': {
-        const metadata = { name: action.name, uid: uidOf(action.name), labels: { 'aicluster.dev/bucket': action.name } };
-        return this.caches.put(QUEUES, { apiVersion: 'scheduling.volcano.sh/v1beta1', kind: 'Queue', metadata, spec: action.spec });
+        const metadata = {
+          name: action.name,
+          uid: uidOf(action.name),
+          labels: { 'aicluster.dev/bucket': action.name },
+        };
+        return this.caches.put(QUEUES, {
+          apiVersion: 'scheduling.volcano.sh/v1beta1',
+          kind: 'Queue',
+          metadata,
+          spec: action.spec,
+        });
       }
       case 'DeleteQueue':
         return this.caches.remove(QUEUES, this.caches.get(QUEUES, action.name)!);
@@ -166,7 +177,11 @@ class World {
       if (move.status?.finishedAt || left < names.length) continue;
       left -= names.length;
       const time = formatTime(this.nowMs);
-      const nodes = names.map((name) => ({ name, step: this.handOver(name, move.spec.to.bucket) ? 'HandedOver' : 'Lost', since: time }));
+      const nodes = names.map((name) => ({
+        name,
+        step: this.handOver(name, move.spec.to.bucket) ? 'HandedOver' : 'Lost',
+        since: time,
+      }));
       this.caches.put(NODE_MOVES, { ...move, status: { step: 'HandedOver', nodes, finishedAt: time } });
     }
   }
@@ -182,7 +197,10 @@ class World {
   private replacePod(pod: Pod): void {
     this.caches.remove(PODS, pod);
     const name = `${pod.metadata.name.slice(0, 40)}-r${++this.born}`;
-    this.caches.put(PODS, { ...pod, metadata: { ...pod.metadata, name, uid: uidOf(name), creationTimestamp: formatTime(this.nowMs) } });
+    this.caches.put(PODS, {
+      ...pod,
+      metadata: { ...pod.metadata, name, uid: uidOf(name), creationTimestamp: formatTime(this.nowMs) },
+    });
   }
 
   /** A gang ends, and one of the same size takes its place: on its nodes when it ran, in the queue when it waited. */
@@ -195,7 +213,10 @@ class World {
     const next = `job-r${++this.born}`;
     const time = formatTime(this.nowMs);
     this.caches.remove(POD_GROUPS, group);
-    this.caches.put(POD_GROUPS, { ...group, metadata: { ...group.metadata, name: next, uid: uidOf(next), creationTimestamp: time } });
+    this.caches.put(POD_GROUPS, {
+      ...group,
+      metadata: { ...group.metadata, name: next, uid: uidOf(next), creationTimestamp: time },
+    });
     for (const [i, pod] of members.entries()) {
       this.caches.remove(PODS, pod);
       const annotations = { ...pod.metadata.annotations, 'scheduling.k8s.io/group-name': next };
@@ -212,7 +233,10 @@ class World {
 /** JSON merge patch of labels, annotations and spec, as the API server does it. */
 function patched(node: Node, patch: ReturnType<typeof swapPatch>): KubeObject {
   const merged = (own: Readonly<Record<string, string>> = {}, change: Readonly<Record<string, string | null>> = {}) =>
-    Object.fromEntries(Object.entries({ ...own, ...change }).filter(([, value]) => value !== null)) as Record<string, string>;
+    Object.fromEntries(Object.entries({ ...own, ...change }).filter(([, value]) => value !== null)) as Record<
+      string,
+      string
+    >;
   const labels = merged(node.metadata.labels, patch.metadata.labels);
   const annotations = merged(node.metadata.annotations, patch.metadata.annotations);
   return { ...node, metadata: { ...node.metadata, labels, annotations }, spec: { ...node.spec, ...patch.spec } };
@@ -247,7 +271,9 @@ function main(order: DecisionOrder): DecisionResult {
     warm.push(took);
     for (const { type } of plan.actions) actions[type] = (actions[type] ?? 0) + 1;
   }
-  const gangs = world.caches.list(POD_GROUPS).filter((group) => group.spec.minMember > 1 || !keyOf(group).includes('podgroup-')).length;
+  const gangs = world.caches
+    .list(POD_GROUPS)
+    .filter((group) => group.spec.minMember > 1 || !keyOf(group).includes('podgroup-')).length;
   return { cold, warm, pods: world.caches.list(PODS).length, gangs, actions };
 }
 

@@ -31,7 +31,14 @@ export function decisionBench(root: string): Figure[] {
 /** As build.mjs bundles the controllers that ship, so that the same code is measured. */
 function bundle(root: string, folder: string): string {
   const outfile = join(folder, 'decision.js');
-  const how = { bundle: true, platform: 'node', target: 'node22', format: 'cjs', minify: true, keepNames: true } as const;
+  const how = {
+    bundle: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'cjs',
+    minify: true,
+    keepNames: true,
+  } as const;
   buildSync({ entryPoints: [join(root, 'bench/decision-run.ts')], outfile, ...how, logLevel: 'warning' });
   return outfile;
 }
@@ -52,11 +59,13 @@ function figuresOf({ nodes, buckets }: (typeof SIZES)[number], program: string):
   );
 }
 
-const PROCESSOR_NOTE = 'processor time of the deciding thread: the figure to compare on a machine that does other things too';
+const PROCESSOR_NOTE =
+  'processor time of the deciding thread: the figure to compare on a machine that does other things too';
 const WARM_NOTE =
   `observe from caches and plan, nothing written; ${ROUNDS.warmUp} decisions before it; between two decisions 2 s pass: kubelets ` +
   'report, pods and a gang are replaced, moves are carried out; no scheduler runs, so what waits goes on waiting';
-const COLD_NOTE = 'the first decision of a process whose caches have just been filled: every object is read for the first time';
+const COLD_NOTE =
+  'the first decision of a process whose caches have just been filled: every object is read for the first time';
 
 function runOnce(program: string, order: DecisionOrder): DecisionResult {
   const { status, stdout, stderr } = spawnSync(process.execPath, [...NODE_FLAGS, program, JSON.stringify(order)], {

@@ -4,7 +4,16 @@ import { estimateAllocatable, requireInstanceType } from '../lib/catalog';
 import { formatTime, type KubeObject, type Pod } from '../lib/domain/kube';
 import { BUCKET_KEY } from '../lib/domain/node-keys';
 import { seededRandom } from '../lib/simulator/random';
-import { makeNode, makePlainNode, makePod, makePodGroup, uidOf, type NodePlan, type Odd, type PodPlan } from './objects';
+import {
+  makeNode,
+  makePlainNode,
+  makePod,
+  makePodGroup,
+  uidOf,
+  type NodePlan,
+  type Odd,
+  type PodPlan,
+} from './objects';
 
 /** How large the fleet is. */
 export interface FleetSize {
@@ -30,7 +39,10 @@ export interface Fleet {
   readonly podGroups: readonly KubeObject[];
   readonly moves: readonly KubeObject[];
   /** Reservation id → nodes, for EC2's side. */
-  readonly reservations: ReadonlyMap<string, { readonly instanceType: string; readonly zone: string; readonly nodes: number }>;
+  readonly reservations: ReadonlyMap<
+    string,
+    { readonly instanceType: string; readonly zone: string; readonly nodes: number }
+  >;
 }
 
 const HOUR_MS = 3_600_000;
@@ -141,7 +153,11 @@ class Builder {
     this.makeDeployments();
     this.makeWebServers();
     return {
-      namespaces: [...this.buckets.map(({ name }) => namespace(name, { [BUCKET_KEY]: name })), namespace('agents'), namespace('web')],
+      namespaces: [
+        ...this.buckets.map(({ name }) => namespace(name, { [BUCKET_KEY]: name })),
+        namespace('agents'),
+        namespace('web'),
+      ],
       buckets: this.buckets.map((bucket, i) => this.bucketObject(bucket, i)),
       pools: this.pools,
       nodes: [...this.plans.map(makeNode), ...this.plain],
@@ -168,7 +184,8 @@ class Builder {
     for (const [i, type] of TYPES.entries()) {
       const last = i === TYPES.length - 1;
       const count = last ? accelerated - made : Math.round(accelerated * type.share);
-      for (let from = 0; from < count; from += POOL_NODES) this.makePool(type, from, Math.min(POOL_NODES, count - from));
+      for (let from = 0; from < count; from += POOL_NODES)
+        this.makePool(type, from, Math.min(POOL_NODES, count - from));
       made += count;
     }
   }
@@ -228,7 +245,9 @@ class Builder {
       for (const agent of ['monitoring-agent', 'storage-agent']) {
         const requests = { cpu: '250m', memory: '256Mi' };
         const owner = { kind: 'DaemonSet', name: agent };
-        this.pods.push(makePod({ namespace: 'agents', name: `${agent}-${nodeName}`, owner, requests, nodeName, atMs: this.agoMs }));
+        this.pods.push(
+          makePod({ namespace: 'agents', name: `${agent}-${nodeName}`, owner, requests, nodeName, atMs: this.agoMs }),
+        );
       }
     }
   }
@@ -256,10 +275,18 @@ class Builder {
     const requests = wholeNode(type);
     const about = { namespace: bucket.name, name, queue: bucket.name, atMs };
     const minResources = { pods: String(size) };
-    this.podGroups.push(makePodGroup(about, { minMember: size, minResources, running, oneLeaf: size > 1 && this.random() < 0.1 }));
+    this.podGroups.push(
+      makePodGroup(about, { minMember: size, minResources, running, oneLeaf: size > 1 && this.random() < 0.1 }),
+    );
     const picky = this.random() < 0.3;
     for (let i = 0; i < size; i++) {
-      const plan: PodPlan = { namespace: bucket.name, name: `${name}-worker-${i}`, owner: { kind: 'Job', name }, requests, atMs };
+      const plan: PodPlan = {
+        namespace: bucket.name,
+        name: `${name}-worker-${i}`,
+        owner: { kind: 'Job', name },
+        requests,
+        atMs,
+      };
       const needs = { bucket: bucket.name, gang: name, ...(picky && { instanceType: type }) };
       this.pods.push(makePod({ ...plan, ...needs, nodeName: on[i]?.name }));
     }
@@ -299,7 +326,9 @@ class Builder {
     const requests = { cpu: '500m', memory: '512Mi' };
     for (let i = 0; this.pods.length < this.size.pods; i++) {
       const nodeName = this.plain[i % this.plain.length]!.metadata.name;
-      this.pods.push(makePod({ namespace: 'web', name: `${owner.name}-${i}`, owner, requests, nodeName, atMs: this.agoMs }));
+      this.pods.push(
+        makePod({ namespace: 'web', name: `${owner.name}-${i}`, owner, requests, nodeName, atMs: this.agoMs }),
+      );
     }
   }
 

@@ -14,7 +14,8 @@ import { findBinaries } from '../test/proof-bed/binaries';
 export const CONNECTIONS = 32;
 
 /** Controllers that pods and namespaces cannot do without. The others would judge nodes without kubelets, and pods without owners. */
-const FEW_CONTROLLERS = '--controllers=serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller';
+const FEW_CONTROLLERS =
+  '--controllers=serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller';
 
 /** A bed on which nodes stay as they were made: nobody waits for their heartbeats. */
 export function startQuietBed(options: BedOptions = {}): Promise<Bed> {
@@ -32,14 +33,23 @@ export async function installCrds(bed: Bed): Promise<void> {
 /** The client that ships, as a service account that may do everything. */
 export async function adminClient(bed: Bed): Promise<KubernetesClient> {
   await bed.kubectl('create', 'serviceaccount', 'bench', '--namespace=default');
-  await bed.kubectl('create', 'clusterrolebinding', 'bench', '--clusterrole=cluster-admin', '--serviceaccount=default:bench');
+  await bed.kubectl(
+    'create',
+    'clusterrolebinding',
+    'bench',
+    '--clusterrole=cluster-admin',
+    '--serviceaccount=default:bench',
+  );
   const credentials = fixedToken(await bed.tokenFor('default', 'bench', { expirationSeconds: 7_200 }));
   const connection = { server: bed.serverUrl, tls: { ca: bed.authority }, credentials };
   return kubernetesClient({ connection, random: Math.random, connections: CONNECTIONS });
 }
 
 /** Does the work on every item, `CONNECTIONS` at a time. */
-export async function inParallel<T>(items: readonly T[], work: (item: T, index: number) => Promise<void>): Promise<void> {
+export async function inParallel<T>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const worker = async () => {
     for (let i = next++; i < items.length; i = next++) await work(items[i]!, i);
@@ -48,7 +58,11 @@ export async function inParallel<T>(items: readonly T[], work: (item: T, index: 
 }
 
 /** Creates objects with their status. */
-export async function createAll(client: KubernetesClient, resource: ResourceType, objects: readonly KubeObject[]): Promise<void> {
+export async function createAll(
+  client: KubernetesClient,
+  resource: ResourceType,
+  objects: readonly KubeObject[],
+): Promise<void> {
   await inParallel(objects, (object) => createOne(client, resource, object));
 }
 

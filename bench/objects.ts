@@ -129,7 +129,8 @@ function nodeStatus(allocatable: Readonly<Record<string, string>>, odd: Odd | un
     lastHeartbeatTime: time,
     lastTransitionTime: time,
   });
-  const healthy = (type: string) => condition(type, 'True', `${type}Healthy`, `monitoring says that ${type} is healthy`);
+  const healthy = (type: string) =>
+    condition(type, 'True', `${type}Healthy`, `monitoring says that ${type} is healthy`);
   return {
     allocatable,
     capacity: { ...allocatable, 'ephemeral-storage': '31383170Mi', 'hugepages-1Gi': '0', 'hugepages-2Mi': '0' },
@@ -138,7 +139,9 @@ function nodeStatus(allocatable: Readonly<Record<string, string>>, odd: Odd | un
       condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
       condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
       condition('Ready', odd === 'Joining' ? 'False' : 'True', 'KubeletReady', 'kubelet is posting ready status'),
-      ...['AcceleratedHardwareReady', 'ContainerRuntimeReady', 'KernelReady', 'NetworkingReady', 'StorageReady'].map(healthy),
+      ...['AcceleratedHardwareReady', 'ContainerRuntimeReady', 'KernelReady', 'NetworkingReady', 'StorageReady'].map(
+        healthy,
+      ),
       ...(odd === 'Quarantined' ? [condition(VALIDATED_CONDITION, 'False', 'GpuFault', 'Xid 79 on GPU 3')] : []),
     ],
     addresses: [
@@ -146,7 +149,12 @@ function nodeStatus(allocatable: Readonly<Record<string, string>>, odd: Odd | un
       { type: 'Hostname', address: 'ip-10-20-30-40.us-east-2.compute.internal' },
     ],
     nodeInfo: {
-      ...{ architecture: 'amd64', operatingSystem: 'linux', bootID: uidOf(`boot ${atMs}`), machineID: uidOf('machine') },
+      ...{
+        architecture: 'amd64',
+        operatingSystem: 'linux',
+        bootID: uidOf(`boot ${atMs}`),
+        machineID: uidOf('machine'),
+      },
       ...{ systemUUID: uidOf('system'), kernelVersion: '6.12.53', osImage: 'Bottlerocket (EKS Auto, Nvidia) 2026.11' },
       ...{ containerRuntimeVersion: 'containerd://2.1.5', kubeletVersion: 'v1.36.2-eks-3e1ca0a', kubeProxyVersion: '' },
     },
@@ -184,7 +192,10 @@ export function makePod(plan: PodPlan): Pod {
     controller: true,
     blockOwnerDeletion: true,
   };
-  const selector = { ...(bucket && { [BUCKET_KEY]: bucket }), ...(instanceType && { [FOREIGN_KEYS.instanceType]: instanceType }) };
+  const selector = {
+    ...(bucket && { [BUCKET_KEY]: bucket }),
+    ...(instanceType && { [FOREIGN_KEYS.instanceType]: instanceType }),
+  };
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -194,10 +205,18 @@ export function makePod(plan: PodPlan): Pod {
       uid: uidOf(`${namespace}/${name}`),
       creationTimestamp: formatTime(atMs),
       labels: { app: owner.name, 'pod-template-hash': '5d4f8c7b9c', ...(bucket && { [BUCKET_KEY]: bucket }) },
-      annotations: { ...(gang && { [FOREIGN_KEYS.gangName]: gang }), 'prometheus.io/scrape': 'true', 'prometheus.io/port': '9090' },
+      annotations: {
+        ...(gang && { [FOREIGN_KEYS.gangName]: gang }),
+        'prometheus.io/scrape': 'true',
+        'prometheus.io/port': '9090',
+      },
       ownerReferences: [reference],
     },
-    spec: { ...podSpec(plan), ...(Object.keys(selector).length > 0 && { nodeSelector: selector }), ...(nodeName && { nodeName }) },
+    spec: {
+      ...podSpec(plan),
+      ...(Object.keys(selector).length > 0 && { nodeSelector: selector }),
+      ...(nodeName && { nodeName }),
+    },
     status: nodeName ? runningStatus(atMs) : { phase: 'Pending', conditions: [waitingCondition(atMs)] },
   };
 }
@@ -212,7 +231,10 @@ function podSpec({ requests, bucket }: PodPlan) {
         name: 'work',
         image: '123456789012.dkr.ecr.us-east-2.amazonaws.com/team/trainer:2026-11-01',
         command: ['torchrun', '--nnodes=$(NODES)', '--nproc-per-node=8', 'train.py', '--config=/config/train.yaml'],
-        env: Array.from({ length: 20 }, (_, i) => ({ name: `SETTING_${i}`, value: `a value of usual length, number ${i}` })),
+        env: Array.from({ length: 20 }, (_, i) => ({
+          name: `SETTING_${i}`,
+          value: `a value of usual length, number ${i}`,
+        })),
         resources: { requests, limits: requests },
         volumeMounts: [mount('data', '/data'), mount('shm', '/dev/shm'), mount('config', '/config')],
         livenessProbe: { httpGet: { path: '/healthz', port: 9090 }, periodSeconds: 30 },
@@ -230,7 +252,9 @@ function podSpec({ requests, bucket }: PodPlan) {
       { name: 'config', configMap: { name: 'train', optional: true } },
     ],
     tolerations: [
-      ...(bucket ? [{ key: BUCKET_KEY, operator: 'Equal' as const, value: bucket, effect: 'NoSchedule' as const }] : []),
+      ...(bucket
+        ? [{ key: BUCKET_KEY, operator: 'Equal' as const, value: bucket, effect: 'NoSchedule' as const }]
+        : []),
       { key: 'nvidia.com/gpu', operator: 'Exists' as const, effect: 'NoSchedule' as const },
     ],
   };
@@ -265,9 +289,11 @@ function runningStatus(atMs: number) {
     podIP: '10.21.30.40',
     podIPs: [{ ip: '10.21.30.40' }],
     qosClass: 'Burstable',
-    conditions: ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map((type) => ({
-      ...{ type, status: 'True' as const, lastTransitionTime: time },
-    })),
+    conditions: ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(
+      (type) => ({
+        ...{ type, status: 'True' as const, lastTransitionTime: time },
+      }),
+    ),
     containerStatuses: [container('work'), container('logs')],
   };
 }
@@ -275,7 +301,12 @@ function runningStatus(atMs: number) {
 /** Volcano's PodGroup. */
 export function makePodGroup(
   about: { readonly namespace: string; readonly name: string; readonly queue: string; readonly atMs: number },
-  shape: { readonly minMember: number; readonly minResources: Readonly<Record<string, string>>; readonly running: boolean; readonly oneLeaf?: boolean },
+  shape: {
+    readonly minMember: number;
+    readonly minResources: Readonly<Record<string, string>>;
+    readonly running: boolean;
+    readonly oneLeaf?: boolean;
+  },
 ): KubeObject {
   const { namespace, name, queue, atMs } = about;
   const { minMember, minResources, running, oneLeaf } = shape;
@@ -284,10 +315,22 @@ export function makePodGroup(
     apiVersion: 'scheduling.volcano.sh/v1beta1',
     kind: 'PodGroup',
     metadata: { name, namespace, uid: uidOf(`podgroup ${namespace}/${name}`), creationTimestamp: formatTime(atMs) },
-    spec: { minMember, minResources, queue, ...(oneLeaf && { networkTopology: { mode: 'hard', highestTierAllowed: 1 } }) },
+    spec: {
+      minMember,
+      minResources,
+      queue,
+      ...(oneLeaf && { networkTopology: { mode: 'hard', highestTierAllowed: 1 } }),
+    },
     status: {
       phase: running ? 'Running' : 'Inqueue',
-      conditions: [{ type: running ? 'Scheduled' : 'Unschedulable', status: 'True', transitionID: uidOf(name), lastTransitionTime: time }],
+      conditions: [
+        {
+          type: running ? 'Scheduled' : 'Unschedulable',
+          status: 'True',
+          transitionID: uidOf(name),
+          lastTransitionTime: time,
+        },
+      ],
       ...(running && { running: minMember }),
     },
   };

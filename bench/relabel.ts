@@ -21,7 +21,11 @@ interface Round {
 }
 
 /** One hand-over of a node: gives the Node as it is afterwards. */
-type HandOver = (client: KubernetesClient, node: Node, bucket: string) => Promise<{ readonly node: Node; readonly ms: number }>;
+type HandOver = (
+  client: KubernetesClient,
+  node: Node,
+  bucket: string,
+) => Promise<{ readonly node: Node; readonly ms: number }>;
 
 /** Starts a bed, makes the nodes, hands them to and fro. */
 export async function relabelBench(): Promise<Figure[]> {
@@ -40,21 +44,34 @@ export async function relabelBench(): Promise<Figure[]> {
 }
 
 const SWAP_NOTE = 'one merge patch a node under its resourceVersion: labels, taints, annotations; audit log on';
-const WHOLE_NOTE = 'as the moves controller does it: pods of the node read live, swap, pods read live again; audit log on';
+const WHOLE_NOTE =
+  'as the moves controller does it: pods of the node read live, swap, pods read live again; audit log on';
 
 function figuresOf(measure: string, measured: readonly Round[], note: string): Figure[] {
   const parameters = { nodes: NODE_COUNT, connections: CONNECTIONS, measure };
   const speed = measured.map(({ nodesPerSecond }) => nodesPerSecond);
   const latency = measured.flatMap(({ patchMs }) => patchMs);
   return [
-    toFigure('relabel', 'nodes/s', speed, { ...parameters, slowest: Math.round(Math.min(...speed)), note: `${note}; one value a round of all nodes` }),
+    toFigure('relabel', 'nodes/s', speed, {
+      ...parameters,
+      slowest: Math.round(Math.min(...speed)),
+      note: `${note}; one value a round of all nodes`,
+    }),
     toFigure('relabel', 'ms', latency, { ...parameters, note: `${note}; one value a node` }),
   ];
 }
 
 function makeNodes(): readonly Node[] {
-  const about = { pool: 'p5', instanceType: 'p5.48xlarge', zone: 'us-east-2a', odd: 'Unassigned', atMs: Date.now() - 3_600_000 } as const;
-  return Array.from({ length: NODE_COUNT }, (_, i) => makeNode({ ...about, name: `p5-${i}`, leaf: `nn-${Math.floor(i / 32)}` }));
+  const about = {
+    pool: 'p5',
+    instanceType: 'p5.48xlarge',
+    zone: 'us-east-2a',
+    odd: 'Unassigned',
+    atMs: Date.now() - 3_600_000,
+  } as const;
+  return Array.from({ length: NODE_COUNT }, (_, i) =>
+    makeNode({ ...about, name: `p5-${i}`, leaf: `nn-${Math.floor(i / 32)}` }),
+  );
 }
 
 async function rounds(client: KubernetesClient, handOver: HandOver, count: number): Promise<Round[]> {

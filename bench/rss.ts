@@ -31,7 +31,10 @@ const MB = 1024;
 /** Starts a bed, fills it, runs the bundle, samples. */
 export async function rssBench(root: string): Promise<Figure[]> {
   if (process.platform !== 'linux') throw new Error('rss reads /proc/PID/status: run it on Linux');
-  const [bed, ec2] = await Promise.all([startQuietBed({ volcanoCrds: true, auditPolicy: NO_AUDIT }), startEc2StandIn()]);
+  const [bed, ec2] = await Promise.all([
+    startQuietBed({ volcanoCrds: true, auditPolicy: NO_AUDIT }),
+    startEc2StandIn(),
+  ]);
   const client = await adminClient(bed);
   try {
     const fleet = makeFleet({ ...SIZE, nowMs: Date.now() });
@@ -51,14 +54,18 @@ const NO_AUDIT = 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Non
 
 async function fill(bed: Bed, client: KubernetesClient, fleet: Fleet): Promise<void> {
   await installCrds(bed);
-  const namespaces = [...fleet.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: CONTROLLERS_NAMESPACE } }];
+  const namespaces = [
+    ...fleet.namespaces,
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: CONTROLLERS_NAMESPACE } },
+  ];
   await createAll(client, NAMESPACES, namespaces);
   for (const { metadata } of namespaces) {
     // Pods name the default service account, which appears a moment after its namespace.
     const account = `/api/v1/namespaces/${metadata.name}/serviceaccounts/default`;
     await waitFor(`the service account of ${metadata.name}`, () => bed.api({ path: account }));
   }
-  for (const process of PERMISSIONS) await bed.apply(...rbacObjects(process, processName(process), CONTROLLERS_NAMESPACE));
+  for (const process of PERMISSIONS)
+    await bed.apply(...rbacObjects(process, processName(process), CONTROLLERS_NAMESPACE));
   await createAll(client, CAPACITY_POOLS, fleet.pools);
   await createAll(client, CAPACITY_BUCKETS, fleet.buckets);
   say(`${fleet.nodes.length} nodes …`);
@@ -73,7 +80,11 @@ function reserve(ec2: Ec2StandIn, { reservations }: Fleet): void {
   for (const [id, { instanceType, zone, nodes }] of reservations) {
     ec2.reservations.set(id, {
       ...{ instanceType, availabilityZone: zone, state: 'active', availableInstanceCount: 0 },
-      ...{ totalInstanceCount: nodes, reservationType: 'default', startDate: new Date(Date.now() - 86_400_000).toISOString() },
+      ...{
+        totalInstanceCount: nodes,
+        reservationType: 'default',
+        startDate: new Date(Date.now() - 86_400_000).toISOString(),
+      },
     });
   }
 }
@@ -133,16 +144,34 @@ async function measure(program: Program, url: string, churn: Churn): Promise<Fig
   const parameters = { ...SIZE, podGroups: churn.podGroups, process: 'capacity' };
   const steady = { ...parameters, measure: 'steady state', changesPerSecond: Math.round(churn.changesPerSecond()) };
   return [
-    toFigure('rss', 'MB', rss, { ...steady, note: `VmRSS every ${SAMPLE_MS} ms for ${STEADY_MS / 1000} s, after ${SETTLE_MS / 1000} s to settle; ${churn.note}` }),
-    toFigure('rss', 'MB', [listed], { ...parameters, measure: 'peak until ready', note: 'VmHWM when /readyz first says yes: every first list is in' }),
-    toFigure('rss', 'MB', [settled], { ...parameters, measure: 'peak until settled', note: 'VmHWM after the first decisions and what they write' }),
-    toFigure('rss', 's', [readyS], { ...parameters, measure: 'time until ready', note: 'process start to /readyz, first lists of every cache; etcd and API server on the same machine' }),
-    toFigure('rss', 'processors', [processors], { ...steady, note: 'processor time of the process in steady state, all threads, per second' }),
+    toFigure('rss', 'MB', rss, {
+      ...steady,
+      note: `VmRSS every ${SAMPLE_MS} ms for ${STEADY_MS / 1000} s, after ${SETTLE_MS / 1000} s to settle; ${churn.note}`,
+    }),
+    toFigure('rss', 'MB', [listed], {
+      ...parameters,
+      measure: 'peak until ready',
+      note: 'VmHWM when /readyz first says yes: every first list is in',
+    }),
+    toFigure('rss', 'MB', [settled], {
+      ...parameters,
+      measure: 'peak until settled',
+      note: 'VmHWM after the first decisions and what they write',
+    }),
+    toFigure('rss', 's', [readyS], {
+      ...parameters,
+      measure: 'time until ready',
+      note: 'process start to /readyz, first lists of every cache; etcd and API server on the same machine',
+    }),
+    toFigure('rss', 'processors', [processors], {
+      ...steady,
+      note: 'processor time of the process in steady state, all threads, per second',
+    }),
   ];
 }
 
 async function sampleFor(ms: number, sample: () => void): Promise<void> {
-  for (const endMs = performance.now() + ms; performance.now() < endMs; ) {
+  for (const endMs = performance.now() + ms; performance.now() < endMs;) {
     sample();
     await sleep(SAMPLE_MS);
   }
@@ -154,8 +183,9 @@ function requireAlive(program: Program): void {
 }
 
 /** Resident memory now and at its highest, in MB. */
-function readStatus({ process }: Program): { readonly rss: number; readonly peak: number } {
-  const status = readFileSync(`/proc/${process.pid}/status`, 'utf8');
+function readStatus(program: Program): { readonly rss: number; readonly peak: number } {
+  requireAlive(program);
+  const status = readFileSync(`/proc/${program.process.pid}/status`, 'utf8');
   const read = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / MB;
   return { rss: read('VmRSS'), peak: read('VmHWM') };
 }
