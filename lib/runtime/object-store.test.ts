@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import type { KubeObject } from '../domain/kube';
+import { seedOf } from '../../test/seed';
 import { ObjectStore } from './object-store';
 import { compareVersions } from './resource-version';
 
@@ -115,6 +116,30 @@ describe('object store', () => {
         },
       ),
       { numRuns: 2000 },
+    );
+  });
+
+  it('lists what it holds in order after every change, and never changes a list it has handed out', () => {
+    const change = fc.record({ name: fc.string({ maxLength: 2 }), gone: fc.boolean(), look: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
+        const store = new ObjectStore();
+        const truth = new Map<string, KubeObject>();
+        const handedOut: (readonly [list: readonly KubeObject[], then: readonly KubeObject[]])[] = [];
+        for (const [i, { name, gone, look }] of changes.entries()) {
+          const object = thing(name, i + 1);
+          if (gone) store.remove(object);
+          else store.put(object);
+          if (gone) truth.delete(name);
+          else truth.set(name, object);
+          if (!look) continue;
+          const list = store.list();
+          expect(list).toEqual([...truth.keys()].sort().map((key) => truth.get(key)));
+          handedOut.push([list, [...list]]);
+        }
+        for (const [list, then] of handedOut) expect(list).toEqual(then);
+      }),
+      { numRuns: 1000, ...seedOf('object-store') },
     );
   });
 });

@@ -21,8 +21,8 @@ export class ObjectStore {
   private readonly indexes = new Map<string, Map<string, Set<string>>>();
   /** resourceVersion of the latest list: what is neither stored nor remembered as deleted did not exist then. */
   private floor = '0';
-  private sortedKeys: string[] | undefined;
-  private sortedObjects: readonly KubeObject[] | undefined;
+  /** Objects in the order of their keys, kept up to date change by change; undefined until somebody asks, and after a list. */
+  private sorted: { readonly keys: string[]; objects: KubeObject[]; lent: boolean } | undefined;
 
   constructor(private readonly indexFunctions: Readonly<Record<string, IndexFunction>> = {}) {
     for (const name of Object.keys(indexFunctions)) this.indexes.set(name, new Map());
@@ -38,11 +38,11 @@ export class ObjectStore {
     return this.objects.size;
   }
 
-  /** Every object, sorted by key. The array is shared until the next change. */
+  /** Every object, sorted by key. Callers share the array, and it never changes: after a change there is another. */
   list(): readonly KubeObject[] {
-    this.sortedKeys ??= [...this.objects.keys()].sort();
-    this.sortedObjects ??= this.sortedKeys.map((key) => this.objects.get(key)!);
-    return this.sortedObjects;
+    this.sorted ??= this.sort();
+    this.sorted.lent = true;
+    return this.sorted.objects;
   }
 
   /** Objects the index finds under `value`, sorted by key. */
@@ -85,6 +85,8 @@ export class ObjectStore {
     if (reset) this.deleted.clear();
     const changes: Change[] = [];
     const listed = new Set<string>();
+    // Many changes at once: sorting is cheaper than putting each into its place.
+    this.sorted = undefined;
     for (const item of items) {
       listed.add(keyOf(item));
       const change = this.takeListed(item, reset);
@@ -114,15 +116,43 @@ export class ObjectStore {
   private set(key: string, object: KubeObject, previous: KubeObject | undefined): void {
     this.objects.set(key, object);
     this.reindex(key, previous, object);
-    if (!previous) this.sortedKeys = undefined;
-    this.sortedObjects = undefined;
+    const place = this.placeOf(key);
+    if (!place) return;
+    if (previous) place.objects[place.at] = object;
+    else {
+      place.keys.splice(place.at, 0, key);
+      place.objects.splice(place.at, 0, object);
+    }
   }
 
   private unset(key: string, previous: KubeObject): void {
     this.objects.delete(key);
     this.reindex(key, previous, undefined);
-    this.sortedKeys = undefined;
-    this.sortedObjects = undefined;
+    const place = this.placeOf(key);
+    place?.keys.splice(place.at, 1);
+    place?.objects.splice(place.at, 1);
+  }
+
+  private sort() {
+    const keys = [...this.objects.keys()].sort();
+    return { keys, objects: keys.map((key) => this.objects.get(key)!), lent: false };
+  }
+
+  /** Where a key is, or belongs, in the sorted arrays; what was handed out is copied before it changes. */
+  private placeOf(key: string) {
+    const { sorted } = this;
+    if (!sorted) return undefined;
+    if (sorted.lent) {
+      sorted.objects = [...sorted.objects];
+      sorted.lent = false;
+    }
+    let at = 0;
+    for (let end = sorted.keys.length; at < end;) {
+      const middle = (at + end) >>> 1;
+      if (sorted.keys[middle]! < key) at = middle + 1;
+      else end = middle;
+    }
+    return { ...sorted, at };
   }
 
   private reindex(key: string, previous: KubeObject | undefined, next: KubeObject | undefined): void {
