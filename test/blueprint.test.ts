@@ -59,7 +59,9 @@ describe('the reference blueprint', () => {
     const manifests = Object.values(workloads.findResources('Custom::AWSCDK-EKS-KubernetesResource')).map(
       ({ Properties }) => JSON.parse(resolveTokens(Properties.Manifest)) as KubeObject[],
     );
-    const ours = manifests.filter((objects) => objects.some(({ apiVersion }) => apiVersion === 'aicluster.dev/v1alpha1'));
+    const ours = manifests.filter((objects) =>
+      objects.some(({ apiVersion }) => apiVersion === 'aicluster.dev/v1alpha1'),
+    );
     expect(ours.map((objects) => objects.map(({ kind, metadata }) => `${kind}/${metadata.name}`)).sort()).toEqual([
       ['CapacityBucket/batch'],
       ['CapacityBucket/inference'],

@@ -40,7 +40,9 @@ for (const { name, args, env } of suites.filter(({ name }) => only.length === 0 
   passed += result.numPassedTests;
   failed += broken;
   skipped += result.numPendingTests;
-  console.log(`${name}: ${result.numPassedTests} passed, ${broken} failed, ${result.numPendingTests} skipped (${seconds} s)`);
+  console.log(
+    `${name}: ${result.numPassedTests} passed, ${broken} failed, ${result.numPendingTests} skipped (${seconds} s)`,
+  );
 }
 rmSync(folder, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);

@@ -63,18 +63,16 @@ function rows(path: string, schema: Schema): string[] {
 
 function typeOf(field: Schema): string {
   if (field.enum) return field.enum.map((value) => `\`${value}\``).join(' ');
-  if (field.type === 'array')
+  if (field.type === 'array') {
     return `list of ${typeOf(field.items ?? {})}${field.maxItems ? `, at most ${field.maxItems}` : ''}`;
-  if (field.additionalProperties) return `map of ${typeOf(field.additionalProperties)}`;
-  if (
-    field.type === 'integer' &&
-    field.minimum !== undefined &&
-    field.maximum !== undefined &&
-    field.maximum < Number.MAX_SAFE_INTEGER
-  ) {
-    return `integer, ${field.minimum} to ${field.maximum}`;
   }
-  return field.format ?? field.type ?? '';
+  if (field.additionalProperties) return `map of ${typeOf(field.additionalProperties)}`;
+  return boundsOf(field) ?? field.format ?? field.type ?? '';
+}
+
+function boundsOf({ type, minimum, maximum = Number.MAX_SAFE_INTEGER }: Schema): string | undefined {
+  const bounded = type === 'integer' && minimum !== undefined && maximum < Number.MAX_SAFE_INTEGER;
+  return bounded ? `integer, ${minimum} to ${maximum}` : undefined;
 }
 
 function defaultOf(field: Schema): string {

@@ -106,25 +106,28 @@ export class Capacity {
     if (props.instanceFamilies.length === 0) {
       throw new Error(`Capacity '${name}' lists no instanceFamilies: name at least one, for example ['g5']`);
     }
-    return new Capacity(name, undefined, undefined, undefined, props);
+    return new Capacity(name, undefined, undefined, props);
   }
 
   private static pool(name: string, source: CapacitySource, props: CapacityProps): Capacity {
-    return new Capacity(name, source, requireInstanceType(props.instanceType), props, undefined);
+    return new Capacity(name, source, props, undefined);
   }
+
+  /** The instance type as the catalog knows it; undefined for autoscaled capacity. */
+  readonly instanceType: InstanceType | undefined;
 
   private constructor(
     /** Name of the pool and of its NodeClass. */
     readonly name: string,
     /** Where EC2 takes the nodes from; undefined for autoscaled capacity. */
     readonly source: CapacitySource | undefined,
-    /** The instance type as the catalog knows it; undefined for autoscaled capacity. */
-    readonly instanceType: InstanceType | undefined,
     /** The props of a pool; undefined for autoscaled capacity. */
     readonly props: CapacityProps | undefined,
     /** The props of autoscaled capacity. */
     readonly autoscaledProps: AutoscaledCapacityProps | undefined,
-  ) {}
+  ) {
+    this.instanceType = props && requireInstanceType(props.instanceType);
+  }
 
   /** Reservation id, if EC2 holds this capacity. */
   get reservationId(): string | undefined {

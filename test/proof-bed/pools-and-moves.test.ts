@@ -43,7 +43,8 @@ describeOnBed('pools and moves', () => {
       { apiVersion: 'aicluster.dev/v1alpha1', kind: 'CapacityPool', metadata: { name: 'p5' }, status: { requested } },
       { fieldManager: 'capacity', force: true, subresource: 'status' },
     );
-  const until = (what: string, check: () => Promise<boolean>) => waitFor(what, check, { timeoutMs: 120_000, everyMs: 300 });
+  const until = (what: string, check: () => Promise<boolean>) =>
+    waitFor(what, check, { timeoutMs: 120_000, everyMs: 300 });
 
   beforeAll(async () => {
     bed = await startBed({ karpenter: true });

@@ -11,7 +11,12 @@ interface Rehearsal {
   readonly steps: number;
   readonly violations: readonly unknown[];
   readonly nodes: { readonly total: number; readonly byBucket: Readonly<Record<string, number>> };
-  readonly events: readonly { readonly t: number; readonly kind: string; readonly object: string; readonly message: string }[];
+  readonly events: readonly {
+    readonly t: number;
+    readonly kind: string;
+    readonly object: string;
+    readonly message: string;
+  }[];
   readonly report: string | null;
 }
 
@@ -19,7 +24,10 @@ describe('a rehearsal of the reference cluster', () => {
   const folder = mkdtempSync(join(tmpdir(), 'rehearsal-'));
   const report = join(folder, 'report.html');
   const rehearse = (...args: string[]): Rehearsal => {
-    const out = execFileSync(process.execPath, [CLI, 'rehearse', '--json', ...args], { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
+    const out = execFileSync(process.execPath, [CLI, 'rehearse', '--json', ...args], {
+      encoding: 'utf8',
+      maxBuffer: 256 * 1024 * 1024,
+    });
     return JSON.parse(out.trimEnd().split('\n').at(-1)!) as Rehearsal;
   };
   const day = rehearse('--seed', '7', '--report', report);
@@ -31,7 +39,8 @@ describe('a rehearsal of the reference cluster', () => {
   });
 
   it('tells the story: nodes join, get a bucket, take work, change bucket, and leave with their block', () => {
-    const told = (kind: string, pattern: RegExp) => day.events.some((event) => event.kind === kind && pattern.test(event.message));
+    const told = (kind: string, pattern: RegExp) =>
+      day.events.some((event) => event.kind === kind && pattern.test(event.message));
     expect(told('NodeAssigned', /unassigned → inference/)).toBe(true);
     expect(told('NodeAssigned', /unassigned → training/)).toBe(true);
     expect(told('GangRunning', /runs in training/)).toBe(true);

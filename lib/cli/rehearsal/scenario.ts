@@ -8,7 +8,7 @@
 import { PRIORITY_RANK, type CapacityBucketSpec, type CapacityPoolSpec } from '../../api';
 import { requireInstanceType } from '../../catalog';
 import type { KubeObject } from '../../domain/kube';
-import { DEPLOYMENTS, JOBS, VOLCANO_JOBS, apiVersionOf, type ResourceType } from '../../domain/resources';
+import { DEPLOYMENTS, JOBS, VOLCANO_JOBS, apiVersionOf } from '../../domain/resources';
 import type { Random } from '../../runtime/ports';
 import { RUN_SECONDS } from '../../simulator';
 import type { Named } from '../rules/parsed';
@@ -18,7 +18,6 @@ export interface ScenarioStep {
   readonly atMs: number;
   /** One sentence for the timeline. */
   readonly says: string;
-  readonly resource: ResourceType;
   /** Created, or merged into the object of that name when it exists. */
   readonly object: KubeObject;
 }
@@ -76,22 +75,16 @@ function serving(work: Work): ScenarioStep[] {
     [18, base, 'the evening is quiet'],
   ];
   return curve.map(([hour, replicas, why]) =>
-    step(
-      work,
-      hour,
-      `${work.bucket.name} serves with ${replicas} ${plural(replicas, 'replica')}: ${why}`,
-      DEPLOYMENTS,
-      {
-        apiVersion: apiVersionOf(DEPLOYMENTS),
-        kind: DEPLOYMENTS.kind,
-        metadata: { name: 'serving', namespace: namespaceOf(work) },
-        spec: {
-          replicas,
-          selector: { matchLabels: { app: 'serving' } },
-          template: { metadata: { labels: { app: 'serving' } }, spec: podSpec(work) },
-        },
+    step(work, hour, `${work.bucket.name} serves with ${replicas} ${plural(replicas, 'replica')}: ${why}`, {
+      apiVersion: apiVersionOf(DEPLOYMENTS),
+      kind: DEPLOYMENTS.kind,
+      metadata: { name: 'serving', namespace: namespaceOf(work) },
+      spec: {
+        replicas,
+        selector: { matchLabels: { app: 'serving' } },
+        template: { metadata: { labels: { app: 'serving' } }, spec: podSpec(work) },
       },
-    ),
+    }),
   );
 }
 
@@ -108,7 +101,7 @@ function training(work: Work): ScenarioStep[] {
   ];
   return gangs.map(([hour, name, workers, hours]) => {
     const seconds = Math.round(hours * HOUR_S * (0.9 + 0.2 * work.random()));
-    return step(work, hour, `${work.bucket.name} submits ${name}: a gang of ${workers}`, VOLCANO_JOBS, {
+    return step(work, hour, `${work.bucket.name} submits ${name}: a gang of ${workers}`, {
       apiVersion: apiVersionOf(VOLCANO_JOBS),
       kind: VOLCANO_JOBS.kind,
       metadata: { name, namespace: namespaceOf(work) },
@@ -147,7 +140,7 @@ function batch(work: Work): ScenarioStep[] {
   return waves.map(([hour, share], i) => {
     const jobs = Math.max(1, Math.floor(work.nodes * share));
     const seconds = Math.round(HOUR_S * (1 + work.random()));
-    return step(work, hour, `${work.bucket.name} submits a wave of ${jobs} one-node ${plural(jobs, 'job')}`, JOBS, {
+    return step(work, hour, `${work.bucket.name} submits a wave of ${jobs} one-node ${plural(jobs, 'job')}`, {
       apiVersion: apiVersionOf(JOBS),
       kind: JOBS.kind,
       metadata: { name: `wave-${i + 1}`, namespace: namespaceOf(work) },
@@ -163,8 +156,8 @@ function batch(work: Work): ScenarioStep[] {
   });
 }
 
-function step({ random }: Work, hour: number, says: string, resource: ResourceType, object: KubeObject): ScenarioStep {
-  return { atMs: Math.round(hour * 60 * MINUTE_MS + random() * 20 * MINUTE_MS), says, resource, object };
+function step({ random }: Work, hour: number, says: string, object: KubeObject): ScenarioStep {
+  return { atMs: Math.round(hour * 60 * MINUTE_MS + random() * 20 * MINUTE_MS), says, object };
 }
 
 /** A pod that takes one whole node: all its accelerators. Which type it gets is the controllers' choice. */
