@@ -22,10 +22,16 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, startedAt] = [fields[0], fields[19]];
-    return state === 'Z' || startedAt === undefined ? undefined : { pid, startedAt };
+    if (startedAt === undefined || (state === 'Z' && !hasThreads(pid))) return undefined;
+    return { pid, startedAt };
   } catch {
     return undefined;
   }
+}
+
+/** The first thread of a killed process may be a zombie while the others still hold its files, and with them its ports. */
+function hasThreads(pid: number): boolean {
+  return fs.readdirSync(`/proc/${pid}/task`).length > 1;
 }
 
 /** Whether exactly this process still runs. */

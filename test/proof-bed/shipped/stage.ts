@@ -83,7 +83,8 @@ export async function setStage(): Promise<Stage> {
 export async function restartApiServer({ bed, gate }: Stage): Promise<void> {
   gate.ready = false;
   await bed.killApiServer();
-  const back = bed.startApiServer();
+  // Karpenter and the others live through it: one that dies between a launch and writing it down leaves a Node without a NodeClaim.
+  const back = bed.startApiServer({ keepFollowers: true });
   await waitFor('the API server to be ready', async () => (await bed.api({ path: '/readyz' })) === 'ok');
   gate.ready = true;
   await back;
