@@ -1,5 +1,6 @@
 export * from './define-kind';
 export * from './capacity-bucket';
 export * from './capacity-pool';
+export * from './minimums';
 export * from './node-move';
 export { KINDS } from './kinds';

@@ -171,7 +171,7 @@ describe('AiCluster refuses', () => {
           { ...TRAINING, name: 'b', nodes: { min: 5, max: 8 } },
         ],
       }),
-      /training 5, b 5[\s\S]*10 nodes together/,
+      /b 5, training 5[\s\S]*10 nodes together/,
     ],
     ['a bucket defined twice', throwing({ buckets: [TRAINING, TRAINING] }), /Bucket 'training' is defined twice/],
     ['no zones and no VPC', throwing({ availabilityZones: undefined }), /knows no zones: pass availabilityZones/],

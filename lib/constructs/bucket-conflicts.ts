@@ -1,4 +1,5 @@
 /** Buckets that the planned pools cannot serve. */
+import { unmetMinimums } from '../api';
 import { nearest } from '../domain/nearest';
 import { type ClusterPlan, type Conflict, type PlannedBucket, type PlannedPool, known } from './cluster-plan';
 
@@ -69,22 +70,25 @@ export function boundsBeyondPools(bucket: PlannedBucket, pools: readonly Planned
 
 /** Minimums that each fit but not together. */
 function minimumsBeyondPools({ buckets, pools }: ClusterPlan): Conflict[] {
-  const types = new Set(buckets.flatMap(({ instanceTypes }) => instanceTypes));
-  const possible = possibleNodes(pools.filter(({ instanceType }) => types.has(instanceType)));
-  const asked = buckets.reduce((sum, bucket) => sum + (known(bucket.minNodes) ?? 0), 0);
-  const largest = buckets.reduce((most, bucket) => Math.max(most, known(bucket.minNodes) ?? 0), 0);
-  // One minimum beyond everything is told by its own bucket.
-  if (possible === undefined || asked <= possible || largest > possible) return [];
-  const each = buckets.filter(({ minNodes }) => known(minNodes)).map(({ name, minNodes }) => `${name} ${minNodes}`);
-  return [
-    {
-      severity: 'error',
-      rule: 'minimums-beyond-pools',
-      message:
-        `The minimums of the buckets (${each.join(', ')}) are ${asked} nodes together, but all capacity is ${possible} nodes: ` +
-        `lower a nodes.min or add capacity.`,
-    },
-  ];
+  const asking = buckets.map(({ name, instanceTypes, minNodes }) => ({
+    name,
+    instanceTypes,
+    min: known(minNodes) ?? 0,
+  }));
+  const available = (types: readonly string[]) =>
+    possibleNodes(pools.filter(({ instanceType }) => types.includes(instanceType)));
+  return (
+    unmetMinimums(asking, available)
+      // One minimum beyond everything is told by its own bucket.
+      .filter((unmet) => unmet.buckets.length > 1 && unmet.buckets.every(({ min }) => min <= unmet.available))
+      .map(({ buckets: each, instanceTypes, needed, available: have }) => ({
+        severity: 'error',
+        rule: 'minimums-beyond-pools',
+        message:
+          `The minimums of the buckets (${each.map(({ name, min }) => `${name} ${min}`).join(', ')}) are ${needed} nodes together, ` +
+          `but all capacity of ${instanceTypes.join(', ')} is ${have} nodes: lower a nodes.min or add capacity.`,
+      }))
+  );
 }
 
 /** Most nodes the pools can have together: EC2 sells blocks of 64 at most. Undefined when one of them has no known bound. */

@@ -161,7 +161,7 @@ describe('conflicts of buckets', () => {
   it('refuses minimums that fit one by one but not together', () => {
     const buckets = [bucket({ minNodes: 40, maxNodes: 40 }), bucket({ name: 'inference', minNodes: 30, maxNodes: 30 })];
     expect(found({ buckets })[0]).toMatch(
-      /\(training 40, inference 30\) are 70 nodes together, but all capacity is 64 nodes/,
+      /\(inference 30, training 40\) are 70 nodes together, but all capacity of p5\.48xlarge is 64 nodes/,
     );
   });
 
