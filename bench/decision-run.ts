@@ -257,8 +257,8 @@ function decide(world: World): Took & { readonly plan: CapacityPlan } {
 
 function main(order: DecisionOrder): DecisionResult {
   const nowMs = Date.UTC(2026, 10, 23, 12);
-  const fleet = makeFleet({ ...order, nowMs });
-  const world = new World(fleet, order.seed, nowMs);
+  // The plain objects are garbage from here on, as what came over the wire is: collections must not have to look at them.
+  const world = new World(makeFleet({ ...order, nowMs }), order.seed, nowMs);
   const { plan, ...cold } = decide(world);
   world.write(plan.actions);
   const warm: Took[] = [];

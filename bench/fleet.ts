@@ -209,16 +209,20 @@ class Builder {
     const odd = this.odd();
     const leaf = `nn-${instanceType.split('.')[0]}-${Math.floor(index / LEAF_NODES)}`;
     const takers = this.buckets.filter(({ types }) => types.includes(instanceType));
-    const bucket = odd === 'Unassigned' || odd === 'Joining' || takers.length === 0 ? undefined : this.pick(takers);
+    const homeless = odd === 'Unassigned' || odd === 'Joining' || takers.length === 0;
+    const bucket = homeless ? undefined : this.pick(takers);
     const plan: NodePlan = { ...about, name: `${pool}-${index}`, leaf, odd, bucket: bucket?.name, atMs: this.agoMs };
     this.plans.push(plan);
-    if (bucket) bucket.owned += 1;
-    if (odd === 'Moving' && bucket) this.moves.push(this.moveObject(plan, this.pick(takers).name));
-    if (bucket && odd === undefined) {
-      const free = bucket.free.get(instanceType);
-      if (free) free.push(plan);
-      else bucket.free.set(instanceType, [plan]);
-    }
+    if (bucket) this.settle(plan, bucket, takers);
+  }
+
+  private settle(plan: NodePlan, bucket: Bucket, takers: readonly Bucket[]): void {
+    bucket.owned += 1;
+    if (plan.odd === 'Moving') this.moves.push(this.moveObject(plan, this.pick(takers).name));
+    if (plan.odd !== undefined) return;
+    const free = bucket.free.get(plan.instanceType);
+    if (free) free.push(plan);
+    else bucket.free.set(plan.instanceType, [plan]);
   }
 
   private odd(): Odd | undefined {
