@@ -5,6 +5,7 @@ module.exports = {
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/proof-bed/', '<rootDir>/test/slow/'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } }] },
+  setupFiles: ['<rootDir>/test/seed-setup.ts'],
   testTimeout: 60_000,
   maxWorkers: 2,
 };

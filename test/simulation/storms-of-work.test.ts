@@ -2,7 +2,8 @@
 import { capacityController } from '../../lib/controllers/capacity/controller';
 import { movesController } from '../../lib/controllers/moves/controller';
 import { poolsController } from '../../lib/controllers/pools/controller';
-import { BAD_NETWORK, breaches, rage, readSeed, tell } from './storms';
+import { BAD_NETWORK, breaches, rage, tell } from './storms';
+import { seedOfRun } from '../seed';
 
 const controllers = [poolsController, capacityController, movesController];
 const STEPS = 50_000;
@@ -17,7 +18,7 @@ const WORK = [
 
 test(`keeps every bound at every moment over ${STEPS} steps of work, lag and crashes, two replicas taking turns`, async () => {
   const world = await rage({
-    seed: readSeed() + 1,
+    seed: seedOfRun() + 1,
     controllers,
     steps: STEPS,
     only: WORK,
@@ -33,6 +34,6 @@ test(`keeps every bound at every moment over ${STEPS} steps of work, lag and cra
 }, 600_000);
 
 test('one seed is one history, faults and all', async () => {
-  const history = async () => (await rage({ seed: readSeed(), controllers, steps: 3_000 })).fingerprint();
+  const history = async () => (await rage({ seed: seedOfRun(), controllers, steps: 3_000 })).fingerprint();
   expect(await history()).toBe(await history());
 }, 600_000);

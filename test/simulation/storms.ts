@@ -91,11 +91,6 @@ export function breaches(world: World): string[] {
     .map(({ t, invariant, object, message }) => `${t} ms: ${invariant}: ${object}: ${message}`);
 }
 
-/** The seed of this run: `SEED=… npx jest …` repeats it. */
-export function readSeed(): number {
-  return Number(process.env.SEED ?? 20261123);
-}
-
 /** Says which storm raged, so that a failure can be repeated. */
 export function tell(name: string, world: World): void {
   const { seed } = world.options;
