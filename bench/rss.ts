@@ -23,8 +23,8 @@ import { adminClient, createAll, installCrds, say, startQuietBed } from './live-
 const SIZE = { nodes: 5_000, pods: 20_000, gangs: 1_000, buckets: 20, seed: 1 };
 /** Longest wait for the first lists and the lease, and for the work that the first look finds. */
 const READY_WITHIN_MS = 300_000;
-const SETTLE_MS = 60_000;
-const STEADY_MS = 180_000;
+const SETTLE_MS = 45_000;
+const STEADY_MS = 130_000;
 const SAMPLE_MS = 500;
 const MB = 1024;
 

@@ -108,9 +108,9 @@ function countsOf({ owned, active, arriving }: BucketState): CapacityBucketStatu
 
 /** Counts by type; the target is demand that has a place, filled up to the minimum with what the bucket has or gets. */
 function byTypeOf(work: Work): NonNullable<CapacityBucketStatus['byType']> {
-  const { bucket, spec, packings } = work;
+  const { spec, packings } = work;
   const rows = [...packings.keys()].slice(0, 16).map((instanceType) => {
-    const active = bucket.active.filter(({ facts }) => facts.instanceType === instanceType).length;
+    const active = (work.busy.get(instanceType) ?? 0) + (work.idle.get(instanceType)?.length ?? 0);
     const used = (work.busy.get(instanceType) ?? 0) + (work.needed.get(instanceType) ?? 0);
     const stairs = work.stairs.get(instanceType) ?? [];
     return {

@@ -90,13 +90,15 @@ export function toWorks(
 }
 
 function toWork(bucket: BucketState, spec: CapacityBucketSpec, fleet: FleetState, nowMs: number): Work {
-  const types = [...new Set([...spec.instanceTypes, ...bucket.owned.map(({ facts }) => facts.instanceType)])];
+  const types = new Set(spec.instanceTypes);
+  for (const { facts } of bucket.owned) types.add(facts.instanceType);
+  const activeOf = byType(bucket.active);
   const busy = new Map<string, number>();
   const idle = new Map<string, readonly NodeState[]>();
   const held = new Map<string, readonly number[]>();
   const packings = new Map<string, Packing>();
   for (const type of types) {
-    const active = bucket.active.filter(({ facts }) => facts.instanceType === type);
+    const active = activeOf.get(type) ?? [];
     const free = active.filter((node) => !node.busy);
     const until = (node: NodeState) => (node.facts.assignedAtMs ?? 0) + bucket.minHoldMs;
     const fixed = free.filter((node) => until(node) > nowMs);
@@ -117,7 +119,7 @@ function toWork(bucket: BucketState, spec: CapacityBucketSpec, fleet: FleetState
     busy,
     idle,
     held,
-    near: new Set([...bucket.active, ...bucket.arriving].map(({ facts }) => facts.leaf)),
+    near: leavesOf(bucket),
     unmet: new Set(),
     hopeless: [],
     needed: new Map(),
@@ -130,6 +132,23 @@ function toWork(bucket: BucketState, spec: CapacityBucketSpec, fleet: FleetState
     stairs: new Map(),
     whyNot: [],
   };
+}
+
+function byType(nodes: readonly NodeState[]): ReadonlyMap<string, readonly NodeState[]> {
+  const found = new Map<string, NodeState[]>();
+  for (const node of nodes) {
+    const own = found.get(node.facts.instanceType);
+    if (own) own.push(node);
+    else found.set(node.facts.instanceType, [node]);
+  }
+  return found;
+}
+
+function leavesOf({ active, arriving }: BucketState): Set<string> {
+  const leaves = new Set<string>();
+  for (const { facts } of active) leaves.add(facts.leaf);
+  for (const { facts } of arriving) leaves.add(facts.leaf);
+  return leaves;
 }
 
 /** A type the bucket does not want any more: what it has of it may be used up, no more is had. */
