@@ -11,7 +11,7 @@ import { declaredRights, grantedRights, readAudit } from './shipped/audit';
 import { ACCOUNT, type Replica } from './shipped/controllers';
 import { dieThroughout, untilLeading } from './shipped/deaths';
 import { deploy, destroy } from './shipped/deployment';
-import { freeze } from './shipped/freeze';
+import { atRest, freeze } from './shipped/freeze';
 import { tellRareThings } from './shipped/rare-things';
 import {
   BLOCK_NODES,
@@ -210,7 +210,8 @@ describeOnBed('the shipped bundle on a real control plane', () => {
     'redeployed with one label changed, and its pods rolled: no NodePool, no Queue and no Node moves',
     async () => {
       await untilLeading(first);
-      const before = await freeze(stage.world);
+      // What the chapter before set in motion (a queue that follows its nodes) must have come to its end first.
+      const before = await atRest(stage.world, QUIET_MS);
       await second.start();
       await deploy(stage.bed, stage.shipped, (object) => ({
         ...object,

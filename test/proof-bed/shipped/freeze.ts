@@ -1,4 +1,5 @@
 /** What a redeployment must not move: everything that controllers decided, byte for byte. */
+import { isDeepStrictEqual } from 'node:util';
 import { BUCKET_KEY, GROUP } from '../../../lib/domain/node-keys';
 import type { World } from './world';
 
@@ -28,4 +29,19 @@ export async function freeze(world: World): Promise<Frozen> {
       }),
     ),
   };
+}
+
+/** Waits until nothing has moved for so long, and gives what then stands. Throws with the last change when it never rests. */
+export async function atRest(world: World, quietMs: number, patienceMs = 120_000): Promise<Frozen> {
+  const startedMs = performance.now();
+  let still = await freeze(world);
+  let sinceMs = startedMs;
+  while (performance.now() - sinceMs < quietMs) {
+    const next = await freeze(world);
+    if (isDeepStrictEqual(next, still)) continue;
+    if (performance.now() - startedMs > patienceMs) expect(next).toEqual(still);
+    still = next;
+    sinceMs = performance.now();
+  }
+  return still;
 }
