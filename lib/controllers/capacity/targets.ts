@@ -26,7 +26,7 @@ export function serve(works: readonly Work[], supply: Supply, fleet: FleetState,
     // Whoever gives is lower, so its own turn, with what it lacks now, is still to come.
     takeBelowMinimum(work, supply);
   }
-  for (const work of works) if (work.drawn.length > 0) fitAgain(work, fleet.shapes);
+  fitAgain(works, fleet.shapes, nowMs);
   const unripe: Unripe[] = [];
   for (const work of works) {
     const failed = new Failures();
@@ -46,8 +46,7 @@ function meetMinimum(work: Work, supply: Supply, fleet: FleetState): void {
   const missing = () => work.spec.nodes.min - sizeOf(work);
   for (const type of work.spec.instanceTypes) {
     if (missing() <= 0) return;
-    const nodes = supply.draw(work, { type, count: missing(), filter: {}, purpose });
-    for (const node of nodes) work.packings.get(type)!.addFresh(node);
+    supply.draw(work, { type, count: missing(), filter: {}, purpose });
   }
   for (const retrying of [false, true]) {
     for (const type of work.spec.instanceTypes) {
@@ -64,9 +63,7 @@ function takeBelowMinimum(work: Work, supply: Supply): void {
   let left = work.spec.nodes.min - sizeOf(work);
   for (const type of work.spec.instanceTypes) {
     if (left <= 0) return;
-    const nodes = supply.draw(work, { type, count: left, filter: {}, purpose }, 'Zero');
-    for (const node of nodes) work.packings.get(type)!.addFresh(node);
-    left -= nodes.length;
+    left -= supply.draw(work, { type, count: left, filter: {}, purpose }, 'Zero').length;
   }
 }
 

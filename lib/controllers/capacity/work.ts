@@ -40,7 +40,9 @@ export interface Work {
   readonly bucket: BucketState;
   readonly name: string;
   readonly spec: CapacityBucketSpec;
-  readonly packings: ReadonlyMap<string, Packing>;
+  /** Its waiting units, oldest first. */
+  readonly units: readonly Unit[];
+  packings: ReadonlyMap<string, Packing>;
   readonly busy: ReadonlyMap<string, number>;
   /** Active idle nodes by type at the start. */
   readonly idle: ReadonlyMap<string, readonly NodeState[]>;
@@ -82,40 +84,34 @@ export function toWorks(
 ): readonly Work[] {
   return fleet.buckets.flatMap((bucket) => {
     if (!bucket.spec) return [];
-    const work = toWork(bucket, bucket.spec, fleet, nowMs);
-    for (const unit of units.get(bucket.name) ?? []) place(work, unit, fleet.shapes);
+    const work = toWork(bucket, bucket.spec, units.get(bucket.name) ?? [], nowMs);
+    fit(work, fleet.shapes, { active: bucket.active, fresh: bucket.arriving }, nowMs);
     measureSurplus(work, nowMs);
     return [work];
   });
 }
 
-function toWork(bucket: BucketState, spec: CapacityBucketSpec, fleet: FleetState, nowMs: number): Work {
-  const types = new Set(spec.instanceTypes);
-  for (const { facts } of bucket.owned) types.add(facts.instanceType);
+function toWork(bucket: BucketState, spec: CapacityBucketSpec, units: readonly Unit[], nowMs: number): Work {
   const activeOf = byType(bucket.active);
   const busy = new Map<string, number>();
   const idle = new Map<string, readonly NodeState[]>();
   const held = new Map<string, readonly number[]>();
-  const packings = new Map<string, Packing>();
-  for (const type of types) {
+  for (const type of typesOf(bucket, spec)) {
     const active = activeOf.get(type) ?? [];
     const free = active.filter((node) => !node.busy);
-    const until = (node: NodeState) => (node.facts.assignedAtMs ?? 0) + bucket.minHoldMs;
-    const fixed = free.filter((node) => until(node) > nowMs);
-    const arriving = bucket.arriving.filter(({ facts }) => facts.instanceType === type);
     busy.set(type, active.length - free.length);
     idle.set(type, free);
-    held.set(type, fixed.map(until));
-    const movable = new Shelf(free.filter((node) => until(node) <= nowMs));
-    const shape = fleet.shapes.get(type) ?? unknownShape(type);
-    const working = active.filter((node) => node.busy);
-    packings.set(type, new Packing(shape, working, [...arriving, ...fixed], movable));
+    held.set(
+      type,
+      free.map((node) => heldUntil(node, bucket)).filter((atMs) => atMs > nowMs),
+    );
   }
   return {
     bucket,
     name: bucket.name,
     spec,
-    packings,
+    units,
+    packings: new Map(),
     busy,
     idle,
     held,
@@ -132,6 +128,43 @@ function toWork(bucket: BucketState, spec: CapacityBucketSpec, fleet: FleetState
     stairs: new Map(),
     whyNot: [],
   };
+}
+
+/** Types it wants, by preference, then those it only still has. */
+function typesOf({ owned }: BucketState, spec: CapacityBucketSpec): ReadonlySet<string> {
+  return new Set([...spec.instanceTypes, ...owned.map(({ facts }) => facts.instanceType)]);
+}
+
+function heldUntil({ facts }: NodeState, { minHoldMs }: BucketState): number {
+  return (facts.assignedAtMs ?? 0) + minHoldMs;
+}
+
+/** Nodes of a bucket that units can be put on. */
+interface Stock {
+  readonly active: readonly NodeState[];
+  /** On their way here. */
+  readonly fresh: readonly NodeState[];
+}
+
+/** Puts the units on the bucket's own nodes, oldest first; forgets where they were. */
+function fit(work: Work, shapes: FleetState['shapes'], { active, fresh }: Stock, nowMs: number): void {
+  const { bucket } = work;
+  const activeOf = byType(active);
+  const freshOf = byType(fresh);
+  const packings = new Map<string, Packing>();
+  for (const type of typesOf(bucket, work.spec)) {
+    const free = (activeOf.get(type) ?? []).filter((node) => !node.busy);
+    const working = (activeOf.get(type) ?? []).filter((node) => node.busy);
+    const fixed = free.filter((node) => heldUntil(node, bucket) > nowMs);
+    const movable = new Shelf(free.filter((node) => heldUntil(node, bucket) <= nowMs));
+    const shape = shapes.get(type) ?? unknownShape(type);
+    packings.set(type, new Packing(shape, working, [...(freshOf.get(type) ?? []), ...fixed], movable));
+  }
+  work.packings = packings;
+  work.needed.clear();
+  work.unmet.clear();
+  work.hopeless.length = 0;
+  for (const unit of work.units) place(work, unit, shapes);
 }
 
 function byType(nodes: readonly NodeState[]): ReadonlyMap<string, readonly NodeState[]> {
@@ -188,10 +221,18 @@ function place(work: Work, unit: Unit, shapes: FleetState['shapes']): void {
   }
 }
 
-/** Units that fit after all, now that the bucket gets nodes for its minimum: its scheduler will not keep them waiting for others. */
-export function fitAgain(work: Work, shapes: FleetState['shapes']): void {
-  for (const unit of work.unmet) {
-    if (typesFor(work, unit, shapes).some((type) => fitsNow(work, unit, type))) work.unmet.delete(unit);
+/**
+ * Puts the units of buckets that draw nodes on what they have then: its scheduler will not keep a unit waiting for others. All units
+ * anew, not only those without a place: the next plan finds the nodes arriving and starts with the oldest unit too, so what is
+ * asked for now must be what it will ask for.
+ */
+export function fitAgain(works: readonly Work[], shapes: FleetState['shapes'], nowMs: number): void {
+  const gone = new Set(works.flatMap(({ drawn }) => drawn.map(({ node }) => node)));
+  for (const work of works) {
+    if (work.drawn.length === 0) continue;
+    const { active, arriving } = work.bucket;
+    const fresh = [...arriving, ...work.drawn.map(({ node }) => node)];
+    fit(work, shapes, { active: active.filter((node) => !gone.has(node)), fresh }, nowMs);
   }
 }
 

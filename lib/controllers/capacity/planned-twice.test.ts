@@ -1,0 +1,35 @@
+/** A plan that has been written down leaves nothing to decide: situations in which it once did, found by random histories. */
+import { makeMoveFacts } from '../../fleet/testing';
+import { planCapacity } from './plan';
+import type { CapacitySnapshot } from './snapshot';
+import { makeBucket, makeGang, makeNodes, makeOnDemand, makePool, makeSnapshot, written } from './testing';
+
+const NOW = Date.parse('2026-11-23T12:00:00Z');
+const LONG_AGO = NOW - 60 * 60_000;
+
+/** Moves and requests in short, without statuses. */
+function decisionsOf(snapshot: CapacitySnapshot): readonly string[] {
+  return planCapacity(snapshot, NOW).actions.flatMap((action) => {
+    if (action.type === 'CreateMove') return [`${action.bucket ?? 'release'}: ${action.nodes.join(', ')}`];
+    return action.type === 'RequestNodes' ? [`${action.pool}: ${action.nodes} in all`] : [];
+  });
+}
+
+const after = (snapshot: CapacitySnapshot) => written(snapshot, planCapacity(snapshot, NOW).actions, NOW);
+
+test('a unit that has a place moves to the nodes drawn for the minimum, and no more is asked for than when they arrive', () => {
+  const old = makeGang('old', 1, { createdAtMs: LONG_AGO });
+  const young = makeGang('young', 3, { createdAtMs: LONG_AGO + 1 });
+  const l40s = { pool: 'l40s', instanceType: 'g6e.48xlarge' };
+  const snapshot = makeSnapshot({
+    buckets: [makeBucket('training', { nodes: { min: 2, max: 5 }, instanceTypes: ['p5.48xlarge', 'g6e.48xlarge'] })],
+    pools: [makePool('p5'), makeOnDemand('l40s', 5)],
+    nodes: [...makeNodes(2), ...makeNodes(2, l40s)],
+    moves: [makeMoveFacts({ bucket: 'training', nodes: [{ name: 'l40s-0', step: 'Pending' }], createdAtMs: NOW })],
+    pods: [...old.pods, ...young.pods],
+    podGroups: [old.podGroup, young.podGroup],
+  });
+  // Left on l40s-0, `old` would make `young` ask for 4 in all, and for 3 as soon as p5-0 is on its way.
+  expect(decisionsOf(snapshot)).toEqual(['training: p5-0', 'l40s: 3 in all']);
+  expect(decisionsOf(after(snapshot))).toEqual([]);
+});
