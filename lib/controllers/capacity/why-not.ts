@@ -35,9 +35,9 @@ export function explainMinimum(work: Work, view: View): readonly string[] {
   const coming = Math.min(work.promised, min - (sizeOf(work) - work.promised));
   if (missing > 0) {
     const types = work.spec.instanceTypes.map((type) => `${type}: ${sources(work, type, {}, view)}`);
-    return [`minimum ${min} lacks ${missing} nodes (${types.join('; ')})`];
+    return [`minimum ${min} lacks ${counted(missing)} (${types.join('; ')})`];
   }
-  return coming > 0 ? [`minimum ${min} waits for ${coming} nodes that are joining or asked for`] : [];
+  return coming > 0 ? [`minimum ${min} waits for ${counted(coming)} joining or asked for`] : [];
 }
 
 function sources(work: Work, type: string, filter: NodeFilter, view: View): string {
@@ -101,4 +101,8 @@ function poolParts(type: string, { fleet, supply }: View): readonly string[] {
 /** `12:05Z`. */
 function clock(ms: number): string {
   return `${formatTime(ms).slice(11, 16)}Z`;
+}
+
+function counted(nodes: number): string {
+  return nodes === 1 ? '1 node' : `${nodes} nodes`;
 }
