@@ -15,6 +15,8 @@ import { runControllers } from '../lib/runtime/run-controllers';
 import { endWell } from '../lib/runtime/shutdown';
 import { systemClock as clock } from '../lib/runtime/system-clock';
 
+/** Every look is at the whole fleet, and thousands of kubelets report all the time: no controller looks more often than this. */
+const PACE_MS = 500;
 const PROCESSES = { capacity: [capacityController, movesController, poolsController] };
 
 async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
@@ -28,7 +30,7 @@ async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Pro
   const ports = { cluster, clock, random, log };
   const leadership = new LeaseLeadership({ ...ports, namespace, name: `aicluster-${name}`, identity });
   const fatal = endWell(log, () => runner.stop());
-  const about = { component: `aicluster.dev/${name}`, instance: identity, prune: pruneOf };
+  const about = { component: `aicluster.dev/${name}`, instance: identity, prune: pruneOf, minIntervalMs: PACE_MS };
   const others = { cloud: ec2Cloud(), metrics, leadership, onFatal: fatal };
   const runner = runControllers({ ...ports, ...others, ...about, controllers });
   await openHttpDoor({ port: Number(HTTP_PORT), host: env['HTTP_HOST'], ready: () => runner.ready(), metrics });

@@ -45,6 +45,8 @@ export interface RunnerOptions {
   readonly narrow?: (controller: string, port: ClusterPort) => ClusterPort;
   /** Keys of one controller worked on at the same time. @default 4 */
   readonly concurrency?: number;
+  /** Least time between two starts of the same key of one controller. @default 100 ms */
+  readonly minIntervalMs?: number;
 }
 
 /** Running controllers. */
@@ -156,7 +158,8 @@ class ControllerRunner implements Runner {
       this.options.metrics.gauge('aicluster_queue_depth', queue.depth, { controller: controller.name });
       return verdict;
     };
-    const queue = new WorkQueue({ clock, random, work, concurrency: this.options.concurrency ?? 4 });
+    const { concurrency = 4, minIntervalMs } = this.options;
+    const queue = new WorkQueue({ clock, random, work, concurrency, minIntervalMs });
     return { controller, queue, refilling: false };
   }
 
