@@ -256,3 +256,14 @@ function arrivals({ moves }: CapacitySnapshot, nodes: ReadonlyMap<string, NodeSt
   }
   return found;
 }
+
+/** Nodes by instance type, in the order given. */
+export function byType(nodes: readonly NodeState[]): ReadonlyMap<string, NodeState[]> {
+  const groups = new Map<string, NodeState[]>();
+  for (const node of nodes) {
+    const group = groups.get(node.facts.instanceType);
+    if (group) group.push(node);
+    else groups.set(node.facts.instanceType, [node]);
+  }
+  return groups;
+}

@@ -59,6 +59,11 @@ export class Packing {
     return [...this.fixed.nodes(), ...this.movable.nodes()];
   }
 
+  /** A node on its way to the bucket. */
+  addFresh(node: NodeState): void {
+    this.fixed.add(node);
+  }
+
   /** Puts all pods of a unit somewhere; undefined, and nothing done, when that takes more than `most` further nodes. */
   try(pods: readonly UnitPods[], filter: NodeFilter, most: number): Trial | undefined {
     this.places = [];

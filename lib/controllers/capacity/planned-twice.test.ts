@@ -1,5 +1,5 @@
 /** A plan that has been written down leaves nothing to decide: situations in which it once did, found by random histories. */
-import { makeMoveFacts } from '../../fleet/testing';
+import { inBucket, makeMoveFacts } from '../../fleet/testing';
 import { planCapacity } from './plan';
 import type { CapacitySnapshot } from './snapshot';
 import { makeBucket, makeGang, makeNodes, makeOnDemand, makePool, makeSnapshot, written } from './testing';
@@ -31,5 +31,21 @@ test('a unit that has a place moves to the nodes drawn for the minimum, and no m
   });
   // Left on l40s-0, `old` would make `young` ask for 4 in all, and for 3 as soon as p5-0 is on its way.
   expect(decisionsOf(snapshot)).toEqual(['training: p5-0', 'l40s: 3 in all']);
+  expect(decisionsOf(after(snapshot))).toEqual([]);
+});
+
+test('a gang that fits on idle nodes keeps them, though an older one would fit once a node drawn for another unit arrives', () => {
+  const oldest = makeGang('oldest', 3, { createdAtMs: LONG_AGO });
+  const fits = makeGang('fits', 2, { createdAtMs: LONG_AGO + 1 });
+  const draws = makeGang('draws', 1, { createdAtMs: LONG_AGO + 2 });
+  const snapshot = makeSnapshot({
+    buckets: [makeBucket('training')],
+    pools: [makePool('p5', { nodes: { max: 8 } })],
+    nodes: [...makeNodes(2, inBucket('training', LONG_AGO)), ...makeNodes(2, {}, 2)],
+    pods: [...oldest.pods, ...fits.pods, ...draws.pods],
+    podGroups: [oldest.podGroup, fits.podGroup, draws.podGroup],
+  });
+  expect(decisionsOf(snapshot)).toEqual(['training: p5-2']);
+  // Were `oldest` given the three, p5-3 would be moved for `draws` as well, and serve nobody.
   expect(decisionsOf(after(snapshot))).toEqual([]);
 });

@@ -10,7 +10,7 @@
  * For its minimum, and only for that, a bucket may bring strictly lower ones below theirs: minimums are met by priority.
  */
 import { findCondition } from '../../domain/conditions';
-import type { FleetState, NodeState, PoolState } from './fleet-state';
+import { byType, type FleetState, type NodeState, type PoolState } from './fleet-state';
 import { accepts, Shelf, type NodeFilter } from './placement';
 import type { Purpose, Work } from './work';
 
@@ -190,16 +190,6 @@ export function spend(giver: Work, type: string, count: number): void {
   giver.keeps -= count;
   giver.bucket.budget.left -= count;
   giver.matured.set(type, Math.max(0, (giver.matured.get(type) ?? 0) - count));
-}
-
-function byType(nodes: readonly NodeState[]): ReadonlyMap<string, NodeState[]> {
-  const groups = new Map<string, NodeState[]>();
-  for (const node of nodes) {
-    const group = groups.get(node.facts.instanceType);
-    if (group) group.push(node);
-    else groups.set(node.facts.instanceType, [node]);
-  }
-  return groups;
 }
 
 function isJoining({ facts, phase }: NodeState): boolean {

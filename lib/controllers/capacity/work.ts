@@ -2,7 +2,7 @@
 import type { CapacityBucketSpec } from '../../api';
 import type { Amounts } from '../../fleet';
 import type { Unit } from './demand';
-import type { BucketState, FleetState, NodeState } from './fleet-state';
+import { byType, type BucketState, type FleetState, type NodeState } from './fleet-state';
 import type { TypeShape } from './shapes';
 import { Packing, servable } from './packing';
 import { Shelf } from './placement';
@@ -146,35 +146,48 @@ interface Stock {
   readonly fresh: readonly NodeState[];
 }
 
-/** Puts the units on the bucket's own nodes, oldest first; forgets where they were. */
+/**
+ * Puts the units on the bucket's own nodes, oldest first; forgets where they were. First on the nodes that are there: its scheduler
+ * starts what fits and keeps nothing free for an older gang that will fit once others arrive. A plan that did would ask for the
+ * same unit's nodes twice.
+ */
 function fit(work: Work, shapes: FleetState['shapes'], { active, fresh }: Stock, nowMs: number): void {
-  const { bucket } = work;
-  const activeOf = byType(active);
-  const freshOf = byType(fresh);
-  const packings = new Map<string, Packing>();
-  for (const type of typesOf(bucket, work.spec)) {
-    const free = (activeOf.get(type) ?? []).filter((node) => !node.busy);
-    const working = (activeOf.get(type) ?? []).filter((node) => node.busy);
-    const fixed = free.filter((node) => heldUntil(node, bucket) > nowMs);
-    const movable = new Shelf(free.filter((node) => heldUntil(node, bucket) <= nowMs));
-    const shape = shapes.get(type) ?? unknownShape(type);
-    packings.set(type, new Packing(shape, working, [...(freshOf.get(type) ?? []), ...fixed], movable));
-  }
+  const packings = packingsOf(work, active, shapes, nowMs);
   work.packings = packings;
   work.needed.clear();
   work.unmet.clear();
   work.hopeless.length = 0;
-  for (const unit of work.units) place(work, unit, shapes);
+  const waiting = new Set(work.units);
+  settle(work, waiting, shapes);
+  for (const node of fresh) packings.get(node.facts.instanceType)?.addFresh(node);
+  if (fresh.length > 0) settle(work, waiting, shapes);
+  for (const unit of waiting) addUnmet(work, unit, shapes);
 }
 
-function byType(nodes: readonly NodeState[]): ReadonlyMap<string, readonly NodeState[]> {
-  const found = new Map<string, NodeState[]>();
-  for (const node of nodes) {
-    const own = found.get(node.facts.instanceType);
-    if (own) own.push(node);
-    else found.set(node.facts.instanceType, [node]);
+/** Nodes that are there, by type, with nothing put on them yet. */
+function packingsOf(
+  { bucket, spec }: Work,
+  active: readonly NodeState[],
+  shapes: FleetState['shapes'],
+  nowMs: number,
+): ReadonlyMap<string, Packing> {
+  const activeOf = byType(active);
+  const packings = new Map<string, Packing>();
+  for (const type of typesOf(bucket, spec)) {
+    const free = (activeOf.get(type) ?? []).filter((node) => !node.busy);
+    const working = (activeOf.get(type) ?? []).filter((node) => node.busy);
+    const fixed = free.filter((node) => heldUntil(node, bucket) > nowMs);
+    const movable = new Shelf(free.filter((node) => heldUntil(node, bucket) <= nowMs));
+    packings.set(type, new Packing(shapes.get(type) ?? unknownShape(type), working, fixed, movable));
   }
-  return found;
+  return packings;
+}
+
+/** Gives a place to every unit that finds one, in the type it likes best. */
+function settle(work: Work, waiting: Set<Unit>, shapes: FleetState['shapes']): void {
+  for (const unit of waiting) {
+    if (typesFor(work, unit, shapes).some((type) => fitsNow(work, unit, type))) waiting.delete(unit);
+  }
 }
 
 function leavesOf({ active, arriving }: BucketState): Set<string> {
@@ -199,16 +212,13 @@ export function zonesOf(unit: Unit): readonly string[] | undefined {
   return unit.pods[0]?.needs.zones;
 }
 
-function place(work: Work, unit: Unit, shapes: FleetState['shapes']): void {
+function addUnmet(work: Work, unit: Unit, shapes: FleetState['shapes']): void {
   const types = typesFor(work, unit, shapes);
   if (types.length === 0) {
     work.hopeless.push(
       `${unit.label} asks for more than, or something else than, ${work.spec.instanceTypes.join(', ')}`,
     );
     return;
-  }
-  for (const type of types) {
-    if (fitsNow(work, unit, type)) return;
   }
   const least = Math.min(...types.map((type) => leastNodes(unit, shapes.get(type)!.offers)));
   const most = Math.max(...types.map((type) => shapes.get(type)!.most));
