@@ -16,6 +16,7 @@ import {
   type Amounts,
   type Departures,
   type MoveBudget,
+  type MoveFacts,
   type NodeFacts,
   type NodePhase,
 } from '../../fleet';
@@ -49,6 +50,8 @@ export interface BucketState {
   readonly owned: NodeState[];
   readonly active: NodeState[];
   readonly arriving: NodeState[];
+  /** The same nodes by the move that brings them, oldest move first. */
+  readonly batches: Map<string, NodeState[]>;
   readonly budget: MoveBudget;
 }
 
@@ -213,9 +216,17 @@ function toBuckets(
     bucket?.owned.push(node);
     if (node.phase === 'Active') bucket?.active.push(node);
   }
-  for (const [node, bucket] of arrivals(snapshot, nodes)) states.get(bucket)?.arriving.push(nodes.get(node)!);
-  for (const { arriving } of states.values()) arriving.sort((a, b) => byName(a.facts, b.facts));
+  for (const [node, { bucket = '', name }] of arrivals(snapshot, nodes)) {
+    const state = states.get(bucket);
+    if (state) addArriving(state, nodes.get(node)!, name);
+  }
+  states.forEach(({ arriving }) => arriving.sort((a, b) => byName(a.facts, b.facts)));
   return [...states.values()].sort((a, b) => b.rank - a.rank || byName(a, b));
+}
+
+function addArriving({ arriving, batches }: BucketState, node: NodeState, move: string): void {
+  arriving.push(node);
+  batches.set(move, [...(batches.get(move) ?? []), node]);
 }
 
 /** For a bucket whose spec is invalid: nothing leaves it. */
@@ -234,6 +245,7 @@ function toBucket(facts: BucketFacts, gone: Departures | undefined): BucketState
     owned: [],
     active: [],
     arriving: [],
+    batches: new Map(),
     budget: moveBudget(spec?.moves ?? NO_MOVES, gone),
   };
 }
@@ -242,16 +254,16 @@ function toBucket(facts: BucketFacts, gone: Departures | undefined): BucketState
  * Node → bucket it is on its way into. Also a node whose move says HandedOver while its own object, an older copy, still carries
  * that move's claim: caches of two Kinds are never equally old, and asking for another node meanwhile would be one too many.
  */
-function arrivals({ moves }: CapacitySnapshot, nodes: ReadonlyMap<string, NodeState>): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
+function arrivals({ moves }: CapacitySnapshot, nodes: ReadonlyMap<string, NodeState>): ReadonlyMap<string, MoveFacts> {
+  const found = new Map<string, MoveFacts>();
   const winner = liveMovesByNode(moves);
-  for (const move of moves) {
+  for (const move of [...moves].sort((a, b) => a.createdAtMs - b.createdAtMs || byName(a, b))) {
     if (move.to !== 'Bucket' || move.bucket === undefined) continue;
     for (const { name, step } of move.nodes) {
       const state = nodes.get(name);
       if (state?.phase !== 'Moving') continue;
       const landed = step === 'HandedOver' && state.facts.claim === move.name;
-      if (winner.get(name) === move.name || landed) found.set(name, move.bucket);
+      if (winner.get(name) === move.name || landed) found.set(name, move);
     }
   }
   return found;

@@ -17,7 +17,7 @@ function decisionsOf(snapshot: CapacitySnapshot): readonly string[] {
 
 const after = (snapshot: CapacitySnapshot) => written(snapshot, planCapacity(snapshot, NOW).actions, NOW);
 
-test('a unit that has a place moves to the nodes drawn for the minimum, and no more is asked for than when they arrive', () => {
+test('a unit keeps the node on its way to it when a node it would like better is drawn for the minimum', () => {
   const old = makeGang('old', 1, { createdAtMs: LONG_AGO });
   const young = makeGang('young', 3, { createdAtMs: LONG_AGO + 1 });
   const l40s = { pool: 'l40s', instanceType: 'g6e.48xlarge' };
@@ -25,12 +25,12 @@ test('a unit that has a place moves to the nodes drawn for the minimum, and no m
     buckets: [makeBucket('training', { nodes: { min: 2, max: 5 }, instanceTypes: ['p5.48xlarge', 'g6e.48xlarge'] })],
     pools: [makePool('p5'), makeOnDemand('l40s', 5)],
     nodes: [...makeNodes(2), ...makeNodes(2, l40s)],
-    moves: [makeMoveFacts({ bucket: 'training', nodes: [{ name: 'l40s-0', step: 'Pending' }], createdAtMs: NOW })],
+    moves: [makeMoveFacts({ bucket: 'training', nodes: [{ name: 'l40s-0', step: 'Pending' }], createdAtMs: NOW - 1 })],
     pods: [...old.pods, ...young.pods],
     podGroups: [old.podGroup, young.podGroup],
   });
-  // Left on l40s-0, `old` would make `young` ask for 4 in all, and for 3 as soon as p5-0 is on its way.
-  expect(decisionsOf(snapshot)).toEqual(['training: p5-0', 'l40s: 3 in all']);
+  // Moved to p5-0 once that is on its way, `old` would leave l40s-0 to `young`, and the pool would be asked for 3.
+  expect(decisionsOf(snapshot)).toEqual(['training: p5-0', 'l40s: 4 in all']);
   expect(decisionsOf(after(snapshot))).toEqual([]);
 });
 
@@ -47,5 +47,22 @@ test('a gang that fits on idle nodes keeps them, though an older one would fit o
   });
   expect(decisionsOf(snapshot)).toEqual(['training: p5-2']);
   // Were `oldest` given the three, p5-3 would be moved for `draws` as well, and serve nobody.
+  expect(decisionsOf(after(snapshot))).toEqual([]);
+});
+
+test('a unit keeps the node that is on its way to it when nodes it would like better follow for a younger one', () => {
+  const old = makeGang('old', 1, { createdAtMs: LONG_AGO });
+  const young = makeGang('young', 3, { createdAtMs: LONG_AGO + 1 });
+  const l40s = { pool: 'l40s', instanceType: 'g6e.48xlarge' };
+  const snapshot = makeSnapshot({
+    buckets: [makeBucket('training', { nodes: { max: 9 }, instanceTypes: ['p5.48xlarge', 'g6e.48xlarge'] })],
+    pools: [makePool('p5'), makeOnDemand('l40s', 5, {}, { requested: 1 })],
+    nodes: [...makeNodes(3), ...makeNodes(1, l40s)],
+    moves: [makeMoveFacts({ bucket: 'training', nodes: [{ name: 'l40s-0', step: 'Pending' }], createdAtMs: NOW - 1 })],
+    pods: [...old.pods, ...young.pods],
+    podGroups: [old.podGroup, young.podGroup],
+  });
+  expect(decisionsOf(snapshot)).toEqual(['training: p5-0, p5-1, p5-2']);
+  // Given one of the three, `old` would have `young` ask for more.
   expect(decisionsOf(after(snapshot))).toEqual([]);
 });

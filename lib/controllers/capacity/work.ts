@@ -85,7 +85,7 @@ export function toWorks(
   return fleet.buckets.flatMap((bucket) => {
     if (!bucket.spec) return [];
     const work = toWork(bucket, bucket.spec, units.get(bucket.name) ?? [], nowMs);
-    fit(work, fleet.shapes, { active: bucket.active, fresh: bucket.arriving }, nowMs);
+    fit(work, fleet.shapes, { active: bucket.active, fresh: [...bucket.batches.values()] }, nowMs);
     measureSurplus(work, nowMs);
     return [work];
   });
@@ -142,8 +142,8 @@ function heldUntil({ facts }: NodeState, { minHoldMs }: BucketState): number {
 /** Nodes of a bucket that units can be put on. */
 interface Stock {
   readonly active: readonly NodeState[];
-  /** On their way here. */
-  readonly fresh: readonly NodeState[];
+  /** On their way here, move by move. */
+  readonly fresh: readonly (readonly NodeState[])[];
 }
 
 /**
@@ -159,8 +159,11 @@ function fit(work: Work, shapes: FleetState['shapes'], { active, fresh }: Stock,
   work.hopeless.length = 0;
   const waiting = new Set(work.units);
   settle(work, waiting, shapes);
-  for (const node of fresh) packings.get(node.facts.instanceType)?.addFresh(node);
-  if (fresh.length > 0) settle(work, waiting, shapes);
+  // Move by move: what a move was made for is not thought over when another one follows.
+  for (const batch of fresh) {
+    for (const node of batch) packings.get(node.facts.instanceType)?.addFresh(node);
+    settle(work, waiting, shapes);
+  }
   for (const unit of waiting) addUnmet(work, unit, shapes);
 }
 
@@ -231,17 +234,13 @@ function addUnmet(work: Work, unit: Unit, shapes: FleetState['shapes']): void {
   }
 }
 
-/**
- * Puts the units of buckets that draw nodes on what they have then: its scheduler will not keep a unit waiting for others. All units
- * anew, not only those without a place: the next plan finds the nodes arriving and starts with the oldest unit too, so what is
- * asked for now must be what it will ask for.
- */
+/** Units that fit after all, now that buckets get nodes for their minimum: a scheduler will not keep them waiting for others. */
 export function fitAgain(works: readonly Work[], shapes: FleetState['shapes'], nowMs: number): void {
   const gone = new Set(works.flatMap(({ drawn }) => drawn.map(({ node }) => node)));
   for (const work of works) {
     if (work.drawn.length === 0) continue;
-    const { active, arriving } = work.bucket;
-    const fresh = [...arriving, ...work.drawn.map(({ node }) => node)];
+    const { active, batches } = work.bucket;
+    const fresh = [...batches.values(), work.drawn.map(({ node }) => node)];
     fit(work, shapes, { active: active.filter((node) => !gone.has(node)), fresh }, nowMs);
   }
 }
