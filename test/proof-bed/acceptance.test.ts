@@ -12,6 +12,7 @@ import { ACCOUNT, type Replica } from './shipped/controllers';
 import { dieThroughout, untilLeading } from './shipped/deaths';
 import { deploy, destroy } from './shipped/deployment';
 import { atRest, freeze } from './shipped/freeze';
+import { exorcise } from './shipped/ghosts';
 import { tellRareThings } from './shipped/rare-things';
 import {
   BLOCK_NODES,
@@ -109,6 +110,8 @@ describeOnBed('the shipped bundle on a real control plane', () => {
       await waitFor('capacity to ask for nodes', requested);
       await restartApiServer(stage);
       const nodes = await untilWorking(stage, 'batch', ON_DEMAND_NODES);
+      const ghosts = await exorcise(stage.bed, await stage.world.fleetNodes());
+      if (ghosts.length > 0) say(`removed what Karpenter forgot when its API server died: ${ghosts.join(', ')}`);
       expect(nodes).toEqual((await poolNodes('l40s')).sort());
     },
   );

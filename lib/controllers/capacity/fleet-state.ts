@@ -229,6 +229,11 @@ function addArriving({ arriving, batches }: BucketState, node: NodeState, move: 
   batches.set(move, [...(batches.get(move) ?? []), node]);
 }
 
+/** Older first; of one second the smaller, whose nodes cannot be enough for what a larger one was made for. */
+function compareAge(a: MoveFacts, b: MoveFacts): number {
+  return a.createdAtMs - b.createdAtMs || a.nodes.length - b.nodes.length || byName(a, b);
+}
+
 /** For a bucket whose spec is invalid: nothing leaves it. */
 const NO_MOVES = { perHour: 0, inFlight: 0 };
 
@@ -257,7 +262,7 @@ function toBucket(facts: BucketFacts, gone: Departures | undefined): BucketState
 function arrivals({ moves }: CapacitySnapshot, nodes: ReadonlyMap<string, NodeState>): ReadonlyMap<string, MoveFacts> {
   const found = new Map<string, MoveFacts>();
   const winner = liveMovesByNode(moves);
-  for (const move of [...moves].sort((a, b) => a.createdAtMs - b.createdAtMs || byName(a, b))) {
+  for (const move of [...moves].sort(compareAge)) {
     if (move.to !== 'Bucket' || move.bucket === undefined) continue;
     for (const { name, step } of move.nodes) {
       const state = nodes.get(name);

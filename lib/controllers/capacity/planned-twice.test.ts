@@ -66,3 +66,24 @@ test('a unit keeps the node that is on its way to it when nodes it would like be
   // Given one of the three, `old` would have `young` ask for more.
   expect(decisionsOf(after(snapshot))).toEqual([]);
 });
+
+test('of two moves made in one second the smaller counts first, whatever their names', () => {
+  const old = makeGang('old', 1, { createdAtMs: LONG_AGO });
+  const young = makeGang('young', 2, { createdAtMs: LONG_AGO + 1 });
+  const l40s = { pool: 'l40s', instanceType: 'g6e.48xlarge' };
+  const move = { bucket: 'training', createdAtMs: NOW };
+  const pending = (name: string) => ({ name, step: 'Pending' as const });
+  const snapshot = makeSnapshot({
+    buckets: [makeBucket('training', { nodes: { max: 9 }, instanceTypes: ['p5.48xlarge', 'g6e.48xlarge'] })],
+    pools: [makePool('p5', { nodes: { max: 1 } }), makeOnDemand('l40s', 5, {}, { requested: 2 })],
+    nodes: [...makeNodes(1), ...makeNodes(2, l40s)],
+    moves: [
+      makeMoveFacts({ ...move, name: 'a', nodes: [pending('l40s-0'), pending('l40s-1')] }),
+      makeMoveFacts({ ...move, name: 'b', nodes: [pending('p5-0')] }),
+    ],
+    pods: [...old.pods, ...young.pods],
+    podGroups: [old.podGroup, young.podGroup],
+  });
+  // On one of the two l40s, which alone came first, `old` would have `young` ask for another.
+  expect(decisionsOf(snapshot)).toEqual([]);
+});
