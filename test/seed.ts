@@ -8,7 +8,7 @@ const DEFAULT_SEED = 20261123;
 
 /** The seed of this run. */
 export function seedOfRun(): number {
-  const given = process.env['SEED'] ?? process.env['PROPERTY_SEED'];
+  const given = process.env['SEED'];
   if (given === undefined) return DEFAULT_SEED;
   const seed = given === 'random' ? Date.now() % 2 ** 31 : Number(given);
   if (!Number.isInteger(seed)) throw new Error(`SEED=${given} is neither a whole number nor 'random'`);
