@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { startBed, waitFor } from './bed';
 import { describeOnBed } from './describe-on-bed';
-import { commandLineOf, isAlive, killAndWait, type ProcessIdentity, signal } from './processes';
+import { commandLineOf, isAlive, killAndWait, type ProcessIdentity } from './processes';
 
 /** All processes that a bed has started, as its own register says. */
 function processesOf(bed: { readonly folder: string }): ProcessIdentity[] {
@@ -33,7 +33,7 @@ describeOnBed('a bed whose owner dies', () => {
     const { owner, folder } = await bedOfAnotherProcess();
     const processes = processesOf({ folder });
     expect(processes.filter(isAlive).length).toBeGreaterThan(1);
-    signal(owner, 'SIGKILL');
+    await killAndWait([owner]);
     await waitFor('the guard to clear the bed away', () => !processes.some(isAlive) && !fs.existsSync(folder));
   });
 
@@ -41,16 +41,14 @@ describeOnBed('a bed whose owner dies', () => {
     const { owner, folder } = await bedOfAnotherProcess();
     const stranger = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 600000)']);
     const [guard, ...children] = processesOf({ folder }) as [ProcessIdentity, ...ProcessIdentity[]];
-    await killAndWait([guard]);
-    signal(owner, 'SIGKILL');
-    await waitFor('the owner to be gone', () => commandLineOf(owner) === '');
+    // Gone with its last thread: a dying process loses its command line first, and for that long its bed still has an owner.
+    await killAndWait([guard, owner]);
     expect(children.filter(isAlive)).toHaveLength(children.length);
     pretendToHaveStarted(folder, stranger.pid ?? 0);
     try {
       const next = await startBed();
       await next.stop();
-      // Another bed that starts at the same moment may be the one that clears it away.
-      await waitFor('the dead bed to be cleared away', () => !children.some(isAlive));
+      expect(children.filter(isAlive)).toEqual([]);
       expect(commandLineOf(stranger.pid ?? 0)).not.toBe('');
     } finally {
       stranger.kill();
@@ -59,7 +57,7 @@ describeOnBed('a bed whose owner dies', () => {
 });
 
 /** Starts a bed in a process of its own, as a test run would, and returns once it is up. */
-async function bedOfAnotherProcess(): Promise<{ owner: number; folder: string }> {
+async function bedOfAnotherProcess(): Promise<{ owner: ProcessIdentity; folder: string }> {
   const script = `require('${path.join(__dirname, 'bed.ts')}').startBed().then((bed) => console.log('UP ' + bed.folder))
     .then(() => setTimeout(() => {}, 600_000))`;
   const child = spawn(process.execPath, ['--import', 'tsx', '-e', script], { cwd: __dirname });
@@ -68,7 +66,8 @@ async function bedOfAnotherProcess(): Promise<{ owner: number; folder: string }>
   const folder = await waitFor('the other process to have its bed', () => /^UP (.*)$/m.exec(said)?.[1]).catch(() => {
     throw new Error(`the other process said: ${said}`);
   });
-  return { owner: child.pid ?? 0, folder };
+  const { owner } = JSON.parse(fs.readFileSync(path.join(folder, 'processes.json'), 'utf8'));
+  return { owner, folder };
 }
 
 /** Writes into a dead bed's register that it had started this process, as if the pid had been reused since. */
