@@ -47,8 +47,13 @@ export const CapacityBucketSpec = z.object({
       inFlight: z.int32().min(1).max(1000).default(8).describe('Most nodes of this bucket that may be moving at once.'),
       minHold: duration().default('10m').describe('A node stays at least this long before it may be taken again.'),
       coolDown: duration().default('30m').describe('A gang that gave way is left alone at least this long.'),
+      checkpointTimeout: duration()
+        .default('5m')
+        .describe(
+          'Longest that a gang which reports Checkpoints is waited for after it was asked for one. A gang that never reported any is asked, and not waited for.',
+        ),
     })
-    .default({ perHour: 60, inFlight: 8, minHold: '10m', coolDown: '30m' })
+    .default({ perHour: 60, inFlight: 8, minHold: '10m', coolDown: '30m', checkpointTimeout: '5m' })
     .describe('Brakes on moving nodes away from this bucket.'),
   hysteresis: z
     .object({

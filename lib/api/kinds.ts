@@ -2,8 +2,14 @@
 import type * as z from 'zod';
 import { CapacityBucket } from './capacity-bucket';
 import { CapacityPool } from './capacity-pool';
+import { Checkpoint } from './checkpoint';
 import type { Kind } from './define-kind';
 import { NodeMove } from './node-move';
 
 /** The list; a new Kind is added here and nowhere else. */
-export const KINDS: readonly Kind<z.ZodType, z.ZodType>[] = [CapacityPool, CapacityBucket, NodeMove] as readonly any[];
+export const KINDS: readonly Kind<z.ZodType, z.ZodType>[] = [
+  CapacityPool,
+  CapacityBucket,
+  NodeMove,
+  Checkpoint,
+] as readonly any[];

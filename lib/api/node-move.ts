@@ -78,6 +78,33 @@ const movedNode = z.object({
   message: z.string().max(1024).optional().describe('What is being waited for, or how it ended.'),
 });
 
+/** How far a gang is in giving way; Left and Resumed are final. */
+export const GangStep = z.enum(['Asked', 'Checkpointed', 'Suspending', 'Suspended', 'Resumed', 'Left']);
+export type GangStep = z.output<typeof GangStep>;
+
+const movedGang = z.object({
+  key: z
+    .string()
+    .max(400)
+    .describe(
+      '`VolcanoJob research/llama`, `PodGroup web/pg-1`, `Pod web/api-0`: what is lost and restarted together.',
+    ),
+  step: GangStep.describe(
+    'Asked: a checkpoint was asked for; Checkpointed: it is there; Suspending: its pods are ending; Suspended: they are gone, it waits for the hand-over; Resumed: it may run again; Left: evicted, or ended by itself.',
+  ),
+  since: time().optional().describe('When it entered this step.'),
+  accelerators: z.number().min(0).optional().describe('Accelerators of all its pods, on these nodes and elsewhere.'),
+  askedAt: time().optional().describe('When a checkpoint was asked for.'),
+  checkpointAt: time().optional().describe('The checkpoint it can restart from; absent: none is known.'),
+  gaveWayAt: time().optional().describe('When its pods began to end. Its cool-down counts from here.'),
+  acceleratorSecondsLost: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('Accelerators × seconds since that checkpoint, or since its start.'),
+  message: z.string().max(1024).optional().describe('What is being waited for.'),
+});
+
 /** Status of a NodeMove. Written by the moves controller alone. */
 export const NodeMoveStatus = z.object({
   observedGeneration: z.int().min(0).optional(),
@@ -93,8 +120,17 @@ export const NodeMoveStatus = z.object({
   finishedAt: time()
     .optional()
     .describe('When the last node reached a final step; the object is kept for 7 days after.'),
-  gangs: z.array(z.string().max(320)).max(256).optional().describe('Gangs asked to give way.'),
-  gpuSecondsLost: z.number().min(0).optional().describe('Work lost, in GPU-seconds.'),
+  gangs: z
+    .array(movedGang)
+    .max(256)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['key'] })
+    .describe('Gangs and pods that give way, and how far they are.'),
+  acceleratorSecondsLost: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('Work lost by all of them: accelerators × seconds since the last checkpoint when each gave way.'),
   message: z.string().max(2048).optional(),
 });
 export type NodeMoveStatus = z.output<typeof NodeMoveStatus>;

@@ -1,4 +1,4 @@
-/** The Kubernetes resource types this project talks about: ours, Kubernetes' own, Karpenter's and Volcano's. */
+/** The Kubernetes resource types this project talks about: ours, Kubernetes' own, Karpenter's, Volcano's and those of gangs. */
 
 /** Enough to build a URL, an RBAC rule or an object of one resource type. */
 export interface ResourceType {
@@ -34,6 +34,7 @@ export const PRIORITY_CLASSES = clusterWide('scheduling.k8s.io', 'v1', 'priority
 export const DEPLOYMENTS = namespaced('apps', 'v1', 'deployments', 'Deployment');
 export const REPLICA_SETS = namespaced('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const JOBS = namespaced('batch', 'v1', 'jobs', 'Job');
+export const DISRUPTION_BUDGETS = namespaced('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
 
 /** Karpenter's. */
 export const NODE_POOLS = clusterWide('karpenter.sh', 'v1', 'nodepools', 'NodePool');
@@ -43,10 +44,19 @@ export const NODE_CLAIMS = clusterWide('karpenter.sh', 'v1', 'nodeclaims', 'Node
 export const QUEUES = clusterWide('scheduling.volcano.sh', 'v1beta1', 'queues', 'Queue');
 export const POD_GROUPS = namespaced('scheduling.volcano.sh', 'v1beta1', 'podgroups', 'PodGroup');
 export const VOLCANO_JOBS = namespaced('batch.volcano.sh', 'v1alpha1', 'jobs', 'Job');
+export const VOLCANO_COMMANDS = namespaced('bus.volcano.sh', 'v1alpha1', 'commands', 'Command');
+
+/** Workloads of others that come as gangs. Their CRDs may be absent: nobody watches them, they are read and patched by name. */
+export const JOB_SETS = namespaced('jobset.x-k8s.io', 'v1alpha2', 'jobsets', 'JobSet');
+export const LEADER_WORKER_SETS = namespaced('leaderworkerset.x-k8s.io', 'v1', 'leaderworkersets', 'LeaderWorkerSet');
+export const RAY_CLUSTERS = namespaced('ray.io', 'v1', 'rayclusters', 'RayCluster');
+export const RAY_JOBS = namespaced('ray.io', 'v1', 'rayjobs', 'RayJob');
+export const PYTORCH_JOBS = namespaced('kubeflow.org', 'v1', 'pytorchjobs', 'PyTorchJob');
 
 /** Ours. */
 export const CAPACITY_POOLS = clusterWide('aicluster.dev', 'v1alpha1', 'capacitypools', 'CapacityPool');
 export const CAPACITY_BUCKETS = clusterWide('aicluster.dev', 'v1alpha1', 'capacitybuckets', 'CapacityBucket');
+export const CHECKPOINTS = namespaced('aicluster.dev', 'v1alpha1', 'checkpoints', 'Checkpoint');
 export const NODE_MOVES = clusterWide('aicluster.dev', 'v1alpha1', 'nodemoves', 'NodeMove');
 
 /** `group/version`, or `v1` for core: the value of `apiVersion`. */

@@ -2,6 +2,8 @@
 export * from './amounts';
 export * from './block-end';
 export * from './budgets';
+export * from './checkpoints';
+export * from './disruption-budgets';
 export * from './gangs';
 export * from './memo';
 export * from './moves';
@@ -9,4 +11,6 @@ export * from './node-facts';
 export * from './node-phase';
 export * from './observe-node';
 export * from './pods';
+export * from './running-gangs';
 export * from './topology';
+export * from './workloads';

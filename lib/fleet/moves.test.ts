@@ -18,6 +18,7 @@ describe('NodeMoves', () => {
       reason: 'Health',
       to: 'Release',
       bucket: undefined,
+      gangs: [],
       nodes: [
         { name: 'a', step: 'Draining', from: 'training', sinceMs: NOW + 1000 },
         { name: 'b', step: 'Pending', from: undefined, sinceMs: undefined },

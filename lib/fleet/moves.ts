@@ -1,5 +1,12 @@
 /** NodeMove object → MoveFacts, and what live moves mean for nodes. */
-import { FINAL_STEPS, REASON_RANK, type MoveDestination, type MoveReason, type MoveStep } from '../api/node-move';
+import {
+  FINAL_STEPS,
+  REASON_RANK,
+  type GangStep,
+  type MoveDestination,
+  type MoveReason,
+  type MoveStep,
+} from '../api/node-move';
 import { parseTime, type KubeObject } from '../domain/kube';
 import { once } from './memo';
 
@@ -13,6 +20,15 @@ export interface MovedNode {
   readonly sinceMs?: number;
 }
 
+/** One gang of a NodeMove. */
+export interface MovedGang {
+  /** As in `RunningGang`. */
+  readonly key: string;
+  readonly step: GangStep;
+  /** When (epoch ms) its pods began to end; absent: not yet. */
+  readonly gaveWayAtMs?: number;
+}
+
 /** Facts about one NodeMove. */
 export interface MoveFacts {
   readonly name: string;
@@ -21,6 +37,8 @@ export interface MoveFacts {
   /** Bucket that gets the nodes, when `to` is Bucket. */
   readonly bucket?: string;
   readonly nodes: readonly MovedNode[];
+  /** Gangs that give way, or gave. */
+  readonly gangs: readonly MovedGang[];
   readonly createdAtMs: number;
   readonly finishedAtMs?: number;
 }
@@ -57,6 +75,7 @@ function readMove({ metadata, spec = {}, status = {} }: KubeObject): MoveFacts {
     to: spec.to?.kind ?? 'Bucket',
     bucket: spec.to?.bucket,
     nodes: names.map((name) => toMovedNode(name, reported.get(name) ?? {})),
+    gangs: (status.gangs ?? []).map(toMovedGang),
     createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
     finishedAtMs: parseTime(status.finishedAt),
   };
@@ -64,4 +83,8 @@ function readMove({ metadata, spec = {}, status = {} }: KubeObject): MoveFacts {
 
 function toMovedNode(name: string, { step = 'Pending', from, since }: any): MovedNode {
   return { name, step, from, sinceMs: parseTime(since) };
+}
+
+function toMovedGang({ key, step, gaveWayAt }: any): MovedGang {
+  return { key, step, gaveWayAtMs: parseTime(gaveWayAt) };
 }

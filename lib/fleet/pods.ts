@@ -1,8 +1,10 @@
 /** Pod object → PodFacts: where it is, what it asks for, which bucket and gang it belongs to. */
 import { parseTime, type Container, type Pod, type PodSpec, type Toleration } from '../domain/kube';
 import { BUCKET_KEY, FOREIGN_KEYS } from '../domain/node-keys';
+import { CHECKPOINT_REQUESTED_ANNOTATION, DELETION_COST_ANNOTATION } from '../domain/pod-keys';
 import { addInto, hasAccelerators, toAmounts, type Amounts } from './amounts';
 import { once } from './memo';
+import { workloadOf, type WorkloadRef } from './workloads';
 
 /** Node properties a pod insists on, as far as demand understands them. */
 export interface PodNeeds {
@@ -43,6 +45,15 @@ export interface PodFacts {
   readonly gang?: string;
   /** Its controlling owner. */
   readonly owner?: { readonly kind: string; readonly name: string; readonly uid: string };
+  /** What restarts it together with its mates. */
+  readonly workload?: WorkloadRef;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** When (epoch ms) its kubelet took it on. */
+  readonly startedAtMs?: number;
+  /** When (epoch ms) a checkpoint was last asked of it. */
+  readonly checkpointRequestedAtMs?: number;
+  /** Who goes first when its ReplicaSet shrinks; absent: nobody has said. */
+  readonly deletionCost?: number;
   /** Of a DaemonSet, or a mirror of a static pod: part of the node, not work on it. */
   readonly system: boolean;
   /** Tolerates every taint: may run on nodes of nobody. */
@@ -83,6 +94,7 @@ function readPod(pod: Pod): PodFacts {
     ...readIdentity(pod),
     ...readState(pod, spec),
     ...readOwner(pod),
+    ...readWork(pod),
     requests,
     accelerated: hasAccelerators(requests),
     shape: shapeOf(requests, needs),
@@ -118,6 +130,18 @@ function readOwner({ metadata: { namespace = '', annotations = {}, ownerReferenc
     owner: owner && { kind: owner.kind, name: owner.name, uid: owner.uid },
     gang: gang ? `${namespace}/${gang}` : undefined,
     system: owner?.kind === 'DaemonSet' || annotations['kubernetes.io/config.mirror'] !== undefined,
+  };
+}
+
+function readWork({ metadata, status }: Pod) {
+  const { labels, annotations = {} } = metadata;
+  const cost = annotations[DELETION_COST_ANNOTATION];
+  return {
+    labels,
+    workload: workloadOf(metadata),
+    startedAtMs: parseTime(status?.startTime),
+    checkpointRequestedAtMs: parseTime(annotations[CHECKPOINT_REQUESTED_ANNOTATION]),
+    deletionCost: cost !== undefined && /^-?\d+$/.test(cost) ? Number(cost) : undefined,
   };
 }
 

@@ -76,6 +76,7 @@ export function makeMoveFacts(overrides: Partial<MoveFacts> = {}): MoveFacts {
     to: 'Bucket',
     bucket: 'training',
     nodes: [{ name: 'p5-0', step: 'Pending' }],
+    gangs: [],
     createdAtMs: 0,
     ...overrides,
   };

@@ -4,7 +4,7 @@ import * as r from '../domain/resources';
 import { AlreadyExists, Conflict, Expired, Invalid, NotFound, TooManyRequests } from '../runtime/errors';
 import type { WatchEvent } from '../runtime/ports';
 import { ApiServer } from './api-server';
-import { BUDGETS, CONFIG_MAPS, CRDS } from './served-kinds';
+import { CONFIG_MAPS, CRDS } from './served-kinds';
 import { VirtualClock } from './virtual-clock';
 
 const START = Date.UTC(2026, 0, 1);
@@ -72,7 +72,13 @@ describe('writes', () => {
     const bucket = { apiVersion: 'aicluster.dev/v1alpha1', kind: 'CapacityBucket', metadata: { name: 'training' } };
     const spec = { nodes: { max: 4 }, instanceTypes: ['p5.48xlarge'], typo: 1 };
     const made = server.create(r.CAPACITY_BUCKETS, { ...bucket, spec });
-    expect(made.spec.moves).toEqual({ perHour: 60, inFlight: 8, minHold: '10m', coolDown: '30m' });
+    expect(made.spec.moves).toEqual({
+      perHour: 60,
+      inFlight: 8,
+      minHold: '10m',
+      coolDown: '30m',
+      checkpointTimeout: '5m',
+    });
     expect(made.spec.typo).toBeUndefined();
     const wrong = { ...bucket, metadata: { name: 'x' }, spec: { ...spec, nodes: { min: 5, max: 4 } } };
     expect(() => server.create(r.CAPACITY_BUCKETS, wrong)).toThrow(/spec\.nodes: min \(5\) must not be greater/);
@@ -133,7 +139,7 @@ describe('deletion', () => {
       server.mergePatch(r.PODS, made.metadata, { status: running }, { subresource: 'status' });
       return made.metadata.uid!;
     });
-    server.create(BUDGETS, {
+    server.create(r.DISRUPTION_BUDGETS, {
       apiVersion: 'policy/v1',
       kind: 'PodDisruptionBudget',
       metadata: { name: 'b', namespace: 'default' },

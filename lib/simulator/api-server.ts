@@ -6,7 +6,7 @@
  */
 import { formatTime, keyOf, type KubeObject, type Pod } from '../domain/kube';
 import { setCondition } from '../domain/conditions';
-import { apiVersionOf, PODS, resourceName, type ResourceType } from '../domain/resources';
+import { apiVersionOf, DISRUPTION_BUDGETS, PODS, resourceName, type ResourceType } from '../domain/resources';
 import { AlreadyExists, Invalid, TooManyRequests } from '../runtime/errors';
 import type { ClusterPort, ObjectName, Random } from '../runtime/ports';
 import { applyFields, updateFields, type Ownership } from './field-ownership';
@@ -15,7 +15,7 @@ import { applyConfig, beginDeletion, initialStatus, keepFixed, nameOf, owned, wi
 import { applyConflict, checkPreconditions, modified, notFound } from './api-refusals';
 import { budgetsOf, disruptionsAllowed, graceSeconds, hasEnded } from './pod-rules';
 import { seededRandom } from './random';
-import { admitOurs, BUDGETS, CRDS } from './served-kinds';
+import { admitOurs, CRDS } from './served-kinds';
 import { ServerReads, type ApiServerOptions } from './server-reads';
 
 /** Changes or refuses (by throwing an ApiError) an object that is about to be stored. */
@@ -152,7 +152,9 @@ export class ApiServer extends ServerReads {
   /** Asks the disruption budgets and says on the pod why it ends. */
   private beginDisruption(pod: Pod): void {
     const pods = this.all(PODS) as readonly Pod[];
-    const blocking = budgetsOf(pod, this.all(BUDGETS)).some((budget) => disruptionsAllowed(budget, pods) <= 0);
+    const blocking = budgetsOf(pod, this.all(DISRUPTION_BUDGETS)).some(
+      (budget) => disruptionsAllowed(budget, pods) <= 0,
+    );
     if (blocking) throw new TooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 1000);
     const reason = {
       type: 'DisruptionTarget',

@@ -6,7 +6,7 @@ import { NODES, PODS } from '../domain/resources';
 import type { Inside } from './inside';
 import { readPath } from './json';
 import { hasEnded } from './pod-rules';
-import { meets } from './selectors';
+import { meets } from '../domain/selectors';
 
 /** Amounts by resource name, in base units. */
 export type Amounts = Record<string, number>;

@@ -1,7 +1,7 @@
 /** What the API server knows about pods: how they are deleted, and whether a disruption budget lets one be evicted. */
 import type { KubeObject, Pod } from '../domain/kube';
 import { isTrue } from '../domain/conditions';
-import { selectsLabels } from './selectors';
+import { selectsLabels } from '../domain/selectors';
 
 /** Seconds a pod gets to end when nobody says otherwise. */
 const DEFAULT_GRACE_S = 30;

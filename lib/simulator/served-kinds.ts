@@ -18,22 +18,22 @@ const type = (...[group, version, plural, kind, namespaced]: Words): ResourceTyp
 
 /** Kinds of others that only the simulator serves. */
 export const CRDS = type('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false);
-export const BUDGETS = type('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget', true);
 export const HYPER_NODES = type('topology.volcano.sh', 'v1alpha1', 'hypernodes', 'HyperNode', false);
-export const COMMANDS = type('bus.volcano.sh', 'v1alpha1', 'commands', 'Command', true);
 export const NODE_CLASSES = type('eks.amazonaws.com', 'v1', 'nodeclasses', 'NodeClass', false);
 export const CONFIG_MAPS = type('', 'v1', 'configmaps', 'ConfigMap', true);
 
 /** Built into the API server, or installed before anything of ours: always served. */
 const ALWAYS: readonly ResourceType[] = [
   ...[r.NODES, r.PODS, r.NAMESPACES, r.LEASES, r.EVENTS, r.PRIORITY_CLASSES, r.DEPLOYMENTS, r.REPLICA_SETS, r.JOBS],
-  ...[r.NODE_POOLS, r.NODE_CLAIMS, r.QUEUES, r.POD_GROUPS, r.VOLCANO_JOBS],
-  ...[CRDS, BUDGETS, HYPER_NODES, COMMANDS, NODE_CLASSES, CONFIG_MAPS],
+  ...[r.NODE_POOLS, r.NODE_CLAIMS, r.QUEUES, r.POD_GROUPS, r.VOLCANO_JOBS, r.VOLCANO_COMMANDS],
+  ...[CRDS, r.DISRUPTION_BUDGETS, HYPER_NODES, NODE_CLASSES, CONFIG_MAPS],
 ];
 
 /** Kinds whose status only the status subresource can write. */
 const WITHOUT_STATUS = new Set(
-  [r.NAMESPACES, r.LEASES, r.EVENTS, r.PRIORITY_CLASSES, COMMANDS, NODE_CLASSES, CONFIG_MAPS, CRDS].map(resourceName),
+  [r.NAMESPACES, r.LEASES, r.EVENTS, r.PRIORITY_CLASSES, r.VOLCANO_COMMANDS, NODE_CLASSES, CONFIG_MAPS, CRDS].map(
+    resourceName,
+  ),
 );
 
 /** Served resource types and their schemas. */

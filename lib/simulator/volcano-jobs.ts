@@ -1,7 +1,7 @@
 /** Volcano's job controller: vcjobs, their PodGroups and pods, policies, Commands, retries. */
 import type { KubeObject, Pod } from '../domain/kube';
 import { FOREIGN_KEYS } from '../domain/node-keys';
-import { POD_GROUPS, PODS, VOLCANO_JOBS } from '../domain/resources';
+import { POD_GROUPS, PODS, VOLCANO_COMMANDS, VOLCANO_JOBS } from '../domain/resources';
 import {
   controllerReference,
   deleteIfThere,
@@ -15,7 +15,6 @@ import {
 import { jsonEqual } from './json';
 import { addTo, requestsOf, toQuantities, type Amounts } from './placement';
 import { hasEnded } from './pod-rules';
-import { COMMANDS } from './served-kinds';
 
 /** How soon the controller reacts. */
 const REACT_MS = 10;
@@ -55,7 +54,7 @@ export function startVolcanoJobs(inside: Inside): void {
   }, PODS);
   server.onChange(({ type, object }) => {
     if (type === 'ADDED') inside.clock.after(REACT_MS, () => runCommand(inside, object));
-  }, COMMANDS);
+  }, VOLCANO_COMMANDS);
 }
 
 function eventOf(type: string, pod: Pod, before: Pod | undefined): PodEvent['event'] | undefined {
@@ -285,8 +284,8 @@ function kill(inside: Inside, job: KubeObject): void {
 
 /** A Command is deleted before it is carried out: not more than once. */
 function runCommand(inside: Inside, command: KubeObject): void {
-  if (!inside.server.find(COMMANDS, command.metadata)) return;
-  deleteIfThere(inside, COMMANDS, command);
+  if (!inside.server.find(VOLCANO_COMMANDS, command.metadata)) return;
+  deleteIfThere(inside, VOLCANO_COMMANDS, command);
   const job = inside.server.find(VOLCANO_JOBS, { name: command.target?.name, namespace: command.metadata.namespace });
   if (!job || (command.target.uid && command.target.uid !== job.metadata.uid)) return;
   inside.clock.after(REACT_MS, () =>

@@ -4,15 +4,6 @@ import { CAPACITY_BUCKETS, LEASES, PODS, apiVersionOf, type ResourceType } from 
 import type { ClusterPort, ObjectName, Selection } from '../../lib/runtime/ports';
 import type { ClusterFixture } from './fixture';
 
-/** Disruption budgets; the product reads none itself. */
-export const BUDGETS: ResourceType = {
-  group: 'policy',
-  version: 'v1',
-  plural: 'poddisruptionbudgets',
-  kind: 'PodDisruptionBudget',
-  namespaced: true,
-};
-
 let names = 0;
 const start = Date.now().toString(36);
 

@@ -1,9 +1,9 @@
 /** What every adapter of ClusterPort does with writes. */
 import type { KubeObject } from '../../lib/domain/kube';
-import { CAPACITY_BUCKETS, LEASES, PODS } from '../../lib/domain/resources';
+import { CAPACITY_BUCKETS, DISRUPTION_BUDGETS, LEASES, PODS } from '../../lib/domain/resources';
 import { AlreadyExists, Conflict, NotFound, TooManyRequests } from '../../lib/runtime/errors';
 import type { ClusterFixture } from './fixture';
-import { BUDGETS, bucket, eventually, lease, nameOf, pod, uniqueName } from './objects';
+import { bucket, eventually, lease, nameOf, pod, uniqueName } from './objects';
 
 /** Tests of creating and patching. */
 export function describeWrites(fixture: () => ClusterFixture): void {
@@ -195,12 +195,17 @@ export function describeRemoval(fixture: () => ClusterFixture): void {
         { status: { phase: 'Running', conditions: [ready] } },
         { subresource: 'status' },
       );
-      await outside.create(BUDGETS, { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata, spec });
+      await outside.create(DISRUPTION_BUDGETS, {
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata,
+        spec,
+      });
       const refused = await port.evict(nameOf(seen), { uid: seen.metadata.uid! }).catch((error: unknown) => error);
       expect(refused).toBeInstanceOf(TooManyRequests);
       expect((refused as TooManyRequests).retryAfterMs).toBeGreaterThan(0);
       expect(await isThere(seen, PODS)).toBe(true);
-      await outside.delete(BUDGETS, metadata);
+      await outside.delete(DISRUPTION_BUDGETS, metadata);
       await outside.delete(PODS, nameOf(seen), { gracePeriodSeconds: 0 });
     });
   });

@@ -1,0 +1,41 @@
+/**
+ * Every annotation that this project puts on somebody else's work, and the ONE controller that may write it. Keys on Nodes are in
+ * node-keys.ts.
+ */
+import { GROUP, type KeyOwner } from './node-keys';
+
+/** One row of the table. */
+export interface WorkKey {
+  readonly key: string;
+  /** Where it is: on each pod, or on the object that owns the pods. */
+  readonly on: 'pod' | 'workload';
+  readonly owner: KeyOwner | 'capacity';
+  readonly meaning: string;
+}
+
+/**
+ * On pods: when (RFC 3339) a checkpoint was asked for, because their node is about to be taken. Workloads read it through a
+ * downward-API file and answer with a Checkpoint whose `takenAt` is not older.
+ */
+export const CHECKPOINT_REQUESTED_ANNOTATION = `${GROUP}/checkpoint-requested`;
+/** On a workload: name of the NodeMove that suspended it, and that will resume it. Without it a suspension is its user's. */
+export const SUSPENDED_BY_ANNOTATION = `${GROUP}/suspended-by`;
+/** On pods, Kubernetes' own: which pods of a ReplicaSet go first when it shrinks. Lower goes first; absent is 0. */
+export const DELETION_COST_ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
+
+/** The table. */
+export const WORK_KEYS: readonly WorkKey[] = [
+  {
+    key: CHECKPOINT_REQUESTED_ANNOTATION,
+    on: 'pod',
+    owner: 'moves',
+    meaning: 'a checkpoint is asked for: the node is about to be taken',
+  },
+  { key: SUSPENDED_BY_ANNOTATION, on: 'workload', owner: 'moves', meaning: 'the NodeMove that suspended it' },
+  {
+    key: DELETION_COST_ANNOTATION,
+    on: 'pod',
+    owner: 'capacity',
+    meaning: 'shrinking Deployments empty whole nodes',
+  },
+];

@@ -1,0 +1,57 @@
+/** Checkpoint objects → what a gang would lose if it were stopped now. PURE. */
+import { parseTime, type KubeObject } from '../domain/kube';
+import { once } from './memo';
+import type { RunningGang } from './running-gangs';
+
+/** Facts about one Checkpoint. */
+export interface CheckpointFacts {
+  /** `namespace/gang`: the workload or PodGroup it is of. */
+  readonly gang: string;
+  /** When (epoch ms) the state it holds was. */
+  readonly takenAtMs: number;
+  /** How long (ms) writing it took, when reported. */
+  readonly tookMs?: number;
+  /** How long (ms) the gang needs after its restart to be where the checkpoint was, when reported. */
+  readonly restartMs?: number;
+}
+
+/** Reads one Checkpoint. The same object gives the same facts object; undefined when its time cannot be read. */
+export const toCheckpointFacts: (checkpoint: KubeObject) => CheckpointFacts | undefined = once(readCheckpoint);
+
+/** The newest checkpoint by `namespace/gang`. */
+export function newestCheckpoints(
+  checkpoints: readonly (CheckpointFacts | undefined)[],
+): ReadonlyMap<string, CheckpointFacts> {
+  const newest = new Map<string, CheckpointFacts>();
+  for (const checkpoint of checkpoints) {
+    if (!checkpoint) continue;
+    const known = newest.get(checkpoint.gang);
+    if (!known || checkpoint.takenAtMs > known.takenAtMs) newest.set(checkpoint.gang, checkpoint);
+  }
+  return newest;
+}
+
+/** What a gang has reported: under the name of its workload, or of its PodGroup. */
+export function checkpointOf(
+  { namespace, workload, podGroup, members }: Pick<RunningGang, 'namespace' | 'workload' | 'podGroup' | 'members'>,
+  newest: ReadonlyMap<string, CheckpointFacts>,
+): CheckpointFacts | undefined {
+  const names = [workload?.name, podGroup, members.length === 1 ? members[0]!.name : undefined];
+  for (const name of names) {
+    const found = name === undefined ? undefined : newest.get(`${namespace}/${name}`);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function readCheckpoint({ metadata, spec = {} }: KubeObject): CheckpointFacts | undefined {
+  const takenAtMs = parseTime(spec.takenAt);
+  if (takenAtMs === undefined || !spec.gang) return undefined;
+  const ms = (seconds: unknown) => (typeof seconds === 'number' ? seconds * 1000 : undefined);
+  return {
+    gang: `${metadata.namespace ?? ''}/${spec.gang}`,
+    takenAtMs,
+    tookMs: ms(spec.durationSeconds),
+    restartMs: ms(spec.restartSeconds),
+  };
+}
