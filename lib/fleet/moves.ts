@@ -75,7 +75,7 @@ function readMove({ metadata, spec = {}, status = {} }: KubeObject): MoveFacts {
     to: spec.to?.kind ?? 'Bucket',
     bucket: spec.to?.bucket,
     nodes: names.map((name) => toMovedNode(name, reported.get(name) ?? {})),
-    gangs: (status.gangs ?? []).map(toMovedGang),
+    gangs: readGangs(status),
     createdAtMs: parseTime(metadata.creationTimestamp) ?? 0,
     finishedAtMs: parseTime(status.finishedAt),
   };
@@ -85,6 +85,6 @@ function toMovedNode(name: string, { step = 'Pending', from, since }: any): Move
   return { name, step, from, sinceMs: parseTime(since) };
 }
 
-function toMovedGang({ key, step, gaveWayAt }: any): MovedGang {
-  return { key, step, gaveWayAtMs: parseTime(gaveWayAt) };
+function readGangs({ gangs = [] }: { readonly gangs?: readonly any[] }): readonly MovedGang[] {
+  return gangs.map(({ key, step, gaveWayAt }) => ({ key, step, gaveWayAtMs: parseTime(gaveWayAt) }));
 }
