@@ -39,10 +39,12 @@ export function departures(
   nowMs: number,
 ): ReadonlyMap<string, Departures> {
   const found = new Map<string, { atMs: number[]; live: number }>();
-  for (const move of moves) {
+  // Most moves are history.
+  const young = ({ createdAtMs }: MoveFacts) => createdAtMs > nowMs - HOUR_MS;
+  for (const move of moves.filter((one) => one.finishedAtMs === undefined || young(one))) {
     for (const node of move.nodes) {
       const live = isLive(move, node);
-      const recent = move.createdAtMs > nowMs - HOUR_MS && node.step !== 'Aborted';
+      const recent = young(move) && node.step !== 'Aborted';
       const from = live || recent ? originOf(move, node, bucketOfNode) : undefined;
       if (from === undefined) continue;
       if (!found.has(from)) found.set(from, { atMs: [], live: 0 });

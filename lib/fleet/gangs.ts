@@ -8,8 +8,9 @@
  * later; but the PodGroup of a suspended Job has no pods either, and it has been placed before or is Inqueue.
  */
 import { isTrue } from '../domain/conditions';
-import { parseTime, type KubeObject } from '../domain/kube';
+import { keyOf, parseTime, type KubeObject } from '../domain/kube';
 import { toAmounts, type Amounts } from './amounts';
+import { onceEach } from './lists';
 import { once } from './memo';
 import type { PodFacts } from './pods';
 
@@ -52,6 +53,12 @@ export interface Gang {
 
 /** Reads one PodGroup. The same object gives the same facts object. */
 export const toPodGroupFacts: (podGroup: KubeObject) => PodGroupFacts = once(readPodGroup);
+
+/** Reads every PodGroup of a cache's list. PodGroups that did not change since the last list keep their facts objects. */
+export const toPodGroupFactsList: (podGroups: readonly KubeObject[]) => readonly PodGroupFacts[] = onceEach(
+  readPodGroup,
+  keyOf,
+);
 
 /** Gangs by key, sorted. Pods that name a PodGroup which is not there are a gang with minMember 1: their PodGroup is being remade. */
 export function toGangs(podGroups: readonly PodGroupFacts[], pods: readonly PodFacts[]): readonly Gang[] {

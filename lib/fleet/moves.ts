@@ -7,7 +7,8 @@ import {
   type MoveReason,
   type MoveStep,
 } from '../api/node-move';
-import { parseTime, type KubeObject } from '../domain/kube';
+import { keyOf, parseTime, type KubeObject } from '../domain/kube';
+import { onceEach } from './lists';
 import { once } from './memo';
 
 /** One node of a NodeMove. */
@@ -46,6 +47,9 @@ export interface MoveFacts {
 /** Reads one NodeMove. The same object gives the same facts object. */
 export const toMoveFacts: (move: KubeObject) => MoveFacts = once(readMove);
 
+/** Reads every NodeMove of a cache's list. Moves that did not change since the last list keep their facts objects. */
+export const toMoveFactsList: (moves: readonly KubeObject[]) => readonly MoveFacts[] = onceEach(readMove, keyOf);
+
 /** Whether this node of the move is still on its way. */
 export function isLive(move: MoveFacts, node: MovedNode): boolean {
   return move.finishedAtMs === undefined && !FINAL_STEPS.includes(node.step);
@@ -53,10 +57,13 @@ export function isLive(move: MoveFacts, node: MovedNode): boolean {
 
 /** Node → name of the live NodeMove that has it. Two moves that want one node: the higher reason, then the older, then by name. */
 export function liveMovesByNode(moves: readonly MoveFacts[]): ReadonlyMap<string, string> {
-  const ordered = [...moves].sort(
-    (a, b) =>
-      REASON_RANK[b.reason] - REASON_RANK[a.reason] || a.createdAtMs - b.createdAtMs || (a.name < b.name ? -1 : 1),
-  );
+  // Most moves are history.
+  const ordered = moves
+    .filter(({ finishedAtMs }) => finishedAtMs === undefined)
+    .sort(
+      (a, b) =>
+        REASON_RANK[b.reason] - REASON_RANK[a.reason] || a.createdAtMs - b.createdAtMs || (a.name < b.name ? -1 : 1),
+    );
   const byNode = new Map<string, string>();
   for (const move of ordered) {
     for (const node of move.nodes) {

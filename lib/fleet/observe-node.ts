@@ -1,6 +1,6 @@
 /** Node object → NodeFacts. Pure; memoised per object, because caches keep one object for as long as it does not change. */
 import { findCondition, isTrue } from '../domain/conditions';
-import { parseTime, type Node, type Taint } from '../domain/kube';
+import { keyOf, parseTime, type KubeObject, type Node, type Taint } from '../domain/kube';
 import {
   ASSIGNED_AT_ANNOTATION,
   BUCKET_KEY,
@@ -13,6 +13,7 @@ import {
   VERDICT_ANNOTATION,
 } from '../domain/node-keys';
 import { toAmounts } from './amounts';
+import { onceEach } from './lists';
 import { once } from './memo';
 import type { NodeFacts, VerdictFacts } from './node-facts';
 import { leafOf } from './topology';
@@ -22,6 +23,9 @@ export const ACCELERATORS_CONDITION = 'AcceleratedHardwareReady';
 
 /** Reads one Node. The same object gives the same facts object. */
 export const toNodeFacts: (node: Node) => NodeFacts = once(readNode);
+
+/** Reads every Node of a cache's list. Nodes that did not change since the last list keep their facts objects. */
+export const toNodeFactsList: (nodes: readonly KubeObject[]) => readonly NodeFacts[] = onceEach(readNode, keyOf);
 
 const NO_TAINTS: readonly Taint[] = [];
 

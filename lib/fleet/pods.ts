@@ -1,8 +1,17 @@
 /** Pod object → PodFacts: where it is, what it asks for, which bucket and gang it belongs to. */
-import { parseTime, type Container, type Pod, type PodSpec, type Toleration } from '../domain/kube';
+import {
+  keyOf,
+  parseTime,
+  type Container,
+  type KubeObject,
+  type Pod,
+  type PodSpec,
+  type Toleration,
+} from '../domain/kube';
 import { BUCKET_KEY, FOREIGN_KEYS } from '../domain/node-keys';
 import { CHECKPOINT_REQUESTED_ANNOTATION, DELETION_COST_ANNOTATION } from '../domain/pod-keys';
 import { addInto, hasAccelerators, toAmounts, type Amounts } from './amounts';
+import { onceEach } from './lists';
 import { once } from './memo';
 import { workloadOf, type WorkloadRef } from './workloads';
 
@@ -63,6 +72,9 @@ export interface PodFacts {
 
 /** Reads one Pod. The same object gives the same facts object. */
 export const toPodFacts: (pod: Pod) => PodFacts = once(readPod);
+
+/** Reads every Pod of a cache's list. Pods that did not change since the last list keep their facts objects. */
+export const toPodFactsList: (pods: readonly KubeObject[]) => readonly PodFacts[] = onceEach(readPod, keyOf);
 
 /** The bucket whose nodes a pod uses: its own word, else, for pods with accelerators, its namespace's. */
 export function bucketOfPod(pod: PodFacts, namespaceBuckets: ReadonlyMap<string, string>): string | undefined {

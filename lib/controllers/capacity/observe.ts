@@ -1,7 +1,7 @@
-/** Caches → what plan.ts decides on. Facts are remembered per cached object, so an unchanged fleet costs a lookup per object. */
+/** Caches → what plan.ts decides on. Facts are remembered with the list they are of, so what did not change is not read again. */
 import { CapacityBucket, CapacityPool, type CapacityBucketSpec, type CapacityPoolSpec } from '../../api';
 import { BUCKET_KEY } from '../../domain/node-keys';
-import type { KubeObject, Node, Pod } from '../../domain/kube';
+import type { KubeObject } from '../../domain/kube';
 import {
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
@@ -12,7 +12,7 @@ import {
   PODS,
   QUEUES,
 } from '../../domain/resources';
-import { once, toMoveFacts, toNodeFacts, toPodFacts, toPodGroupFacts } from '../../fleet';
+import { once, toMoveFactsList, toNodeFactsList, toPodFactsList, toPodGroupFactsList } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import type { BucketFacts, CapacitySnapshot, PoolFacts, QueueFacts } from './snapshot';
 
@@ -26,14 +26,10 @@ export function observeCapacity({ cache }: Pick<ControllerContext, 'cache'>, vol
   return {
     buckets: cache(CAPACITY_BUCKETS).list().map(toBucketFacts),
     pools: cache(CAPACITY_POOLS).list().map(toPoolFacts),
-    nodes: cache(NODES)
-      .list()
-      .map((node) => toNodeFacts(node as Node)),
-    pods: cache(PODS)
-      .list()
-      .map((pod) => toPodFacts(pod as Pod)),
-    podGroups: cache(POD_GROUPS).list().map(toPodGroupFacts),
-    moves: cache(NODE_MOVES).list().map(toMoveFacts),
+    nodes: toNodeFactsList(cache(NODES).list()),
+    pods: toPodFactsList(cache(PODS).list()),
+    podGroups: toPodGroupFactsList(cache(POD_GROUPS).list()),
+    moves: toMoveFactsList(cache(NODE_MOVES).list()),
     queues: volcano ? cache(QUEUES).list().map(toQueueFacts) : undefined,
     namespaceBuckets,
   };

@@ -12,6 +12,7 @@ const state = (name: string, leaf: string): NodeState => ({
   overhead: {},
   busy: false,
   releasing: false,
+  free: 8,
 });
 /** `a2 b3` are two nodes in leaf a and three in leaf b. */
 const shelf = (text: string) =>

@@ -49,11 +49,8 @@ function usable(bucket: BucketState, fleet: FleetState): Readonly<Record<string,
   for (const resource of types.flatMap((type) => Object.keys(fleet.shapes.get(type)!.offers))) {
     if (isAccelerator(resource)) sum[resource] = 0;
   }
-  for (const { facts } of bucket.active) {
-    for (const resource in facts.allocatable) {
-      if (isCounted(resource)) sum[resource] = (sum[resource] ?? 0) + facts.allocatable[resource]!;
-    }
-  }
+  const { allocatable } = bucket.nodes;
+  for (const resource in allocatable) if (isCounted(resource)) sum[resource] = allocatable[resource]!;
   return sum;
 }
 

@@ -1,7 +1,8 @@
 /** What nodes of each type offer pods, and how many there can be. PURE. */
 import { estimateAllocatable, findInstanceType } from '../../catalog';
-import { addInto, toAmounts, type Amounts } from '../../fleet';
-import type { BucketState, NodeState, PoolState } from './fleet-state';
+import { addInto, toAmounts, type Amounts, type NodeFacts } from '../../fleet';
+import type { BucketState, PoolState } from './fleet-state';
+import { keepLarger, type PoolNodes, type SeenType } from './node-groups';
 
 /** What a fresh node of a type offers pods. */
 export interface TypeShape {
@@ -17,40 +18,48 @@ export interface TypeShape {
 export function toShapes(
   buckets: readonly BucketState[],
   pools: ReadonlyMap<string, PoolState>,
-  nodes: ReadonlyMap<string, NodeState>,
+  groups: Iterable<readonly [string, PoolNodes]>,
 ): ReadonlyMap<string, TypeShape> {
-  const seen = new Map<string, Seen>();
-  for (const { facts, overhead } of nodes.values()) {
-    const { instanceType, ready, allocatable } = facts;
-    if (!seen.has(instanceType)) seen.set(instanceType, { count: 0, overhead: {} });
-    const type = seen.get(instanceType)!;
-    type.count += 1;
-    if (ready) type.allocatable ??= allocatable;
-    keepLarger(type.overhead, overhead);
-  }
+  const seen = seenTypes(groups);
   const types = new Set(buckets.flatMap(({ spec }) => spec?.instanceTypes ?? []));
-  return new Map([...types].sort().map((type) => [type, toShape(type, seen.get(type), pools)] as const));
+  return new Map([...types].sort().map((type) => [type, toShape(type, seen.get(type) ?? UNSEEN, pools)] as const));
 }
 
-/** What the nodes of one type show. */
-interface Seen {
-  count: number;
-  /** Of the first node that is Ready. */
-  allocatable?: Amounts;
-  /** Most that system pods take of any node. */
-  readonly overhead: Record<string, number>;
+/** What nodes show, all pools together. */
+function seenTypes(groups: Iterable<readonly [string, PoolNodes]>): ReadonlyMap<string, SeenType> {
+  const types = new Map<string, SeenType>();
+  for (const [, { seen }] of groups) {
+    for (const [type, { count, first, overhead }] of seen) {
+      const known = types.get(type);
+      const most: Record<string, number> = { ...known?.overhead };
+      keepLarger(most, overhead);
+      types.set(type, { count: (known?.count ?? 0) + count, first: firstOf(known?.first, first), overhead: most });
+    }
+  }
+  return types;
 }
 
-function toShape(instanceType: string, seen: Seen | undefined, pools: ReadonlyMap<string, PoolState>): TypeShape {
-  const offers: Record<string, number> = { ...(seen?.allocatable ?? catalogOffers(instanceType)) };
-  addInto(offers, seen?.overhead ?? {}, -1);
+function firstOf(a: NodeFacts | undefined, b: NodeFacts | undefined): NodeFacts | undefined {
+  if (!a || !b) return a ?? b;
+  return a.name < b.name ? a : b;
+}
+
+const UNSEEN: SeenType = { count: 0, overhead: {} };
+
+function toShape(
+  instanceType: string,
+  { first, overhead, count }: SeenType,
+  pools: ReadonlyMap<string, PoolState>,
+): TypeShape {
+  const offers: Record<string, number> = { ...(first?.allocatable ?? catalogOffers(instanceType)) };
+  addInto(offers, overhead, -1);
   let most = 0;
   for (const pool of pools.values()) if (pool.instanceType === instanceType) most += mostNodes(pool);
   return {
     instanceType,
     offers,
     accelerator: findInstanceType(instanceType)?.accelerators.model,
-    most: Math.max(most, seen?.count ?? 0),
+    most: Math.max(most, count),
   };
 }
 
@@ -64,8 +73,4 @@ function catalogOffers(instanceType: string): Amounts {
 
 function mostNodes({ facts, nodes }: PoolState): number {
   return facts.spec?.nodes.max ?? facts.status.limit ?? facts.status.window?.instances ?? nodes.length;
-}
-
-function keepLarger(most: Record<string, number>, amounts: Amounts): void {
-  for (const resource in amounts) most[resource] = Math.max(most[resource] ?? 0, amounts[resource]!);
 }

@@ -25,7 +25,6 @@ export interface Wish {
 /** How far a giver may be brought down. */
 export type Floor = 'Minimum' | 'Zero';
 
-const JOINING: ReadonlySet<string> = new Set(['Joining', 'Probation', 'Validating']);
 /** Reasons of the condition `Supplied` of a CapacityPool, pools' word, while all its nodes are on their way. */
 const LAUNCHING: ReadonlySet<string> = new Set(['Launching', 'Joining']);
 
@@ -43,13 +42,11 @@ export class Supply {
     readonly works: readonly Work[],
   ) {
     this.coming = new Map([...fleet.pools.values()].map((pool) => [pool.name, comingOf(pool)] as const));
-    const nodes = [...fleet.nodes.values()].filter(
-      ({ facts, releasing }) => fleet.pools.has(facts.pool!) && !releasing,
-    );
-    for (const [type, free] of byType(nodes.filter(({ phase }) => phase === 'Unassigned'))) {
+    const groups = [...fleet.pools.values()].map(({ group }) => group);
+    for (const [type, free] of byType(inOrder(groups.flatMap(({ unassigned }) => unassigned)))) {
       this.unassigned.set(type, new Shelf(free));
     }
-    this.joining = byType(nodes.filter(isJoining));
+    this.joining = byType(inOrder(groups.flatMap(({ joining }) => joining)));
   }
 
   /** Unassigned nodes nobody has been given. */
@@ -152,8 +149,8 @@ export class Supply {
 }
 
 /** Nodes of a pool that are there to stay. */
-export function standing({ nodes }: PoolState): number {
-  return nodes.filter(({ phase, releasing }) => phase !== 'Leaving' && !releasing).length;
+export function standing({ group }: PoolState): number {
+  return group.standing;
 }
 
 /**
@@ -192,6 +189,6 @@ export function spend(giver: Work, type: string, count: number): void {
   giver.matured.set(type, Math.max(0, (giver.matured.get(type) ?? 0) - count));
 }
 
-function isJoining({ facts, phase }: NodeState): boolean {
-  return facts.bucket === undefined && JOINING.has(phase);
+function inOrder(nodes: readonly NodeState[]): readonly NodeState[] {
+  return [...nodes].sort((a, b) => (a.facts.name < b.facts.name ? -1 : 1));
 }
