@@ -8,9 +8,10 @@
  * later; but the PodGroup of a suspended Job has no pods either, and it has been placed before or is Inqueue.
  */
 import { isTrue } from '../domain/conditions';
-import { keyOf, parseTime, type KubeObject } from '../domain/kube';
+import { keyOf as objectKey, parseTime, type KubeObject } from '../domain/kube';
 import { toAmounts, type Amounts } from './amounts';
-import { onceEach } from './lists';
+import { Filing } from './filing';
+import { difference, onceEach } from './lists';
 import { once } from './memo';
 import type { PodFacts } from './pods';
 
@@ -57,35 +58,49 @@ export const toPodGroupFacts: (podGroup: KubeObject) => PodGroupFacts = once(rea
 /** Reads every PodGroup of a cache's list. PodGroups that did not change since the last list keep their facts objects. */
 export const toPodGroupFactsList: (podGroups: readonly KubeObject[]) => readonly PodGroupFacts[] = onceEach(
   readPodGroup,
-  keyOf,
+  objectKey,
 );
 
-/** Gangs by key, sorted. Pods that name a PodGroup which is not there are a gang with minMember 1: their PodGroup is being remade. */
-export function toGangs(podGroups: readonly PodGroupFacts[], pods: readonly PodFacts[]): readonly Gang[] {
-  const placed = new Map<string, PodFacts[]>();
-  const waiting = new Map<string, PodFacts[]>();
-  const groups = new Map(podGroups.map((group) => [group.key, group] as const));
-  const keys = new Set(groups.keys());
-  for (const pod of pods) {
-    if (pod.gang === undefined || pod.ended || pod.deleting) continue;
-    keys.add(pod.gang);
-    const into = pod.nodeName === undefined ? waiting : placed;
-    const members = into.get(pod.gang);
-    if (members) members.push(pod);
-    else into.set(pod.gang, [pod]);
+/**
+ * Gangs, kept current from one look to the next. Pods that name a PodGroup which is not there are a gang with minMember 1: their
+ * PodGroup is being remade.
+ */
+export class Gangs {
+  private podGroups: readonly PodGroupFacts[] = [];
+  private pods: readonly PodFacts[] = [];
+  private readonly groups = new Map<string, PodGroupFacts>();
+  private readonly members = new Filing<PodFacts, readonly PodFacts[]>({
+    valueOf: ({ gang, ended, deleting }) => (ended || deleting ? undefined : gang),
+    compare: byName,
+    summarise: (pods) => pods,
+  });
+
+  /** Takes the next look; returns the keys of gangs that changed, came or went. */
+  update(podGroups: readonly PodGroupFacts[], pods: readonly PodFacts[]): ReadonlySet<string> {
+    const changed = new Set(this.members.update(difference(this.pods, pods, keyOf)));
+    const { removed, added } = difference(this.podGroups, podGroups, keyOf);
+    for (const { key } of removed) this.groups.delete(key);
+    for (const group of added) this.groups.set(group.key, group);
+    for (const { key } of [...removed, ...added]) changed.add(key);
+    this.podGroups = podGroups;
+    this.pods = pods;
+    return changed;
   }
-  return [...keys].sort().map((key) => toGang(key, groups.get(key), placed.get(key), waiting.get(key)));
+
+  /** The gang under this key; undefined when there is none. */
+  get(key: string): Gang | undefined {
+    const group = this.groups.get(key);
+    const members = this.members.items(key);
+    return group || members.length > 0 ? toGang(key, group, members) : undefined;
+  }
 }
+
+const keyOf = ({ key }: { readonly key: string }) => key;
 
 /** Stands for a PodGroup that is being remade. */
 const REMADE = { queue: undefined, minMember: 1, minResources: {}, oneLeaf: false, createdAtMs: 0 } as const;
 
-function toGang(
-  key: string,
-  group: PodGroupFacts | undefined,
-  placed: PodFacts[] = [],
-  waiting: PodFacts[] = [],
-): Gang {
+function toGang(key: string, group: PodGroupFacts | undefined, members: readonly PodFacts[]): Gang {
   const { queue, minMember, minResources, oneLeaf, createdAtMs } = group ?? REMADE;
   return {
     key,
@@ -94,9 +109,9 @@ function toGang(
     minMember,
     minResources,
     oneLeaf,
-    placed: placed.sort(byName),
-    waiting: waiting.sort(byName),
-    podless: group !== undefined && placed.length + waiting.length === 0 && awaitsPods(group),
+    placed: members.filter(({ nodeName }) => nodeName !== undefined),
+    waiting: members.filter(({ nodeName }) => nodeName === undefined),
+    podless: group !== undefined && members.length === 0 && awaitsPods(group),
     createdAtMs,
   };
 }
@@ -108,7 +123,7 @@ function awaitsPods(group: PodGroupFacts): boolean {
 
 function byName(a: PodFacts, b: PodFacts): number {
   // Length first, so that worker-10 comes after worker-9.
-  return a.name.length - b.name.length || (a.name < b.name ? -1 : 1);
+  return a.name.length - b.name.length || (a.name < b.name ? -1 : Number(a.name > b.name));
 }
 
 function readPodGroup({ metadata, spec = {}, status = {} }: KubeObject): PodGroupFacts {

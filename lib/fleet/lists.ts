@@ -50,3 +50,13 @@ export function onceEach<T extends object, R>(
     return results;
   };
 }
+
+/** Keys under which two maps hold different values. */
+export function unlikeEntries<V>(a: ReadonlyMap<string, V>, b: ReadonlyMap<string, V>): readonly string[] {
+  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
+}
+
+/** Whether two maps hold the same. */
+export function sameEntries<V>(a: ReadonlyMap<string, V>, b: ReadonlyMap<string, V>): boolean {
+  return a === b || (a.size === b.size && unlikeEntries(a, b).length === 0);
+}

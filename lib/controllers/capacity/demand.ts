@@ -5,7 +5,17 @@
  * gang, pods of Deployments, whose PodGroup has minMember 1). Hysteresis needs no memory: a pod that waits has waited since it
  * was created, because a bound pod never becomes unbound; so a unit counts once its youngest pod is `demandFor` old.
  */
-import { bucketOfPod, toGangs, type Amounts, type Gang, type PodFacts, type PodNeeds } from '../../fleet';
+import {
+  bucketOfPod,
+  difference,
+  Filing,
+  Gangs,
+  sameEntries,
+  type Amounts,
+  type Gang,
+  type PodFacts,
+  type PodNeeds,
+} from '../../fleet';
 import type { CapacitySnapshot } from './snapshot';
 
 /** Equal pods of a unit. */
@@ -29,18 +39,51 @@ export interface Unit {
   readonly sinceMs: number;
 }
 
+/** Everything that waits, kept current from one look to the next. */
+class WaitingUnits {
+  private pods: readonly PodFacts[] = [];
+  private readonly gangs = new Gangs();
+  /** Of gangs in which something waits. */
+  private readonly ofGangs = new Map<string, readonly Unit[]>();
+  /** Of pods without a gang, by namespace. */
+  private readonly alone: Filing<PodFacts, readonly Unit[]>;
+  private readonly bucketOf: (pod: PodFacts) => string | undefined;
+
+  constructor(readonly namespaceBuckets: ReadonlyMap<string, string>) {
+    this.bucketOf = (pod) => bucketOfPod(pod, namespaceBuckets);
+    this.alone = new Filing<PodFacts, readonly Unit[]>({
+      valueOf: (pod) => (pod.gang === undefined && waits(pod) ? pod.namespace : undefined),
+      compare: (a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)),
+      summarise: (pods) => present(pods.map((pod) => podUnit(pod, this.bucketOf(pod)))),
+    });
+  }
+
+  /** Takes the next look. */
+  update({ podGroups, pods }: CapacitySnapshot): readonly Unit[] {
+    for (const key of this.gangs.update(podGroups, pods)) {
+      const gang = this.gangs.get(key);
+      const units = gang ? present(gangUnits(gang, this.bucketOf)) : [];
+      if (units.length > 0) this.ofGangs.set(key, units);
+      else this.ofGangs.delete(key);
+    }
+    this.alone.update(difference(this.pods, pods, ({ key }) => key));
+    this.pods = pods;
+    return [...[...this.ofGangs.values()].flat(), ...[...this.alone.summaries()].flatMap(([, units]) => units)];
+  }
+}
+
+const present = (units: readonly (Unit | undefined)[]) => units.filter((unit) => unit !== undefined);
+
+/** Units as the last look left them. What a look finds depends on its snapshot alone; this only spares it work. */
+let waiting = new WaitingUnits(new Map());
+
 /** Units by bucket, oldest first. Pods without a bucket that exists are nobody's. */
 export function toUnits(snapshot: CapacitySnapshot): ReadonlyMap<string, readonly Unit[]> {
-  const buckets = new Set(snapshot.buckets.map(({ name }) => name));
-  const units = new Map<string, Unit[]>([...buckets].sort().map((name) => [name, []] as const));
-  const add = (unit: Unit | undefined) => {
-    if (unit) units.get(unit.bucket)?.push(unit);
-  };
-  const bucketOf = (pod: PodFacts) => bucketOfPod(pod, snapshot.namespaceBuckets);
-  for (const gang of toGangs(snapshot.podGroups, snapshot.pods)) gangUnits(gang, bucketOf).forEach(add);
-  for (const pod of snapshot.pods) {
-    if (pod.gang === undefined && waits(pod)) add(podUnit(pod, bucketOf(pod)));
-  }
+  const { buckets, namespaceBuckets } = snapshot;
+  if (!sameEntries(waiting.namespaceBuckets, namespaceBuckets)) waiting = new WaitingUnits(namespaceBuckets);
+  const names = buckets.map(({ name }) => name).sort();
+  const units = new Map<string, Unit[]>(names.map((name) => [name, []] as const));
+  for (const unit of waiting.update(snapshot)) units.get(unit.bucket)?.push(unit);
   for (const list of units.values()) list.sort((a, b) => a.sinceMs - b.sinceMs || (a.key < b.key ? -1 : 1));
   return units;
 }

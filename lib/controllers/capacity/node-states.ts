@@ -16,6 +16,8 @@ import {
   isLive,
   liveMovesByNode,
   nodePhase,
+  sameEntries,
+  unlikeEntries,
   type MoveFacts,
   type NodeFacts,
   type PodFacts,
@@ -119,8 +121,8 @@ export class NodeStates {
   private takeMarks(next: Marks, dirty: Set<string>): void {
     const before = this.marks;
     this.marks = next;
-    for (const name of unlike(before.liveMoves, next.liveMoves)) dirty.add(name);
-    for (const name of unlike(before.releasedAtMs, next.releasedAtMs)) dirty.add(name);
+    for (const name of unlikeEntries(before.liveMoves, next.liveMoves)) dirty.add(name);
+    for (const name of unlikeEntries(before.releasedAtMs, next.releasedAtMs)) dirty.add(name);
     for (const bucket of inOneOf(before.buckets, next.buckets)) {
       for (const { facts } of this.ofBucket.items(bucket)) dirty.add(facts.name);
     }
@@ -194,16 +196,7 @@ function releases(moves: readonly MoveFacts[]): ReadonlyMap<string, number> {
   return found;
 }
 
-/** Keys whose values differ. */
-function unlike<V>(a: ReadonlyMap<string, V>, b: ReadonlyMap<string, V>): readonly string[] {
-  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
-}
-
 /** What only one of the two has. */
 function inOneOf(a: ReadonlySet<string>, b: ReadonlySet<string>): readonly string[] {
   return [...[...a].filter((item) => !b.has(item)), ...[...b].filter((item) => !a.has(item))];
-}
-
-function sameEntries(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
-  return a === b || (a.size === b.size && unlike(a, b).length === 0);
 }
