@@ -38,7 +38,6 @@ export function freeAccelerators(offers: Amounts, used: Amounts): number {
 
 /** Active nodes of one type in one bucket, sorted by name. */
 export interface ActiveOfType {
-  readonly count: number;
   readonly idle: readonly NodeState[];
   readonly busy: readonly NodeState[];
   /** The busy ones by accelerators that are free. */
@@ -50,6 +49,9 @@ export interface ActiveOfType {
 export interface BucketNodes {
   readonly owned: readonly NodeState[];
   readonly active: readonly NodeState[];
+  /** Active ones without work. */
+  readonly idle: number;
+  readonly byPhase: Readonly<Record<string, number>>;
   /** Types of the owned ones, in the order of their first node. */
   readonly types: ReadonlySet<string>;
   /** Active ones. */
@@ -65,9 +67,13 @@ export function bucketNodes(owned: readonly NodeState[]): BucketNodes {
   const active = owned.filter(({ phase }) => phase === 'Active');
   const allocatable: Record<string, number> = {};
   for (const { facts } of active) addInto(allocatable, facts.allocatable);
+  const byPhase: Record<string, number> = {};
+  for (const { phase } of owned) byPhase[phase] = (byPhase[phase] ?? 0) + 1;
   return {
     owned,
     active,
+    idle: active.filter(({ busy }) => !busy).length,
+    byPhase,
     types: new Set(owned.map(({ facts }) => facts.instanceType)),
     byType: new Map([...byType(active)].map(([type, nodes]) => [type, activeOfType(nodes)] as const)),
     leaves: leavesOf(active),
@@ -80,7 +86,7 @@ export function activeOfType(nodes: readonly NodeState[]): ActiveOfType {
   const busy = nodes.filter((node) => node.busy);
   const busyByFree: NodeState[][] = [];
   for (const node of busy) (busyByFree[node.free] ??= []).push(node);
-  return { count: nodes.length, idle: nodes.filter((node) => !node.busy), busy, busyByFree, leaves: leavesOf(nodes) };
+  return { idle: nodes.filter((node) => !node.busy), busy, busyByFree, leaves: leavesOf(nodes) };
 }
 
 function leavesOf(nodes: readonly NodeState[]): ReadonlySet<string> {

@@ -6,7 +6,7 @@
  */
 import { addInto, fits, hasAccelerators, isAccelerator, type Amounts } from '../../fleet';
 import type { UnitPods } from './demand';
-import type { NodeState } from './fleet-state';
+import { freeAccelerators, MOST_ACCELERATORS, type ActiveOfType, type NodeState } from './node-groups';
 import type { TypeShape } from './shapes';
 import { Shelf, type NodeFilter, type Preference } from './placement';
 
@@ -32,12 +32,58 @@ interface Place {
 
 /** Order of a bucket's own nodes does not matter: its scheduler chooses. */
 const ANY: Preference = { wholeLeaves: false, near: new Set() };
-/** No node has more accelerators than this. */
-const MOST_ACCELERATORS = 128;
+/**
+ * A bound on what there is room for, in accelerators: whoever asks for more need not be tried. Never too low: of every node the
+ * most that it has free of any accelerator is counted, wherever it is.
+ */
+class Room {
+  private readonly ofBusy: number;
+  private ofFresh: number;
+  private opened = 0;
+  private readonly used: Record<string, number> = {};
+
+  constructor(busyByFree: ActiveOfType['busyByFree'], fresh: readonly NodeState[], ofNew: number) {
+    this.ofBusy = busyByFree.reduce((sum, nodes, free) => sum + free * (nodes?.length ?? 0), 0);
+    this.ofFresh = fresh.reduce((most, { free }) => Math.max(most, free), ofNew);
+  }
+
+  /** A fresh node comes. */
+  see({ free }: NodeState): void {
+    this.ofFresh = Math.max(this.ofFresh, free);
+  }
+
+  /** A fresh node is opened, or closed again. */
+  open(nodes: 1 | -1): void {
+    this.opened += nodes;
+  }
+
+  /** A pod is placed, or taken back. */
+  use(requests: Amounts, sign: 1 | -1): void {
+    for (const resource in requests) {
+      if (isAccelerator(resource)) this.used[resource] = (this.used[resource] ?? 0) + sign * requests[resource]!;
+    }
+  }
+
+  /** Whether the pods may fit into all that is there and `fresh` nodes more. */
+  mayHold(pods: readonly UnitPods[], fresh: number): boolean {
+    const wanted: Record<string, number> = {};
+    for (const { requests, count } of pods) {
+      for (const resource in requests) wanted[resource] = (wanted[resource] ?? 0) + requests[resource]! * count;
+    }
+    const free = this.ofBusy + (this.opened + fresh) * this.ofFresh;
+    return Object.keys(wanted).every(
+      (resource) => !isAccelerator(resource) || wanted[resource]! + (this.used[resource] ?? 0) <= free + 1e-6,
+    );
+  }
+}
 
 /** Nodes of one bucket and one type. */
 export class Packing {
+  /** Nodes that were put to use here, by free accelerators. */
   private readonly byFree: Bin[][] = [];
+  /** Busy nodes of which there is a bin by now. The others are looked at where they are filed: most of them have nothing free. */
+  private readonly binned = new Set<NodeState>();
+  private readonly room: Room;
   private places: Place[] = [];
   private opened: { readonly node?: NodeState; readonly movable: boolean; readonly bin: Bin }[] = [];
   /** Fresh nodes that nobody may take: on their way here, or held by minHold. Used up first, so that others stay movable. */
@@ -45,13 +91,14 @@ export class Packing {
 
   constructor(
     private readonly shape: TypeShape,
-    busy: readonly NodeState[],
+    private readonly busy: Pick<ActiveOfType, 'busy' | 'busyByFree'>,
     fixed: readonly NodeState[],
     /** Fresh nodes that others may take. */
     readonly movable: Shelf,
   ) {
     this.fixed = new Shelf(fixed);
-    for (const node of busy) this.file(toBin(node));
+    const fresh = [...fixed, ...movable.nodes()];
+    this.room = new Room(busy.busyByFree, fresh, freeAccelerators(shape.offers, {}));
   }
 
   /** Fresh nodes nobody needs (yet). */
@@ -59,15 +106,22 @@ export class Packing {
     return [...this.fixed.nodes(), ...this.movable.nodes()];
   }
 
+  /** Leaves of fresh nodes nobody needs (yet). */
+  leaves(): readonly string[] {
+    return [...this.fixed.leaves(), ...this.movable.leaves()];
+  }
+
   /** A node on its way to the bucket. */
   addFresh(node: NodeState): void {
     this.fixed.add(node);
+    this.room.see(node);
   }
 
   /** Puts all pods of a unit somewhere; undefined, and nothing done, when that takes more than `most` further nodes. */
   try(pods: readonly UnitPods[], filter: NodeFilter, most: number): Trial | undefined {
     this.places = [];
     this.opened = [];
+    if (!this.room.mayHold(pods, this.fixed.count + this.movable.count + most)) return undefined;
     for (const { requests, count } of pods) {
       for (let i = 0; i < count; i++) {
         if (!this.put(requests, filter, most)) {
@@ -85,9 +139,11 @@ export class Packing {
       this.unfile(bin);
       addInto(bin.free, requests);
       this.file(bin);
+      this.room.use(requests, -1);
     }
     for (const { node, movable, bin } of this.opened.reverse()) {
       this.unfile(bin);
+      this.room.open(-1);
       if (node) (movable ? this.movable : this.fixed).add(node);
     }
     this.places = [];
@@ -105,17 +161,31 @@ export class Packing {
     addInto(bin.free, requests, -1);
     this.file(bin);
     this.places.push({ bin, requests });
+    this.room.use(requests, 1);
     return true;
   }
 
   private find(requests: Amounts, filter: NodeFilter): Bin | undefined {
-    for (let free = accelerators(requests); free < this.byFree.length; free++) {
+    const { busyByFree } = this.busy;
+    const most = Math.max(this.byFree.length, busyByFree.length);
+    for (let free = accelerators(requests); free < most; free++) {
       const bins = this.byFree[free] ?? [];
       for (let i = bins.length - 1; i >= 0; i--) {
         if (suits(bins[i]!, filter) && fits(requests, bins[i]!.free)) return bins[i];
       }
+      const node = busyByFree[free]?.findLast(
+        (one) => !this.binned.has(one) && suits(one.facts, filter) && fitsBeside(requests, one),
+      );
+      if (node) return this.binOf(node);
     }
     return undefined;
+  }
+
+  private binOf(node: NodeState): Bin {
+    const bin = toBin(node);
+    this.binned.add(node);
+    this.file(bin);
+    return bin;
   }
 
   private open(requests: Amounts, filter: NodeFilter, most: number): Bin | undefined {
@@ -125,6 +195,7 @@ export class Packing {
     if (!node && this.missing >= most) return undefined;
     const bin = node ? toBin(node) : { zone: filter.zones?.[0], leaf: filter.leaf, free: { ...this.shape.offers } };
     this.file(bin);
+    this.room.open(1);
     this.opened.push({ node, movable: node !== undefined && node !== fixed, bin });
     // Foreign pods may have eaten into a fresh node: then it stays opened, and the pod goes elsewhere.
     return fits(requests, bin.free) ? bin : this.open(requests, filter, most);
@@ -147,13 +218,22 @@ function accelerators(amounts: Amounts): number {
   return Math.min(MOST_ACCELERATORS, Math.floor(most));
 }
 
+/** Whether pods with these requests fit on the node, beside those that are there. */
+function fitsBeside(requests: Amounts, { facts, used }: NodeState): boolean {
+  for (const resource in requests) {
+    const free = (facts.allocatable[resource] ?? 0) - (used[resource] ?? 0);
+    if (requests[resource]! > free + 1e-9) return false;
+  }
+  return true;
+}
+
 function toBin({ facts, used }: NodeState): Bin {
   const free: Record<string, number> = { ...facts.allocatable };
   addInto(free, used, -1);
   return { zone: facts.zone, leaf: facts.leaf, free };
 }
 
-function suits(bin: Bin, { zones, leaf }: NodeFilter): boolean {
+function suits(bin: Pick<Bin, 'zone' | 'leaf'>, { zones, leaf }: NodeFilter): boolean {
   if (zones !== undefined && bin.zone !== undefined && !zones.includes(bin.zone)) return false;
   return leaf === undefined || bin.leaf === leaf;
 }

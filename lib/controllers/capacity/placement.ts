@@ -65,7 +65,8 @@ export class Shelf {
   countOf(filter: NodeFilter): number {
     if (isOpen(filter)) return this.total;
     let count = 0;
-    for (const nodes of this.byLeaf.values()) for (const node of nodes) if (accepts(node, filter)) count += 1;
+    const leaves = filter.leaf === undefined ? this.byLeaf.values() : [this.byLeaf.get(filter.leaf) ?? []];
+    for (const nodes of leaves) for (const node of nodes) if (accepts(node, filter)) count += 1;
     return count;
   }
 
@@ -82,7 +83,9 @@ export class Shelf {
 
   private bestLeaf(wanted: number, filter: NodeFilter, { wholeLeaves, near }: Preference): string | undefined {
     let best: { readonly leaf: string; readonly size: number } | undefined;
-    for (const [leaf, nodes] of this.byLeaf) {
+    // Where one leaf is asked for, the others need no look.
+    for (const leaf of filter.leaf === undefined ? this.byLeaf.keys() : [filter.leaf]) {
+      const nodes = this.byLeaf.get(leaf) ?? [];
       const size = isOpen(filter) ? nodes.length : nodes.filter((node) => accepts(node, filter)).length;
       if (size === 0) continue;
       const candidate = { leaf, size };

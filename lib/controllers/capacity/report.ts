@@ -94,16 +94,9 @@ function demandMet(demand: number, whyNot: string, work: Work): NewCondition {
   return { type, status: 'False', reason: 'Arriving', message };
 }
 
-function countsOf({ owned, active, arriving }: BucketState): CapacityBucketStatus {
-  const byPhase: Record<string, number> = {};
-  for (const { phase } of owned) byPhase[phase] = (byPhase[phase] ?? 0) + 1;
-  return {
-    owned: owned.length,
-    active: active.length,
-    arriving: arriving.length,
-    idle: active.filter(({ busy }) => !busy).length,
-    byPhase,
-  };
+function countsOf({ owned, active, arriving, nodes }: BucketState): CapacityBucketStatus {
+  const { idle, byPhase } = nodes;
+  return { owned: owned.length, active: active.length, arriving: arriving.length, idle, byPhase };
 }
 
 /** Counts by type; the target is demand that has a place, filled up to the minimum with what the bucket has or gets. */

@@ -2,7 +2,8 @@
 import type { CapacityBucketSpec } from '../../api';
 import type { Amounts } from '../../fleet';
 import type { Unit } from './demand';
-import { byType, type BucketState, type FleetState, type NodeState } from './fleet-state';
+import type { BucketState, FleetState } from './fleet-state';
+import { activeOfType, type ActiveOfType, type NodeState } from './node-groups';
 import type { TypeShape } from './shapes';
 import { Packing, servable } from './packing';
 import { Shelf } from './placement';
@@ -85,25 +86,23 @@ export function toWorks(
   return fleet.buckets.flatMap((bucket) => {
     if (!bucket.spec) return [];
     const work = toWork(bucket, bucket.spec, units.get(bucket.name) ?? [], nowMs);
-    fit(work, fleet.shapes, { active: bucket.active, fresh: [...bucket.batches.values()] }, nowMs);
+    fit(work, fleet.shapes, { gone: new Set(), fresh: [...bucket.batches.values()] }, nowMs);
     measureSurplus(work, nowMs);
     return [work];
   });
 }
 
 function toWork(bucket: BucketState, spec: CapacityBucketSpec, units: readonly Unit[], nowMs: number): Work {
-  const activeOf = byType(bucket.active);
   const busy = new Map<string, number>();
   const idle = new Map<string, readonly NodeState[]>();
   const held = new Map<string, readonly number[]>();
   for (const type of typesOf(bucket, spec)) {
-    const active = activeOf.get(type) ?? [];
-    const free = active.filter((node) => !node.busy);
-    busy.set(type, active.length - free.length);
-    idle.set(type, free);
+    const active = bucket.nodes.byType.get(type) ?? NONE_ACTIVE;
+    busy.set(type, active.busy.length);
+    idle.set(type, active.idle);
     held.set(
       type,
-      free.map((node) => heldUntil(node, bucket)).filter((atMs) => atMs > nowMs),
+      active.idle.map((node) => heldUntil(node, bucket)).filter((atMs) => atMs > nowMs),
     );
   }
   return {
@@ -131,9 +130,11 @@ function toWork(bucket: BucketState, spec: CapacityBucketSpec, units: readonly U
 }
 
 /** Types it wants, by preference, then those it only still has. */
-function typesOf({ owned }: BucketState, spec: CapacityBucketSpec): ReadonlySet<string> {
-  return new Set([...spec.instanceTypes, ...owned.map(({ facts }) => facts.instanceType)]);
+function typesOf({ nodes }: BucketState, spec: CapacityBucketSpec): ReadonlySet<string> {
+  return new Set([...spec.instanceTypes, ...nodes.types]);
 }
+
+const NONE_ACTIVE = activeOfType([]);
 
 function heldUntil({ facts }: NodeState, { minHoldMs }: BucketState): number {
   return (facts.assignedAtMs ?? 0) + minHoldMs;
@@ -141,7 +142,8 @@ function heldUntil({ facts }: NodeState, { minHoldMs }: BucketState): number {
 
 /** Nodes of a bucket that units can be put on. */
 interface Stock {
-  readonly active: readonly NodeState[];
+  /** Active ones that are given away. */
+  readonly gone: ReadonlySet<NodeState>;
   /** On their way here, move by move. */
   readonly fresh: readonly (readonly NodeState[])[];
 }
@@ -151,8 +153,8 @@ interface Stock {
  * starts what fits and keeps nothing free for an older gang that will fit once others arrive. A plan that did would ask for the
  * same unit's nodes twice.
  */
-function fit(work: Work, shapes: FleetState['shapes'], { active, fresh }: Stock, nowMs: number): void {
-  const packings = packingsOf(work, active, shapes, nowMs);
+function fit(work: Work, shapes: FleetState['shapes'], { gone, fresh }: Stock, nowMs: number): void {
+  const packings = packingsOf(work, gone, shapes, nowMs);
   work.packings = packings;
   work.needed.clear();
   work.unmet.clear();
@@ -170,20 +172,24 @@ function fit(work: Work, shapes: FleetState['shapes'], { active, fresh }: Stock,
 /** Nodes that are there, by type, with nothing put on them yet. */
 function packingsOf(
   { bucket, spec }: Work,
-  active: readonly NodeState[],
+  gone: ReadonlySet<NodeState>,
   shapes: FleetState['shapes'],
   nowMs: number,
 ): ReadonlyMap<string, Packing> {
-  const activeOf = byType(active);
   const packings = new Map<string, Packing>();
   for (const type of typesOf(bucket, spec)) {
-    const free = (activeOf.get(type) ?? []).filter((node) => !node.busy);
-    const working = (activeOf.get(type) ?? []).filter((node) => node.busy);
-    const fixed = free.filter((node) => heldUntil(node, bucket) > nowMs);
-    const movable = new Shelf(free.filter((node) => heldUntil(node, bucket) <= nowMs));
-    packings.set(type, new Packing(shapes.get(type) ?? unknownShape(type), working, fixed, movable));
+    const active = without(bucket.nodes.byType.get(type) ?? NONE_ACTIVE, gone);
+    const fixed = active.idle.filter((node) => heldUntil(node, bucket) > nowMs);
+    const movable = new Shelf(active.idle.filter((node) => heldUntil(node, bucket) <= nowMs));
+    packings.set(type, new Packing(shapes.get(type) ?? unknownShape(type), active, fixed, movable));
   }
   return packings;
+}
+
+function without(active: ActiveOfType, gone: ReadonlySet<NodeState>): ActiveOfType {
+  const stay = (node: NodeState) => !gone.has(node);
+  if (gone.size === 0 || (active.idle.every(stay) && active.busy.every(stay))) return active;
+  return activeOfType([...active.idle, ...active.busy].filter(stay));
 }
 
 /** Gives a place to every unit that finds one, in the type it likes best. */
@@ -193,9 +199,8 @@ function settle(work: Work, waiting: Set<Unit>, shapes: FleetState['shapes']): v
   }
 }
 
-function leavesOf({ active, arriving }: BucketState): Set<string> {
-  const leaves = new Set<string>();
-  for (const { facts } of active) leaves.add(facts.leaf);
+function leavesOf({ nodes, arriving }: BucketState): Set<string> {
+  const leaves = new Set(nodes.leaves);
   for (const { facts } of arriving) leaves.add(facts.leaf);
   return leaves;
 }
@@ -239,9 +244,8 @@ export function fitAgain(works: readonly Work[], shapes: FleetState['shapes'], n
   const gone = new Set(works.flatMap(({ drawn }) => drawn.map(({ node }) => node)));
   for (const work of works) {
     if (work.drawn.length === 0) continue;
-    const { active, batches } = work.bucket;
-    const fresh = [...batches.values(), work.drawn.map(({ node }) => node)];
-    fit(work, shapes, { active: active.filter((node) => !gone.has(node)), fresh }, nowMs);
+    const fresh = [...work.bucket.batches.values(), work.drawn.map(({ node }) => node)];
+    fit(work, shapes, { gone, fresh }, nowMs);
   }
 }
 
@@ -259,8 +263,8 @@ function fitsNow(work: Work, unit: Unit, type: string): boolean {
 }
 
 function ownLeaves(packing: Packing, work: Work, type: string): readonly string[] {
-  const nodes = [...work.bucket.active.filter(({ facts }) => facts.instanceType === type), ...packing.left()];
-  return [...new Set(nodes.map(({ facts }) => facts.leaf))].sort();
+  const { leaves } = work.bucket.nodes.byType.get(type) ?? NONE_ACTIVE;
+  return [...new Set([...leaves, ...packing.leaves()])].sort();
 }
 
 /** Fewer nodes than this cannot hold the unit, however well it is packed. */
