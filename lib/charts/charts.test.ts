@@ -1,7 +1,15 @@
 import { Testing } from 'cdk8s';
 import { InvalidObject, KINDS } from '../api';
 import { BUCKET_KEY } from '../domain/node-keys';
-import { AdmissionChart, CapacityChart, CrdsChart, NamespacesChart, PrioritiesChart, VolumesChart } from './index';
+import {
+  AdmissionChart,
+  CapacityChart,
+  CheckpointsChart,
+  CrdsChart,
+  NamespacesChart,
+  PrioritiesChart,
+  VolumesChart,
+} from './index';
 
 const toJson = (chart: { toJson(): any[] }) => chart.toJson();
 const app = () => Testing.app();
@@ -56,6 +64,20 @@ describe('charts', () => {
     const [namespace] = toJson(new NamespacesChart(app(), 'c', [{ name: 'n', bucket: 'b', seLinuxLevel: 's0:c1,c2' }]));
     expect(namespace.metadata.labels[BUCKET_KEY]).toBe('b');
     expect(namespace.metadata.annotations).toEqual({ 'aicluster.dev/selinux-level': 's0:c1,c2' });
+  });
+
+  it('let workloads write checkpoints and read nothing, each namespace its own', () => {
+    const [role, ...bindings] = toJson(new CheckpointsChart(app(), 'c', { namespaces: ['a', 'b'] }));
+    expect(role.rules).toEqual([
+      { apiGroups: ['aicluster.dev'], resources: ['checkpoints'], verbs: ['create', 'patch'] },
+    ]);
+    expect(bindings.map(({ metadata, subjects }) => [metadata.namespace, subjects])).toEqual(
+      ['a', 'b'].map((namespace) => [
+        namespace,
+        [{ kind: 'Group', name: `system:serviceaccounts:${namespace}`, apiGroup: 'rbac.authorization.k8s.io' }],
+      ]),
+    );
+    expect(toJson(new CheckpointsChart(app(), 'none'))).toHaveLength(1);
   });
 });
 

@@ -4,6 +4,7 @@ export { GUARD_BUCKETS, RELEASE_ANNOTATION } from './admission/guard-buckets';
 export { TOLERATE_EVERYTHING_LABEL } from './admission/guard-pods';
 export { LEAST_MAX_RETRY } from './admission/steer-gangs';
 export * from './capacity-chart';
+export * from './checkpoints-chart';
 export * from './controllers-chart';
 export {
   DOWNLOADER_IMAGE,

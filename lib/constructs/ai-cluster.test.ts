@@ -56,6 +56,19 @@ describe('AiCluster', () => {
     expect(objectsOf(stack, 'Namespace')).toEqual(['aicluster-system', 'training']);
   });
 
+  it('lets the workloads of each namespace that it makes publish checkpoints there', () => {
+    const { stack, ai } = makeAiCluster();
+    ai.addBucket({ name: 'mine', nodes: { max: 2 }, instanceTypes: ['p5.48xlarge'], createNamespace: false });
+    const writers = (kind: string) => objectsOf(stack, kind).filter((name) => name === 'aicluster-checkpoint-writer');
+    expect(writers('ClusterRole')).toHaveLength(1);
+    expect(writers('RoleBinding')).toHaveLength(1);
+    const bindings = Object.values(
+      Template.fromStack(stack).findResources('Custom::AWSCDK-EKS-KubernetesResource'),
+    ).filter((resource) => JSON.stringify(resource).includes('system:serviceaccounts:training'));
+    expect(bindings).toHaveLength(1);
+    expect(bindings[0]!['DependsOn']).toContainEqual(expect.stringMatching(/Namespacetraining/));
+  });
+
   it('marks a bucket that may be removed while it owns nodes', () => {
     const { stack } = makeAiCluster({ buckets: [{ ...TRAINING, releaseOnRemoval: true }] });
     const resources = JSON.stringify(Template.fromStack(stack).findResources('Custom::AWSCDK-EKS-KubernetesResource'));

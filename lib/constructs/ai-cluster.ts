@@ -3,7 +3,7 @@ import { Annotations, Token } from 'aws-cdk-lib';
 import type * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { App } from 'cdk8s';
 import { Construct } from 'constructs';
-import { NamespacesChart, SHARED_SELINUX_LEVEL, VolumesChart } from '../charts';
+import { NamespacesChart, SHARED_SELINUX_LEVEL, VolumesChart, checkpointWriterBinding } from '../charts';
 import { AiControllers, type AiControllersOptions } from './ai-controllers';
 import { AiFoundation, type AiFoundationOptions } from './ai-foundation';
 import { toAutoscaledPool } from './autoscaled-pool';
@@ -133,6 +133,7 @@ export class AiCluster extends Construct {
       ]),
       { oneEach: true, retain: true },
     );
+    this.manifests.addObject(checkpointWriterBinding(name), { after: namespaces });
     if (!fileSystem) return;
     const { fileSystemId, dnsName, mountName, capacityGib } = fileSystem;
     const volumes = new VolumesChart(charts, `Volumes-${name}`, {

@@ -8,6 +8,7 @@ import { App } from 'cdk8s';
 import { Construct } from 'constructs';
 import {
   AdmissionChart,
+  CheckpointsChart,
   CONTROLLERS_NAMESPACE,
   ControllersChart,
   CrdsChart,
@@ -74,7 +75,7 @@ export interface AiControllersProps extends AiControllersOptions {
 }
 
 /**
- * CRDs, controllers, priority classes and admission policies.
+ * CRDs, controllers, priority classes, the role of workloads that publish checkpoints, and admission policies.
  *
  * Order of creation: CRDs, controllers, custom resources, policies. Deletion runs backwards, so the policy that guards buckets goes
  * first, and then the controllers are still there to release the nodes of every bucket. The CRDs stay: with them would go every
@@ -100,6 +101,7 @@ export class AiControllers extends Construct {
 
     const crds = this.manifests.addChart(new CrdsChart(charts, 'Crds'), { retain: true });
     const priorities = this.manifests.addChart(new PrioritiesChart(charts, 'Priorities'));
+    this.manifests.addChart(new CheckpointsChart(charts, 'Checkpoints'));
     const controllers = new ControllersChart(charts, 'Controllers', {
       bundle,
       image: props.controllerImage,

@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import {
   AdmissionChart,
   CapacityChart,
+  CheckpointsChart,
   ControllersChart,
   CrdsChart,
   NamespacesChart,
@@ -60,6 +61,7 @@ export function goldenCharts(): ReadonlyMap<string, Chart> {
         { name: 'team-b', bucket: 'inference', podSecurity: 'restricted' },
       ]),
     ],
+    ['checkpoints', new CheckpointsChart(app, 'checkpoints', { namespaces: ['team-a', 'team-b'] })],
     [
       'volumes',
       new VolumesChart(app, 'volumes', {
