@@ -58,7 +58,7 @@ describe('AiCluster', () => {
 
   it('lets the workloads of each namespace that it makes publish checkpoints there', () => {
     const { stack, ai } = makeAiCluster();
-    ai.addBucket({ name: 'mine', nodes: { max: 2 }, instanceTypes: ['p5.48xlarge'], createNamespace: false });
+    ai.addBucket({ ...TRAINING, name: 'mine', nodes: { max: 2 }, createNamespace: false });
     const writers = (kind: string) => objectsOf(stack, kind).filter((name) => name === 'aicluster-checkpoint-writer');
     expect(writers('ClusterRole')).toHaveLength(1);
     expect(writers('RoleBinding')).toHaveLength(1);
