@@ -124,6 +124,14 @@ describeOnBed('a training run with the shipped client and role', () => {
     );
   });
 
+  it('gets its report through an API server that goes away and comes back', async () => {
+    await bed.killApiServer();
+    const { ended } = pod.start(report('2126-01-01T00:00:00', ', patience=60'));
+    await bed.startApiServer({ keepFollowers: true });
+    expect(await ended).toEqual({ code: 0, out: 'True', said: '' });
+    expect((await stored('research', 'llama')).takenAt).toBe('2126-01-01T00:00:00Z');
+  });
+
   it.each([
     ['pods', 'GET', '/api/v1/namespaces/research/pods'],
     ['secrets', 'GET', '/api/v1/namespaces/research/secrets'],
