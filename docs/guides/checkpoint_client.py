@@ -37,6 +37,8 @@ def report(gang, taken_at, duration=None, restart=None, location=None, write=Tru
     """
     global _newest
     try:
+        if not gang:
+            raise ValueError("the gang has no name")
         taken_at = taken_at.astimezone(timezone.utc)
         _newest = max(_newest, taken_at)
         spec = {"gang": gang, "takenAt": taken_at.isoformat().replace("+00:00", "Z")}

@@ -197,6 +197,7 @@ describeWithPython('the checkpoint client', () => {
     ],
     ['no cluster around it', "import os; del os.environ['KUBERNETES_SERVICE_HOST']", `'llama', ${TAKEN}`],
     ['no token', "c.ACCOUNT = '/nowhere'", `'llama', ${TAKEN}, patience=0`],
+    ['a gang without a name', '', `'', ${TAKEN}`],
     ['a time that is none', '', "'llama', 'yesterday'"],
     ['a location that is no text', '', `'llama', ${TAKEN}, location=object()`],
   ])('never raises: %s', async (_, set, call) => {

@@ -23,6 +23,14 @@ export interface PythonRun {
   readonly said: string;
 }
 
+/** Python that still runs. */
+export interface RunningPython {
+  /** What it has printed so far. */
+  out(): string;
+  kill(signal: NodeJS.Signals): void;
+  readonly ended: Promise<PythonRun>;
+}
+
 /** A folder that looks like the file system of a pod. */
 export class ClientPod {
   private readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), 'checkpoint-client-'));
@@ -44,10 +52,7 @@ export class ClientPod {
   }
 
   /** Like `run`, for what has to be met while it runs. `modules`: a folder with more modules. */
-  start(
-    script: string,
-    modules: string = this.folder,
-  ): { kill(signal: NodeJS.Signals): void; ended: Promise<PythonRun> } {
+  start(script: string, modules: string = this.folder): RunningPython {
     const { hostname, port } = new URL(this.options.serverUrl);
     const prelude = [
       'import json, sys, checkpoint_client as c',
@@ -76,7 +81,7 @@ export class ClientPod {
       child.on('error', reject);
       child.on('close', (code) => resolve({ code, out: out.trim(), said }));
     });
-    return { kill: (signal) => void child.kill(signal), ended };
+    return { out: () => out, kill: (signal) => void child.kill(signal), ended };
   }
 
   /** Its folder is gone afterwards. */
@@ -102,3 +107,9 @@ export const describeWithPython: (name: string, tests: () => void) => void =
   process.env['CI'] || ['python3', 'openssl'].every((program) => !spawnSync(program, ['version']).error)
     ? describe
     : describe.skip;
+
+/** The blocks of code of one language in docs/guides/checkpoints.md. */
+export function guideBlocks(language: string): string[] {
+  const text = fs.readFileSync(path.join(GUIDES, 'checkpoints.md'), 'utf8');
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, block]) => block!);
+}

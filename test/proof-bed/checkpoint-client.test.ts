@@ -3,8 +3,9 @@
  * and the role that the charts ship, and with nothing that they do not grant.
  */
 import { Testing } from 'cdk8s';
-import { CheckpointsChart, CrdsChart } from '../../lib/charts';
-import { ClientPod } from '../guides/client-pod';
+import { parse } from 'yaml';
+import { CheckpointsChart, CrdsChart, checkpointWriterBinding } from '../../lib/charts';
+import { ClientPod, guideBlocks } from '../guides/client-pod';
 import { type Bed, startBed, waitFor } from './bed';
 import { describeOnBed } from './describe-on-bed';
 
@@ -165,6 +166,21 @@ describeOnBed('a training run with the shipped client and role', () => {
     }
     expect((await podOf('serving', theirs).run(report(NOON))).out).toBe('True');
     expect((await stored('serving', 'llama')).takenAt).toBe(`${NOON}Z`);
+  });
+
+  it('is made by the pod template of the guide, every field of which the server knows', async () => {
+    const { spec } = parse(guideBlocks('yaml')[0]!).spec.tasks[0].template;
+    const path = '/api/v1/namespaces/research/pods?dryRun=All&fieldValidation=Strict';
+    const labels = { 'volcano.sh/job-name': 'llama' };
+    const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'llama-worker-0', labels }, spec };
+    await expect(bed.api({ method: 'POST', path, body })).resolves.toMatchObject({ kind: 'Pod' });
+  });
+
+  it('gets by hand, in a namespace of its own, what the chart gives', async () => {
+    const command = guideBlocks('sh').find((block) => block.includes('create rolebinding'))!;
+    const args = command.replaceAll('NAMESPACE', 'own').replace('\\\n', ' ').trim().split(/\s+/).slice(1);
+    const made = JSON.parse(await bed.kubectl(...args, '--dry-run=client', '-o', 'json'));
+    expect(made).toMatchObject(checkpointWriterBinding('own'));
   });
 
   it('has exactly the two grants of the table, and no more than any account has elsewhere', async () => {
