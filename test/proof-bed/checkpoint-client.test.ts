@@ -2,6 +2,8 @@
  * A training run publishes its checkpoints on a real API server: the client that the guide ships, with a token of its service account
  * and the role that the charts ship, and with nothing that they do not grant.
  */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { Testing } from 'cdk8s';
 import { parse } from 'yaml';
 import { CheckpointsChart, CrdsChart, checkpointWriterBinding } from '../../lib/charts';
@@ -126,10 +128,18 @@ describeOnBed('a training run with the shipped client and role', () => {
   });
 
   it('gets its report through an API server that goes away and comes back', async () => {
+    const ready = path.join(bed.folder, 'api-server-is-ready');
     await bed.killApiServer();
-    const { ended } = pod.start(report('2126-01-01T00:00:00', ', patience=60'));
+    // Its pauses end when the server is ready: one that is still starting refuses (403), and nobody is sent to those.
+    const untilReady = ['import os, time', 'pause = time.sleep', 'def sleep(_):', "    print('paused')"];
+    const loop = [`    while not os.path.exists(${JSON.stringify(ready)}): pause(0.05)`, 'c.time.sleep = sleep'];
+    const { out, ended } = pod.start(
+      [...untilReady, ...loop, report('2126-01-01T00:00:00', ', patience=60')].join('\n'),
+    );
+    await waitFor('the client to find nobody', () => Promise.resolve(out().includes('paused')));
     await bed.startApiServer({ keepFollowers: true });
-    expect(await ended).toEqual({ code: 0, out: 'True', said: '' });
+    fs.writeFileSync(ready, '');
+    expect(await ended).toEqual({ code: 0, out: 'paused\nTrue', said: '' });
     expect((await stored('research', 'llama')).takenAt).toBe('2126-01-01T00:00:00Z');
   });
 
@@ -140,8 +150,8 @@ describeOnBed('a training run with the shipped client and role', () => {
     ['checkpoints, even its own', 'GET', checkpoints('research', 'llama')],
     ['all checkpoints', 'GET', '/apis/aicluster.dev/v1alpha1/checkpoints'],
     ['checkpoints of others', 'GET', checkpoints('serving')],
-  ])('cannot read %s', async (_, method, path) => {
-    await expect(bed.api({ method, path, token })).rejects.toMatchObject({ status: 403 });
+  ])('cannot read %s', async (_, method, url) => {
+    await expect(bed.api({ method, path: url, token })).rejects.toMatchObject({ status: 403 });
   });
 
   it.each([
@@ -151,9 +161,9 @@ describeOnBed('a training run with the shipped client and role', () => {
     ['annotate its pod', 'PATCH', '/api/v1/namespaces/research/pods/llama-0'],
     ['create buckets', 'POST', '/apis/aicluster.dev/v1alpha1/capacitybuckets'],
     ['give itself a role', 'POST', '/apis/rbac.authorization.k8s.io/v1/namespaces/research/rolebindings'],
-  ])('cannot %s', async (_, method, path) => {
+  ])('cannot %s', async (_, method, url) => {
     const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-    const call = bed.api({ method, path, token, ...(method !== 'DELETE' && { body: {}, contentType }) });
+    const call = bed.api({ method, path: url, token, ...(method !== 'DELETE' && { body: {}, contentType }) });
     await expect(call).rejects.toMatchObject({ status: 403 });
   });
 
@@ -170,10 +180,10 @@ describeOnBed('a training run with the shipped client and role', () => {
 
   it('is made by the pod template of the guide, every field of which the server knows', async () => {
     const { spec } = parse(guideBlocks('yaml')[0]!).spec.tasks[0].template;
-    const path = '/api/v1/namespaces/research/pods?dryRun=All&fieldValidation=Strict';
+    const url = '/api/v1/namespaces/research/pods?dryRun=All&fieldValidation=Strict';
     const labels = { 'volcano.sh/job-name': 'llama' };
     const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'llama-worker-0', labels }, spec };
-    await expect(bed.api({ method: 'POST', path, body })).resolves.toMatchObject({ kind: 'Pod' });
+    await expect(bed.api({ method: 'POST', path: url, body })).resolves.toMatchObject({ kind: 'Pod' });
   });
 
   it('gets by hand, in a namespace of its own, what the chart gives', async () => {
