@@ -94,8 +94,9 @@ describeWithPython('the checkpoint client', () => {
       expect(await requestedAfter(...lines)).toBe(wanted ? 'True' : 'False');
     });
 
-    it('no, without the annotation, and when it is only spoken of in another one', async () => {
-      pod.write('annotations', `note="see\\n${CHECKPOINT_REQUESTED_ANNOTATION}=\\"2026-11-25T12:00:00Z\\""\nx="y"`);
+    it('no, without the annotation, when another one speaks of it or has a name that ends like it', async () => {
+      const spoken = `note="see\\n${CHECKPOINT_REQUESTED_ANNOTATION}=\\"2026-11-25T12:00:00Z\\""`;
+      pod.write('annotations', `${spoken}\nof.${CHECKPOINT_REQUESTED_ANNOTATION}="2026-11-25T12:00:00Z"`);
       expect(await requestedAfter()).toBe('False');
     });
 

@@ -1,5 +1,5 @@
 /** Runs the client of docs/guides/checkpoint_client.py as in a pod: with the files and the environment that kubelet gives to one. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -34,6 +34,8 @@ export interface RunningPython {
 /** A folder that looks like the file system of a pod. */
 export class ClientPod {
   private readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), 'checkpoint-client-'));
+
+  private readonly running = new Set<ChildProcess>();
 
   constructor(private readonly options: PodOptions) {
     this.write('token', options.token);
@@ -74,18 +76,23 @@ export class ClientPod {
         HTTPS_PROXY: 'http://127.0.0.1:1',
       },
     });
+    this.running.add(child);
     let [out, said] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const ended = new Promise<PythonRun>((resolve, reject) => {
       child.on('error', reject);
-      child.on('close', (code) => resolve({ code, out: out.trim(), said }));
+      child.on('close', (code) => {
+        this.running.delete(child);
+        resolve({ code, out: out.trim(), said });
+      });
     });
     return { out: () => out, kill: (signal) => void child.kill(signal), ended };
   }
 
-  /** Its folder is gone afterwards. */
+  /** Its folder is gone afterwards, and what still runs in it is ended. */
   remove(): void {
+    for (const child of this.running) child.kill('SIGKILL');
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }
