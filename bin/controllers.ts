@@ -1,14 +1,18 @@
 /** The controllers: one process of them, named by the first argument. KUBECONFIG or the pod's service account says where. */
 import { hostname } from 'node:os';
 import { capacityController } from '../lib/controllers/capacity/controller';
+import { METRICS as CAPACITY } from '../lib/controllers/capacity/telemetry';
 import { movesController } from '../lib/controllers/moves/controller';
 import { poolsController } from '../lib/controllers/pools/controller';
+import { METRICS as POOLS } from '../lib/controllers/pools/telemetry';
+import { MOVES_METRICS } from '../lib/domain/moves-metrics';
 import { ec2Cloud } from '../lib/runtime/aws/ec2';
 import { openHttpDoor } from '../lib/runtime/http';
 import { kubernetesClient } from '../lib/runtime/kubernetes/client';
 import { loadConnection } from '../lib/runtime/kubernetes/kube-config';
 import { LeaseLeadership } from '../lib/runtime/lease';
 import { jsonLog } from '../lib/runtime/log';
+import { RUNTIME_METRICS } from '../lib/runtime/metric-rows';
 import { PrometheusMetrics } from '../lib/runtime/prometheus';
 import { pruneOf } from '../lib/runtime/prune';
 import { runControllers } from '../lib/runtime/run-controllers';
@@ -17,6 +21,7 @@ import { systemClock as clock } from '../lib/runtime/system-clock';
 
 /** Every look is at the whole fleet, and thousands of kubelets report all the time: no controller looks more often than this. */
 const PACE_MS = 500;
+const METRICS = [CAPACITY, POOLS, MOVES_METRICS, RUNTIME_METRICS].flatMap((rows) => Object.values(rows));
 const PROCESSES = { capacity: [capacityController, movesController, poolsController] };
 
 async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
@@ -24,7 +29,7 @@ async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Pro
   if (!controllers) throw new Error(`no process "${name}"; there are: ${Object.keys(PROCESSES).join(', ')}`);
   const { POD_NAMESPACE: namespace = 'aicluster-system', POD_NAME: identity = hostname(), HTTP_PORT = '8080' } = env;
   const log = jsonLog({ process: name, pod: identity }, env['LOG_LEVEL']);
-  const metrics = new PrometheusMetrics();
+  const metrics = new PrometheusMetrics(METRICS);
   const random = Math.random;
   const cluster = kubernetesClient({ connection: await loadConnection(), random, userAgent: `aicluster-${name}` });
   const ports = { cluster, clock, random, log };

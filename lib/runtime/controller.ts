@@ -34,10 +34,20 @@ export interface EventRecorder {
   }): void;
 }
 
+/** One value of a gauge. */
+export interface GaugeSeries {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
 /** Prometheus metrics by name; labels are given at each use. */
 export interface Metrics {
   count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
   gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+  /** All values of a gauge at once: series that are not named are gone, so that nothing is said of what is not there any more. */
+  gauges(name: string, series: readonly GaugeSeries[]): void;
+  /** Removes one series of a counter or histogram, because what its labels name is gone. */
+  forget(name: string, labels: Readonly<Record<string, string>>): void;
   observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
 }
 

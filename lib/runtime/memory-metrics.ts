@@ -1,5 +1,6 @@
 /** Metrics kept in memory, for tests and the simulator. */
-import type { Metrics } from './controller';
+import type { MetricRow } from '../domain/metrics';
+import type { GaugeSeries, Metrics } from './controller';
 
 /**
  * Values by name and labels, as `name{a="b"}`. Counters and gauges hold their value, observations their sum and count. A name used
@@ -7,17 +8,32 @@ import type { Metrics } from './controller';
  */
 export class MemoryMetrics implements Metrics {
   readonly values = new Map<string, number>();
+  /** What each name was used as, with its labels sorted: what a test compares with the tables. */
+  readonly used = new Map<string, { readonly type: MetricRow['type']; readonly labels: readonly string[] }>();
   private readonly labelNames = new Map<string, string>();
 
   count(name: string, labels: Readonly<Record<string, string>> = {}, by = 1): void {
+    this.note('counter', name, labels);
     this.add(this.series(name, labels), by);
   }
 
   gauge(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
+    this.note('gauge', name, labels);
     this.values.set(this.series(name, labels), value);
   }
 
+  gauges(name: string, series: readonly GaugeSeries[]): void {
+    this.remove((key) => key === name || key.startsWith(`${name}{`));
+    for (const { labels, value } of series) this.gauge(name, value, labels);
+  }
+
+  forget(name: string, labels: Readonly<Record<string, string>>): void {
+    const gone = ['', '_sum', '_count'].map((suffix) => seriesOf(name + suffix, labels));
+    this.remove((key) => gone.includes(key));
+  }
+
   observe(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
+    this.note('histogram', name, labels);
     this.add(this.series(`${name}_sum`, labels), value);
     this.add(this.series(`${name}_count`, labels), 1);
   }
@@ -25,6 +41,16 @@ export class MemoryMetrics implements Metrics {
   /** The value of one series; 0 when it was never touched. */
   read(name: string, labels: Readonly<Record<string, string>> = {}): number {
     return this.values.get(seriesOf(name, labels)) ?? 0;
+  }
+
+  private remove(isGone: (series: string) => boolean): void {
+    for (const series of [...this.values.keys()]) if (isGone(series)) this.values.delete(series);
+  }
+
+  private note(type: MetricRow['type'], name: string, labels: Readonly<Record<string, string>>): void {
+    const before = this.used.get(name);
+    if (before && before.type !== type) throw new Error(`metric ${name} is a ${before.type}, not a ${type}`);
+    if (!before) this.used.set(name, { type, labels: Object.keys(labels).sort() });
   }
 
   private series(name: string, labels: Readonly<Record<string, string>>): string {

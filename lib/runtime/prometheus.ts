@@ -1,33 +1,26 @@
 /** Metrics over prom-client: each name becomes a counter, gauge or histogram with the labels of its first use. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Metrics } from './controller';
+import type { MetricRow } from '../domain/metrics';
+import type { GaugeSeries, Metrics } from './controller';
 
 type Labels = Readonly<Record<string, string>>;
 
-/** What the runtime's own metrics mean; those of controllers are explained beside their names. */
-const HELP: Readonly<Record<string, string>> = {
-  aicluster_cache_objects: 'Objects in the watch cache at its last list.',
-  aicluster_cache_seconds_since_heard: 'Seconds since the last event, bookmark or list of a resource type.',
-  aicluster_cache_silences_total: 'Watches that were replaced because they brought nothing.',
-  aicluster_cache_watch_ends_total: 'Watches that ended, by reason.',
-  aicluster_controller_bugs_total: 'Errors of a controller that are bugs of ours.',
-  aicluster_controller_degraded: '1 while a key of a controller is tripped by a bug.',
-  aicluster_events_dropped_total: 'Events not written because there were too many.',
-  aicluster_queue_depth: 'Keys waiting for a controller or at work.',
-  aicluster_queue_refusals_total: 'Keys refused because the queue was full.',
-  aicluster_reconcile_seconds: 'Duration of one reconcile.',
-  aicluster_reconciles_total: 'Reconciles, by outcome.',
-};
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** Metrics that `/metrics` shows. */
+/** Metrics that `/metrics` shows. `rows`: the tables of what there is; a metric without a row still works, less well explained. */
 export class PrometheusMetrics implements Metrics {
   private readonly registry = new Registry();
-  private readonly counters = new Instruments((options) => new Counter(options));
-  private readonly gauges = new Instruments((options) => new Gauge(options));
-  private readonly histograms = new Instruments((options) => new Histogram({ ...options, buckets: SECONDS }));
+  private readonly counters: Instruments<Counter>;
+  private readonly gaugesByName: Instruments<Gauge>;
+  private readonly histograms: Instruments<Histogram>;
 
-  constructor() {
+  constructor(rows: readonly MetricRow[] = []) {
+    const known = new Map(rows.map((row) => [row.name, row] as const));
+    this.counters = new Instruments(known, (options) => new Counter(options));
+    this.gaugesByName = new Instruments(known, (options) => new Gauge(options));
+    this.histograms = new Instruments(known, (options, row) => {
+      return new Histogram({ ...options, buckets: [...(row?.buckets ?? SECONDS)] });
+    });
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -37,8 +30,22 @@ export class PrometheusMetrics implements Metrics {
   }
 
   gauge(name: string, value: number, labels: Labels = {}): void {
-    const { instrument, known } = this.gauges.use(this.registry, name, labels);
+    const { instrument, known } = this.gaugesByName.use(this.registry, name, labels);
     instrument.set(known, value);
+  }
+
+  gauges(name: string, series: readonly GaugeSeries[]): void {
+    const { instrument } = this.gaugesByName.use(this.registry, name, series[0]?.labels ?? {});
+    // Nothing reads between the two: all of this is synchronous.
+    instrument.reset();
+    // Without labels prom-client puts a 0 back, which would be a value that nobody gave.
+    if (series.length === 0) instrument.remove({});
+    for (const { labels, value } of series) instrument.set(labels, value);
+  }
+
+  forget(name: string, labels: Labels): void {
+    this.counters.made(name)?.remove(labels);
+    this.histograms.made(name)?.remove(labels);
   }
 
   observe(name: string, value: number, labels: Labels = {}): void {
@@ -66,19 +73,28 @@ interface InstrumentOptions {
 
 /** Instruments of one type, made at their first use. */
 class Instruments<T> {
-  private readonly made = new Map<string, { readonly instrument: T; readonly labelNames: readonly string[] }>();
+  private readonly entries = new Map<string, { readonly instrument: T; readonly labelNames: readonly string[] }>();
 
-  constructor(private readonly make: (options: InstrumentOptions) => T) {}
+  constructor(
+    private readonly rows: ReadonlyMap<string, MetricRow>,
+    private readonly make: (options: InstrumentOptions, row: MetricRow | undefined) => T,
+  ) {}
+
+  /** The instrument, if it was ever used. */
+  made(name: string): T | undefined {
+    return this.entries.get(name)?.instrument;
+  }
 
   use(registry: Registry, name: string, labels: Labels): { instrument: T; known: Record<string, string> } {
-    let entry = this.made.get(name);
+    let entry = this.entries.get(name);
     if (!entry) {
-      const labelNames = Object.keys(labels);
-      const help = HELP[name] ?? name.replace(/_/g, ' ');
-      entry = { instrument: this.make({ name, help, labelNames, registers: [registry] }), labelNames };
-      this.made.set(name, entry);
+      const row = this.rows.get(name);
+      const labelNames = [...(row?.labels ?? Object.keys(labels))];
+      const help = row?.help ?? name.replace(/_/g, ' ');
+      entry = { instrument: this.make({ name, help, labelNames, registers: [registry] }, row), labelNames };
+      this.entries.set(name, entry);
     }
-    // Labels that the first use did not have cannot be shown; MemoryMetrics refuses them, so tests find them.
+    // Labels that the table or the first use did not have cannot be shown; MemoryMetrics refuses them, so tests find them.
     const known = Object.fromEntries(entry.labelNames.map((label) => [label, labels[label] ?? '']));
     return { instrument: entry.instrument, known };
   }

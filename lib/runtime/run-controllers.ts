@@ -103,6 +103,7 @@ class ControllerRunner implements Runner {
   }
 
   start(): void {
+    this.options.metrics.gauge('aicluster_controllers_working', 0);
     for (const cache of this.caches.values()) cache.start();
     this.leadership.start({
       onAcquired: () => {
@@ -193,6 +194,7 @@ class ControllerRunner implements Runner {
   private activate(): void {
     if (this.active || this.stopped || !this.acquired || !this.ready()) return;
     this.active = true;
+    this.options.metrics.gauge('aicluster_controllers_working', 1);
     this.options.log.info('controllers are working', { controllers: this.running.map((one) => one.controller.name) });
     for (const one of this.running) {
       this.fill(one);
@@ -258,10 +260,7 @@ class ControllerRunner implements Runner {
   private within(work: Promise<unknown>, ms: number): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.options.clock.after(ms, resolve);
-      const done = (): void => {
-        cancel();
-        resolve();
-      };
+      const done = (): void => (cancel(), resolve());
       work.then(done, done);
     });
   }

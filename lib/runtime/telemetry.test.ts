@@ -87,6 +87,62 @@ describe('events', () => {
 });
 
 describe('metrics', () => {
+  /** What a store shows of one name: `labels value`. */
+  const shown = {
+    prometheus: async (metrics: PrometheusMetrics, name: string) =>
+      (await metrics.text()).split('\n').filter((line) => new RegExp(`^${name}[ {]`).test(line)),
+    memory: async (metrics: MemoryMetrics, name: string) =>
+      [...metrics.values].filter(([key]) => new RegExp(`^${name}($|\\{)`).test(key)).map((pair) => pair.join(' ')),
+  };
+  const stores = [
+    ['of Prometheus', () => new PrometheusMetrics(), shown.prometheus],
+    ['in memory', () => new MemoryMetrics(), shown.memory],
+  ] as const;
+
+  it.each(stores)('%s forget what is not there any more', async (_, make, show) => {
+    const metrics = make();
+    const read = (name: string) => (show as (store: unknown, name: string) => Promise<string[]>)(metrics, name);
+    metrics.gauges('level', [
+      { labels: { bucket: 'a' }, value: 1 },
+      { labels: { bucket: 'b' }, value: Infinity },
+    ]);
+    metrics.gauges('level', [{ labels: { bucket: 'b' }, value: 3 }]);
+    expect(await read('level')).toEqual(['level{bucket="b"} 3']);
+    metrics.gauges('level', []);
+    expect(await read('level')).toEqual([]);
+    metrics.gauges('alone', [{ labels: {}, value: 5 }]);
+    expect(await read('alone')).toEqual(['alone 5']);
+    metrics.gauges('alone', []);
+    expect(await read('alone')).toEqual([]);
+    for (const bucket of ['a', 'b']) {
+      metrics.observe('wait_seconds', 2, { bucket });
+      metrics.count('done_total', { bucket });
+    }
+    metrics.forget('wait_seconds', { bucket: 'a' });
+    metrics.forget('done_total', { bucket: 'a' });
+    metrics.forget('never_used', { bucket: 'a' });
+    expect(await read('wait_seconds_count')).toEqual(['wait_seconds_count{bucket="b"} 1']);
+    expect(await read('done_total')).toEqual(['done_total{bucket="b"} 1']);
+  });
+
+  it('know their help, labels and bounds from the table, before and after their first use', async () => {
+    const row = {
+      name: 'wait_seconds',
+      type: 'histogram',
+      labels: ['bucket'],
+      help: 'How long.',
+      buckets: [60],
+    } as const;
+    const metrics = new PrometheusMetrics([row, { ...row, name: 'since', type: 'gauge', help: 'Since when.' }]);
+    metrics.gauges('since', []);
+    metrics.gauges('since', [{ labels: { bucket: 'a' }, value: 7 }]);
+    metrics.observe('wait_seconds', 61, { bucket: 'a' });
+    const text = await metrics.text();
+    expect(text).toContain('# HELP wait_seconds How long.\n');
+    expect(text).toContain('since{bucket="a"} 7\n');
+    expect(text).toContain('wait_seconds_bucket{le="60",bucket="a"} 0\n');
+  });
+
   it('appear at /metrics with their labels, next to health', async () => {
     const metrics = new PrometheusMetrics();
     metrics.count('aicluster_things_total', { kind: 'x' });

@@ -85,14 +85,11 @@ async function deleteQueue({ name, uid, why }: Of<'DeleteQueue'>, { cluster, log
 }
 
 async function writeStatus({ bucket, status, before }: Of<'WriteStatus'>, context: ControllerContext): Promise<void> {
-  const { cluster, cache, metrics } = context;
+  const { cluster, cache } = context;
   const object = statusObject(CAPACITY_BUCKETS, bucket, status);
   const options = { fieldManager: FIELD_MANAGER, force: true, subresource: 'status' } as const;
   const applied = await cluster.apply(CAPACITY_BUCKETS, object, options);
   cache(CAPACITY_BUCKETS).assume(applied);
-  metrics.gauge(METRIC.active, status.active ?? 0, { bucket });
-  metrics.gauge(METRIC.demand, status.demand ?? 0, { bucket });
-  metrics.gauge(METRIC.target, status.target ?? 0, { bucket });
   const refused = status.conditions?.find(({ type, status }) => type === CONDITION.accepted && status === 'False');
   if (refused && (isTrue(before.conditions, CONDITION.accepted) || !before.conditions)) {
     const message = refused.message ?? 'the spec is invalid';

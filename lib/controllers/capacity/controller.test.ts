@@ -77,7 +77,13 @@ class FakeCluster {
       cache,
       clock: { now: () => NOW, after: () => () => undefined },
       events: { record: () => undefined },
-      metrics: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
+      metrics: {
+        count: () => undefined,
+        gauge: () => undefined,
+        gauges: () => undefined,
+        forget: () => undefined,
+        observe: () => undefined,
+      },
       log: silent,
     } as unknown as ControllerContext;
   }

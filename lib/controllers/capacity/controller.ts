@@ -9,12 +9,14 @@ import {
   PODS,
   QUEUES,
 } from '../../domain/resources';
-import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
+import type { Controller, ControllerContext, Metrics, Outcome } from '../../runtime/controller';
 import { ApiError, LeaseLost, NotFound } from '../../runtime/errors';
 import type { ClusterPort } from '../../runtime/ports';
 import { applyCapacityAction } from './apply';
+import { toFigures, type Look } from './figures';
 import { observeCapacity } from './observe';
 import { planCapacity } from './plan';
+import { followWaits, NO_WAITS, type Waits } from './queue-wait';
 import type { CapacityAction } from './snapshot';
 import { METRIC } from './telemetry';
 
@@ -46,12 +48,27 @@ async function reconcileCapacity(_key: string, context: ControllerContext): Prom
   const { clock, cluster, metrics } = context;
   const nowMs = clock.now();
   const absentUntilMs = withoutVolcanoUntilMs.get(cluster) ?? 0;
-  const { actions, requeueAfterMs } = planCapacity(observeCapacity(context, absentUntilMs <= nowMs), nowMs);
+  const snapshot = observeCapacity(context, absentUntilMs <= nowMs);
+  const { actions, requeueAfterMs, seen } = planCapacity(snapshot, nowMs);
   metrics.observe(METRIC.decision, (clock.now() - nowMs) / 1000);
+  show(metrics, { snapshot, actions, seen, nowMs });
   await applyAll(actions, context, nowMs);
   const waits = [requeueAfterMs, absentUntilMs > nowMs ? absentUntilMs - nowMs : undefined];
   const next = Math.min(...waits.filter((ms) => ms !== undefined));
   return Number.isFinite(next) ? { requeueAfterMs: next } : {};
+}
+
+/** What waits, by process: lost with it, so that a new leader counts what it has seen waiting itself. */
+const waitingIn = new WeakMap<Metrics, Waits>();
+
+/** Metrics of one look: all of them each time, so that a new leader says everything at once and of a bucket that is gone nothing. */
+function show(metrics: Metrics, look: Look): void {
+  for (const [name, series] of toFigures(look)) metrics.gauges(name, series);
+  const before = waitingIn.get(metrics) ?? NO_WAITS;
+  const { waits, placed, gone } = followWaits(before, look.seen.units, look.snapshot, look.nowMs);
+  for (const { bucket, seconds } of placed) metrics.observe(METRIC.queueWait, seconds, { bucket });
+  for (const bucket of gone) metrics.forget(METRIC.queueWait, { bucket });
+  waitingIn.set(metrics, waits);
 }
 
 /** Does the actions; one that fails does not keep the others, then the first failure decides when to look again. */

@@ -21,6 +21,7 @@
  * Killed between any two writes: everything is rebuilt from objects. A NodeMove made before the crash is live, so its nodes are
  * Moving and count as arriving; made again from a stale cache it has the same name, and create is the lock.
  */
+import type { NodePhase } from '../../fleet';
 import { toUnits } from './demand';
 import { toFleetState, type FleetState } from './fleet-state';
 import { moveName } from './move-name';
@@ -39,7 +40,8 @@ const MOST_NODES = 256;
 /** Decides for the whole fleet. */
 export function planCapacity(snapshot: CapacitySnapshot, nowMs: number): CapacityPlan {
   const fleet = toFleetState(snapshot, nowMs);
-  const works = toWorks(fleet, toUnits(snapshot), nowMs);
+  const units = toUnits(snapshot);
+  const works = toWorks(fleet, units, nowMs);
   const supply = new Supply(fleet, works);
   const unripe = serve(works, supply, fleet, nowMs);
   const { releases, nextAtMs } = planReleases(works, supply, { fleet, unripe, nowMs });
@@ -54,7 +56,14 @@ export function planCapacity(snapshot: CapacitySnapshot, nowMs: number): Capacit
       ...planStatuses(fleet.buckets, byName, nowMs),
     ],
     requeueAfterMs: nextLook(works, { fleet, unripe, nextAtMs, nowMs }),
+    seen: { units, phases: phasesOf(fleet) },
   };
+}
+
+function phasesOf({ nodes }: FleetState): ReadonlyMap<NodePhase, number> {
+  const phases = new Map<NodePhase, number>();
+  for (const { phase } of nodes.values()) phases.set(phase, (phases.get(phase) ?? 0) + 1);
+  return phases;
 }
 
 type CreateMove = Extract<CapacityAction, { readonly type: 'CreateMove' }>;

@@ -6,7 +6,8 @@ import type {
   CapacityPoolStatus,
   FieldError,
 } from '../../api';
-import type { MoveFacts, NodeFacts, PodFacts, PodGroupFacts } from '../../fleet';
+import type { MoveFacts, NodeFacts, NodePhase, PodFacts, PodGroupFacts } from '../../fleet';
+import type { Unit } from './demand';
 
 /** A CapacityBucket; exactly one of `spec` and `errors` is there. */
 export interface BucketFacts {
@@ -88,4 +89,13 @@ export type CapacityAction =
 export interface CapacityPlan {
   readonly actions: readonly CapacityAction[];
   readonly requeueAfterMs?: number;
+  readonly seen: Seen;
+}
+
+/** What the plan saw on its way, for metrics. */
+export interface Seen {
+  /** What waits, by bucket. */
+  readonly units: ReadonlyMap<string, readonly Unit[]>;
+  /** Nodes of the fleet by phase. */
+  readonly phases: ReadonlyMap<NodePhase, number>;
 }

@@ -135,8 +135,6 @@ async function writeStatus(action: Of<'WriteStatus'>, context: ControllerContext
   };
   const options = { fieldManager: STATUS_MANAGER, force: true, subresource: 'status' } as const;
   cache(CAPACITY_POOLS).assume(await cluster.apply(CAPACITY_POOLS, object, options));
-  context.metrics.gauge(METRIC.desired, status.desired ?? 0, { pool });
-  context.metrics.gauge(METRIC.nodes, status.nodes ?? 0, { pool });
   for (const changed of changedConditions(action.before, status)) {
     const type = WARNINGS.has(changed.reason ?? '') ? 'Warning' : 'Normal';
     say(context, pool, changed.reason ?? changed.type, 'Report', changed.message ?? changed.type, type);

@@ -4,6 +4,7 @@ import type { Controller, ControllerContext, Outcome } from '../../runtime/contr
 import { ApiError, Conflict, LeaseLost, TooManyRequests } from '../../runtime/errors';
 import type { CloudPort } from '../../runtime/ports';
 import { applyPoolAction, isGone } from './apply';
+import { toFigures } from './figures';
 import { observePools, toPoolFacts } from './observe';
 import { planPools } from './plan';
 import type { PoolAction } from './actions';
@@ -36,7 +37,9 @@ export const poolsController: Controller = {
 async function reconcilePools(_key: string, context: ControllerContext): Promise<Outcome> {
   const nowMs = context.clock.now();
   const { readings, retryMs } = await readDue(context, nowMs);
-  const { actions, requeueAfterMs } = planPools(observePools(context, readings), nowMs);
+  const snapshot = observePools(context, readings);
+  const { actions, requeueAfterMs } = planPools(snapshot, nowMs);
+  for (const [name, series] of toFigures(snapshot, actions)) context.metrics.gauges(name, series);
   const conflicts = await applyAll(actions, context);
   const waits = [requeueAfterMs, retryMs, conflicts ? CONFLICT_RETRY_MS : undefined];
   const next = Math.min(...waits.filter((ms) => ms !== undefined));
