@@ -1,6 +1,5 @@
 /** What one look says in numbers: the values of every gauge. PURE. A gauge without series says that there is nothing to say. */
 import type { CapacityBucketStatus, GangStep } from '../../api';
-import { parseTime } from '../../domain/kube';
 import type { BucketFacts, CapacityAction, CapacitySnapshot, Seen } from './snapshot';
 import { METRIC } from './telemetry';
 
@@ -30,7 +29,6 @@ const OF_BUCKETS: readonly (readonly [name: string, value: (row: Row) => number 
   [METRIC.target, ({ status }) => status.target],
   [METRIC.minimum, ({ bucket }) => bucket.spec?.nodes.min],
   [METRIC.maximum, ({ bucket }) => bucket.spec?.nodes.max],
-  [METRIC.waitingSince, ({ status }) => seconds(parseTime(status.demandSince))],
 ];
 
 /** Gangs that cannot run now because a move took their nodes. */
@@ -50,6 +48,7 @@ export function toFigures({ snapshot, actions, seen }: Look): ReadonlyMap<string
     METRIC.phases,
     [...seen.phases].sort().map(([phase, value]) => ({ labels: { phase }, value })),
   );
+  figures.set(METRIC.waitingSince, waitingFigures(seen));
   return new Map([...figures, ...movesFigures(snapshot)]);
 }
 
@@ -58,6 +57,14 @@ function rowsOf({ buckets }: CapacitySnapshot, actions: readonly CapacityAction[
   const next = new Map<string, CapacityBucketStatus>();
   for (const action of actions) if (action.type === 'WriteStatus') next.set(action.bucket, action.status);
   return buckets.map((bucket) => ({ bucket, status: next.get(bucket.name) ?? bucket.status }));
+}
+
+/** Of every unit without its nodes, those included that no type or bound can ever serve: nobody else says how long they wait. */
+function waitingFigures({ units }: Seen): readonly Figure[] {
+  return [...units].flatMap(([bucket, waiting]) => {
+    const sinceMs = Math.min(...waiting.map((unit) => unit.sinceMs));
+    return waiting.length > 0 ? figure({ bucket }, seconds(sinceMs)) : [];
+  });
 }
 
 function movesFigures({ moves }: CapacitySnapshot): readonly (readonly [string, readonly Figure[]])[] {
