@@ -25,7 +25,7 @@ describe('aicluster', () => {
     expect(await run('rehears')).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean rehearse') });
   });
 
-  it.each(['rehearse', 'catalog', 'check'])('%s --help shows examples', async (command) => {
+  it.each(['rehearse', 'explain', 'catalog', 'check'])('%s --help shows examples', async (command) => {
     expect(await run(command, '--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('Examples:') });
   });
 
@@ -33,6 +33,12 @@ describe('aicluster', () => {
     [['check', '--assemby', 'x'], /assemby/],
     [['rehearse', '--seed', 'seven'], /--seed seven is not a whole number/],
     [['rehearse', '--hours', '0'], /--hours 0 is not a whole number from 1 to 744/],
+    [['rehearse', '--save-at', '3'], /--save-at says when to save/],
+    [['rehearse', '--hours', '2', '--save', 'x', '--save-at', '3'], /--save-at 3 is not an hour of this rehearsal/],
+    [['explain'], /say what: bucket, node, gang, and its name/],
+    [['explain', 'buket', 'x'], /did you mean bucket/],
+    [['explain', 'gang', 'llama'], /'llama' is not NAMESPACE\/NAME/],
+    [['explain', 'bucket', 'x', '--file', '/nowhere'], /'\/nowhere' cannot be read/],
     [['catalog', 'p5.48xlrge'], /p5\.48xlarge/],
   ])('%j fails with what is wrong', async (args, message) => {
     const { code, stderr } = await run(...args);

@@ -2,6 +2,7 @@
 import { nearest } from '../domain/nearest';
 import { catalogCommand } from './catalog';
 import { checkCommand } from './check';
+import { explainCommand } from './explain';
 import { EXIT, UsageError, type Output } from './output';
 import { rehearseCommand } from './rehearse';
 
@@ -10,6 +11,7 @@ type Command = (args: readonly string[], out: Output) => number | Promise<number
 
 const COMMANDS: Readonly<Record<string, { readonly run: Command; readonly about: string }>> = {
   rehearse: { run: rehearseCommand, about: 'play a cluster in memory, with the real controllers, in virtual time' },
+  explain: { run: explainCommand, about: 'why a bucket, a node or a gang has what it has' },
   catalog: { run: catalogCommand, about: 'what an EC2 accelerator type has: EFA layout, addresses, pods' },
   check: { run: checkCommand, about: 'check a synthesized assembly against the rules that need no cluster' },
 };

@@ -5,15 +5,18 @@ import { parseArgs } from 'node:util';
 import { capacityController } from '../controllers/capacity/controller';
 import { movesController } from '../controllers/moves/controller';
 import { poolsController } from '../controllers/pools/controller';
+import type { KubeObject } from '../domain/kube';
 import type { TimelineEntry, World } from '../simulator';
 import { readAssembly } from './assembly';
+import { writeObjects } from './objects';
 import { EXIT, UsageError, type Output } from './output';
 import { formatClock } from './report/charts';
 import { renderReport, type Sample } from './report/page';
 import { play } from './rehearsal/play';
 import { synthesizeReference } from './rehearsal/synthesize';
 
-const HELP = `Usage: aicluster rehearse [--assembly DIR] [--seed N] [--hours H] [--report FILE] [--all] [--json]
+const HELP = `Usage: aicluster rehearse [--assembly DIR] [--seed N] [--hours H] [--report FILE] [--save FILE]
+                          [--all] [--json]
 
 Plays a day of a cluster in memory: the Kubernetes objects of a synthesized assembly, the controllers that
 would run in it, models of Karpenter, Volcano, kubelets and EC2, and people who submit work.
@@ -23,6 +26,8 @@ No AWS account, no cluster; the same seed plays the same day again.
   --seed N        which day (default: 1)
   --hours H       virtual hours (default: 24)
   --report FILE   writes one HTML file with charts
+  --save FILE     writes every Kubernetes object as it stands, as a v1 List: read it with aicluster explain --file FILE
+  --save-at H     the virtual hour to save at, for example 10.5 (default: the end)
   --all           prints every event; without it only the ones that tell the story
   --json          the last line is {seed, steps, violations, nodes, events, report}
 
@@ -30,7 +35,8 @@ Exit codes: 0 played, 1 an invariant was violated, 2 it could not be played.
 
 Examples:
   aicluster rehearse --report report.html
-  cdk synth --quiet && aicluster rehearse --assembly cdk.out --seed 7 --json | tail -1 | jq .nodes`;
+  cdk synth --quiet && aicluster rehearse --assembly cdk.out --seed 7 --json | tail -1 | jq .nodes
+  aicluster rehearse --hours 12 --save day.json --save-at 10.5 && aicluster explain bucket training --file day.json`;
 
 /** Kinds of events that tell the story to a person; the others are in --json, in --all and in the report. */
 const STORY = new Set([
@@ -53,6 +59,8 @@ interface RehearseArguments {
   readonly seed: number;
   readonly hours: number;
   readonly report?: string;
+  readonly save?: string;
+  readonly saveAtHours: number;
   readonly all: boolean;
   readonly json: boolean;
 }
@@ -83,17 +91,30 @@ function parseRehearseArguments(args: readonly string[]): RehearseArguments | un
       seed: { type: 'string', default: '1' },
       hours: { type: 'string', default: '24' },
       report: { type: 'string' },
+      save: { type: 'string' },
+      'save-at': { type: 'string' },
       all: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h' },
     },
   });
   if (values.help) return undefined;
+  const hours = wholeNumber('hours', values.hours, 24 * 31);
   return {
     ...values,
     seed: wholeNumber('seed', values.seed, 2 ** 32 - 1),
-    hours: wholeNumber('hours', values.hours, 24 * 31),
+    hours,
+    saveAtHours: saveAtOf(values, hours),
   };
+}
+
+function saveAtOf(values: { readonly save?: string; readonly 'save-at'?: string }, hours: number): number {
+  const text = values['save-at'];
+  if (text === undefined) return hours;
+  if (values.save === undefined) throw new UsageError('--save-at says when to save, and --save FILE where: give both');
+  const at = Number(text);
+  if (at > 0 && at <= hours) return at;
+  throw new UsageError(`--save-at ${text} is not an hour of this rehearsal: more than 0, at most ${hours}`);
 }
 
 function wholeNumber(option: string, text: string, max: number): number {
@@ -102,7 +123,8 @@ function wholeNumber(option: string, text: string, max: number): number {
   throw new UsageError(`--${option} ${text} is not a whole number from 1 to ${max}`);
 }
 
-async function playFolder(folder: string, { seed, hours, all, json }: RehearseArguments, out: Output): Promise<World> {
+async function playFolder(folder: string, wanted: RehearseArguments, out: Output): Promise<World> {
+  const { seed, hours, all, json, save } = wanted;
   const assembly = readAssembly(folder);
   if (!json)
     out.stdout(
@@ -113,6 +135,10 @@ async function playFolder(folder: string, { seed, hours, all, json }: RehearseAr
     controllers: [poolsController, capacityController, movesController],
     seed,
     hours,
+    ...(save !== undefined && {
+      saveAtMs: wanted.saveAtHours * 3_600_000,
+      onSave: (objects: readonly KubeObject[]) => writeObjects(save, objects),
+    }),
     onEvent: (entry) => {
       if (!json && (all || STORY.has(entry.kind))) out.stdout(toLine(entry));
     },

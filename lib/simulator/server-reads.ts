@@ -61,6 +61,12 @@ export class ServerReads {
     return this.store.sorted(resource);
   }
 
+  /** Every object of every type, types by name, objects by key. */
+  everything(): readonly KubeObject[] {
+    const tables = [...this.store.allTables()].map(({ resource }) => resource);
+    return tables.sort((a, b) => (resourceName(a) < resourceName(b) ? -1 : 1)).flatMap((resource) => this.all(resource));
+  }
+
   /** The object, or undefined. */
   find(resource: ResourceType, name: ObjectName): KubeObject | undefined {
     return this.store.table(resource).objects.get(keyOf({ metadata: name }));

@@ -1,5 +1,5 @@
 /** `npm start` as a newcomer runs it: the built command line, the reference blueprint, the real controllers. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +52,27 @@ describe('a rehearsal of the reference cluster', () => {
   it('writes the report it names', () => {
     expect(day.report).toBe(report);
     expect(readFileSync(report, 'utf8')).toMatch(/^<!doctype html>[\s\S]*Demand against supply/);
+  });
+
+  it('can be saved, and explained like a cluster', () => {
+    const saved = join(folder, 'day.json');
+    rehearse('--seed', '7', '--hours', '12', '--save', saved, '--save-at', '10.6');
+    const run = (...args: string[]) => spawnSync(process.execPath, [CLI, 'explain', ...args], { encoding: 'utf8' });
+    const { status, stdout } = run('bucket', 'training', '--file', saved);
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^CapacityBucket training: [\s\S]*Why not more[\s\S]*What would help/),
+    ]);
+    const json = JSON.parse(run('bucket', 'inference', '--file', saved, '--json').stdout);
+    expect(json).toMatchObject({ at: expect.stringMatching(/^2026-11-02T10:3/), bucket: 'inference', minimum: 3 });
+    expect(run('bucket', 'trainin', '--file', saved)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('did you mean training'),
+    });
+    expect(run('bucket', 'x', '--kubeconfig', '/nowhere')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('/nowhere'),
+    });
   });
 
   it('plays the same day again from the same seed, and another from another', () => {

@@ -1,5 +1,6 @@
 /** Plays a day on a cluster in memory with the real controllers, and collects what a report needs. */
 import type { CapacityPoolSpec } from '../../api';
+import type { KubeObject } from '../../domain/kube';
 import type { Controller } from '../../runtime/controller';
 import { makeWorld, splitRandom, type ReservationSeed, type TimelineEntry, type World } from '../../simulator';
 import type { AssemblyManifests } from '../assembly';
@@ -13,6 +14,10 @@ export interface PlayOptions {
   readonly seed: number;
   /** Virtual hours. */
   readonly hours: number;
+  /** When (virtual milliseconds) `onSave` gets every object there is. @default never */
+  readonly saveAtMs?: number;
+  /** Called once with the objects, which are not to be changed. */
+  onSave?(objects: readonly KubeObject[]): void;
   /** Called as virtual time passes: for progress. */
   onProgress(elapsedMs: number, world: World): void;
   /** Called for each line of the story as it happens. */
@@ -46,10 +51,14 @@ export async function play(options: PlayOptions): Promise<World> {
   });
   for (const step of scenario) if (step.atMs < hours * HOUR_MS) world.at(step.atMs, () => submit(world, step));
   if (hours > 11) world.at(10.75 * HOUR_MS, () => crashLeader(world));
+  const { saveAtMs = Infinity } = options;
+  const save = () => options.onSave?.(world.server.everything());
+  if (saveAtMs < hours * HOUR_MS) world.at(saveAtMs, save);
   for (let t = CHUNK_MS; t <= hours * HOUR_MS; t += CHUNK_MS) {
     await world.runUntil(t);
     options.onProgress(t, world);
   }
+  if (saveAtMs === hours * HOUR_MS) save();
   await world.stop();
   return world;
 }

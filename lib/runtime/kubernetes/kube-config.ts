@@ -8,11 +8,27 @@ import { TokenFile } from './token-file';
 /** Tokens of a credential plug-in (`aws eks get-token`) are asked for again after this long; the plug-in caches them itself. */
 const PLUGIN_MS = 30_000;
 
-/** Reads `KUBECONFIG`, `~/.kube/config` or the pod's service account, in this order. */
-export async function loadConnection(): Promise<ClusterConnection> {
+/** Which kubeconfig and which of its contexts, as kubectl's options of these names. */
+export interface ConnectionChoice {
+  /** A file. @default `KUBECONFIG`, `~/.kube/config` or the pod's service account, in this order */
+  readonly kubeconfig?: string;
+  /** @default its current one */
+  readonly context?: string;
+}
+
+/** Reads the kubeconfig, or the pod's service account. */
+export async function loadConnection({ kubeconfig, context }: ConnectionChoice = {}): Promise<ClusterConnection> {
   const { KubeConfig } = await import('./client-node.mjs');
   const config = new KubeConfig();
-  config.loadFromDefault();
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(kubeconfig);
+  if (context !== undefined) {
+    const known = config.getContexts().map(({ name }) => name);
+    if (!known.includes(context)) {
+      throw new Error(`the kubeconfig has no context '${context}'; there are: ${known.join(', ') || 'none'}`);
+    }
+    config.setCurrentContext(context);
+  }
   const cluster = config.getCurrentCluster();
   const user = config.getCurrentUser();
   if (!cluster) throw new Error('the kubeconfig has no current context; set one with: kubectl config use-context NAME');
