@@ -51,6 +51,8 @@ export function aiClusterBlueprint(app: App): { readonly foundation: Stack; read
   new AiCluster(workloadsStack, 'Ai', {
     foundation,
     capacity,
+    // Dashboard and alerts as ConfigMaps: that needs nothing which may not be there.
+    monitoring: {},
     buckets: [
       {
         name: 'inference',

@@ -73,6 +73,13 @@ export const DOWNLOAD_SCRIPT = [
   'echo "$BUNDLE_SHA256  $BUNDLE_FOLDER/index.js" | sha256sum -c -',
 ].join('\n');
 
+/** For a Prometheus that finds pods by annotation; one of the operator is told by a PodMonitor, see `MonitoringChart`. */
+const SCRAPE = {
+  'prometheus.io/scrape': 'true',
+  'prometheus.io/port': String(HTTP_PORT),
+  'prometheus.io/path': '/metrics',
+} as const;
+
 /** The pod template of one process. */
 export function controllersPod(
   process: string,
@@ -85,7 +92,7 @@ export function controllersPod(
     throw new Error(`controllers need either bundle or image, and were given ${bundle ? 'both' : 'neither'}`);
   }
   return {
-    metadata: { labels },
+    metadata: { labels, annotations: SCRAPE },
     spec: {
       serviceAccountName,
       priorityClassName: 'system-cluster-critical',

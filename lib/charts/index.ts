@@ -14,6 +14,8 @@ export {
   type ControllersPodProps,
 } from './controllers-pod';
 export * from './crds-chart';
+export * from './monitoring-chart';
+export { ALERTS, ALERT_PREFIX, runbookOf, type Alert, type AlertSeverity } from './monitoring/alerts';
 export * from './namespaces-chart';
 export * from './plain-chart';
 export * from './priorities-chart';

@@ -3,7 +3,14 @@ import { Annotations, Token } from 'aws-cdk-lib';
 import type * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { App } from 'cdk8s';
 import { Construct } from 'constructs';
-import { NamespacesChart, SHARED_SELINUX_LEVEL, VolumesChart, checkpointWriterBinding } from '../charts';
+import {
+  MonitoringChart,
+  NamespacesChart,
+  SHARED_SELINUX_LEVEL,
+  VolumesChart,
+  checkpointWriterBinding,
+} from '../charts';
+import type { KubeObject } from '../domain/kube';
 import { AiControllers, type AiControllersOptions } from './ai-controllers';
 import { AiFoundation, type AiFoundationOptions } from './ai-foundation';
 import { toAutoscaledPool } from './autoscaled-pool';
@@ -13,6 +20,7 @@ import { type AddonRequest, ClusterAddons } from './cluster-addons';
 import { type ClusterPlan, type PlannedPool, raiseConflicts } from './cluster-plan';
 import { findConflicts } from './conflicts';
 import { Manifests } from './manifests';
+import type { MonitoringOptions } from './monitoring';
 import type { IClusterNetwork } from './network-contract';
 import { NodeClasses } from './node-classes';
 import { StorageClasses } from './storage-classes';
@@ -39,6 +47,11 @@ export interface AiClusterProps extends AiFoundationOptions {
    * @default - the bundle of this package goes to S3 as an asset and runs on the `system` nodes of Auto Mode: no Docker anywhere
    */
   readonly controllers?: AiControllersOptions;
+  /**
+   * A Grafana dashboard and alerts about the controllers, each with a runbook. `{}` gives both as ConfigMaps.
+   * @default - none; the metrics are there to be scraped all the same
+   */
+  readonly monitoring?: MonitoringOptions;
   /**
    * Whether Volcano is installed. Without it the cluster must have it already, or gangs wait for ever.
    * @default true
@@ -81,6 +94,7 @@ export class AiCluster extends Construct {
     this.nodeClasses = new NodeClasses(this, 'NodeClasses', { cluster: this.foundation.cluster });
     this.controllers = new AiControllers(this, 'Controllers', { ...props.controllers, cluster: this.cluster });
     this.addCompanions(props);
+    if (props.monitoring) this.addMonitoring(props.monitoring);
     props.capacity.forEach((capacity) => this.addCapacity(capacity));
     props.buckets.forEach((bucket) => this.addBucket(bucket));
     // Buckets and capacity may come in any order, so whether they fit together is judged once all are there.
@@ -140,6 +154,11 @@ export class AiCluster extends Construct {
       lustre: [{ name: 'shared', namespaces: [name], fileSystemId, dnsName, mountName, storageGib: capacityGib }],
     });
     this.manifests.addChart(volumes, { after: namespaces });
+  }
+
+  private addMonitoring({ rules, ...others }: MonitoringOptions): void {
+    const chart = new MonitoringChart(new App(), 'Monitoring', { ...others, rules: rules?.value });
+    for (const object of chart.toJson() as KubeObject[]) this.controllers.addObject(object);
   }
 
   private addCompanions(props: AiClusterProps): void {

@@ -9,7 +9,7 @@ const ROWS: readonly Row[] = [
     'aicluster_cache_seconds_since_heard',
     'gauge',
     ['resource'],
-    'Seconds since the last event, bookmark or list of a resource type. Above 90 the watch is replaced.',
+    'Seconds since the last event, bookmark or list of a resource type. Above 100 the watch is replaced, at 300 the process starts over.',
   ],
   [
     'aicluster_cache_silences_total',

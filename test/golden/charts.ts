@@ -7,6 +7,7 @@ import {
   CheckpointsChart,
   ControllersChart,
   CrdsChart,
+  MonitoringChart,
   NamespacesChart,
   PrioritiesChart,
   VolumesChart,
@@ -52,6 +53,17 @@ export function goldenCharts(): ReadonlyMap<string, Chart> {
       new ControllersChart(app, 'controllers', {
         bundle: { bucketName: 'assets', objectKey: 'bundle.js', sha256: '0'.repeat(64) },
         region: 'us-east-2',
+      }),
+    ],
+    ['monitoring', new MonitoringChart(app, 'monitoring')],
+    [
+      'monitoring-operator',
+      new MonitoringChart(app, 'monitoring-operator', {
+        dashboards: false,
+        rules: 'PrometheusOperator',
+        namespace: 'monitoring',
+        labels: { release: 'kube-prometheus-stack' },
+        runbooks: 'https://example.com/runbooks/',
       }),
     ],
     [
