@@ -262,12 +262,25 @@ describe('aicluster explain gang', () => {
 
   it.each(['research/llama', 'research/pg-1'])('by the name of its workload or its PodGroup: %s', (name) => {
     expect(textOf(fleet, 'gang', name)).toContain(`no checkpoint, running since ${ago(120)} (2h)`);
+    expect(textOf(fleet, 'gang', name)).toContain(
+      '33.3 accelerator hours lost when taken: 2h of work (since start) and 5m to restart',
+    );
     expect(textOf(fleet, 'gang', name)).toContain('may be taken');
   });
 
   it('counts what would be done again from its checkpoint', () => {
     const { json } = explain([...fleet, checkpoint], 'gang', 'research/llama', NOW);
-    expect(json).toMatchObject({ running: [{ accelerators: 16, checkpoint: { takenAt: ago(15) }, protectedBy: [] }] });
+    expect(json).toMatchObject({
+      running: [
+        {
+          accelerators: 16,
+          checkpoint: { takenAt: ago(15) },
+          loss: { seconds: 1200, workSeconds: 900, since: 'checkpoint' },
+          acceleratorSecondsLost: 16 * 1200,
+          protectedBy: [],
+        },
+      ],
+    });
   });
 
   it('names every rule that protects it', () => {

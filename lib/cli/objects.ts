@@ -11,6 +11,7 @@ import {
   NODES,
   POD_GROUPS,
   PODS,
+  VOLCANO_JOBS,
   type ResourceType,
 } from '../domain/resources';
 import { ApiError, NotFound } from '../runtime/errors';
@@ -26,6 +27,7 @@ const READ: readonly (readonly [resource: ResourceType, optional: boolean])[] = 
   [PODS, false],
   [NAMESPACES, false],
   [POD_GROUPS, true],
+  [VOLCANO_JOBS, true],
   [CHECKPOINTS, true],
   [DISRUPTION_BUDGETS, true],
 ];

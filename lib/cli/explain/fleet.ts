@@ -3,7 +3,7 @@ import { observeCapacity } from '../../controllers/capacity/observe';
 import { toUnits, type Unit } from '../../controllers/capacity/demand';
 import { toFleetState, type FleetState } from '../../controllers/capacity/fleet-state';
 import type { CapacitySnapshot } from '../../controllers/capacity/snapshot';
-import { parseTime, type KubeObject } from '../../domain/kube';
+import { keyOf, parseTime, type KubeObject } from '../../domain/kube';
 import {
   apiVersionOf,
   CHECKPOINTS,
@@ -11,6 +11,7 @@ import {
   NODE_MOVES,
   NODES,
   POD_GROUPS,
+  VOLCANO_JOBS,
   type ResourceType,
 } from '../../domain/resources';
 import {
@@ -18,9 +19,12 @@ import {
   toCheckpointFacts,
   toDisruptionBudgetFacts,
   toRunningGangs,
-  type CheckpointFacts,
+  toCheckpointRecord,
+  toVolcanoJobFacts,
+  type CheckpointRecord,
   type DisruptionBudgetFacts,
   type RunningGang,
+  type VolcanoJobFacts,
 } from '../../fleet';
 
 /** One NodeMove as people tell it: dates and sentences, not only what plans need. */
@@ -60,7 +64,8 @@ export interface Fleet {
   readonly state: FleetState;
   readonly units: ReadonlyMap<string, readonly Unit[]>;
   readonly gangs: ReadonlyMap<string, RunningGang>;
-  readonly checkpoints: ReadonlyMap<string, CheckpointFacts>;
+  readonly checkpoints: CheckpointRecord;
+  readonly volcanoJobs: ReadonlyMap<string, VolcanoJobFacts>;
   readonly budgets: readonly DisruptionBudgetFacts[];
   /** Newest first. */
   readonly moves: readonly MoveStory[];
@@ -77,13 +82,16 @@ export function toFleet(objects: readonly KubeObject[], nowMs: number): Fleet {
   const volcano = of(POD_GROUPS).length > 0;
   const snapshot = observeCapacity({ cache: (resource) => listOnly(of(resource)) }, volcano);
   const moves = of(NODE_MOVES).map(toStory);
+  const gangs = toRunningGangs(snapshot.podGroups, snapshot.pods);
+  const newest = newestCheckpoints(of(CHECKPOINTS).map(toCheckpointFacts));
   return {
     nowMs,
     snapshot,
     state: toFleetState(snapshot, nowMs),
     units: toUnits(snapshot),
-    gangs: toRunningGangs(snapshot.podGroups, snapshot.pods),
-    checkpoints: newestCheckpoints(of(CHECKPOINTS).map(toCheckpointFacts)),
+    gangs,
+    checkpoints: toCheckpointRecord(newest, gangs.values(), nowMs),
+    volcanoJobs: new Map(of(VOLCANO_JOBS).map((job) => [keyOf(job), toVolcanoJobFacts(job)] as const)),
     budgets: of(DISRUPTION_BUDGETS).map(toDisruptionBudgetFacts),
     moves: moves.sort((a, b) => b.createdAtMs - a.createdAtMs || (a.name < b.name ? -1 : 1)),
     nodes: new Map(of(NODES).map((node) => [node.metadata.name, node] as const)),

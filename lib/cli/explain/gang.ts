@@ -1,9 +1,18 @@
 /** What a gang holds, what taking it would cost, whether it may be taken, and how often it has given way. PURE. */
 import { formatTime } from '../../domain/kube';
-import { checkpointOf, forbiddenBy, type Gang, type RunningGang, toGangs } from '../../fleet';
+import {
+  checkpointOf,
+  forbiddenBy,
+  Gangs,
+  lossOf,
+  surplusOf,
+  type Gang,
+  type Loss,
+  type RunningGang,
+} from '../../fleet';
 import { parseDuration } from '../../domain/duration';
 import type { Fleet, GangStory, MoveStory } from './fleet';
-import { acceleratorHours, counted, section, since, until } from './words';
+import { acceleratorHours, counted, lasted, section, since, until } from './words';
 
 /** A gang that runs. */
 export interface RunningExplanation {
@@ -14,8 +23,12 @@ export interface RunningExplanation {
   readonly accelerators: number;
   readonly startedAt: string;
   readonly checkpoint?: { readonly takenAt: string; readonly restartSeconds?: number };
-  /** Accelerators × seconds since its checkpoint, or since its start when it has none. */
-  readonly acceleratorSecondsAtRisk: number;
+  /** Members that can go without the others being stopped. */
+  readonly surplus: number;
+  /** What each of its accelerators loses when it is stopped, as the capacity controller counts. */
+  readonly loss: Loss;
+  /** The same for all of them: what taking it whole costs. */
+  readonly acceleratorSecondsLost: number;
   /** Rules that keep it where it is now; none: it may be taken. */
   readonly protectedBy: readonly string[];
 }
@@ -54,15 +67,7 @@ export function explainGang(fleet: Fleet, asked: string): GangExplanation | unde
   const stories = fleet.moves.flatMap((move) =>
     move.gangs.filter(({ key }) => known(key)).map((gang) => ({ move, gang })),
   );
-  const podGroups = new Set([
-    asked,
-    ...running.flatMap(({ namespace, podGroup }) => (podGroup ? [`${namespace}/${podGroup}`] : [])),
-  ]);
-  const gang = toGangs(fleet.snapshot.podGroups, fleet.snapshot.pods).find(
-    ({ key, waiting }) =>
-      podGroups.has(key) ||
-      waiting.some(({ workload }) => workload && `${workload.namespace}/${workload.name}` === asked),
-  );
+  const gang = waitingGang(fleet, asked, running);
   if (running.length === 0 && stories.length === 0 && !gang) return undefined;
   return {
     asked,
@@ -79,6 +84,22 @@ export function explainGang(fleet: Fleet, asked: string): GangExplanation | unde
   };
 }
 
+/** The PodGroup and its pods: of this name, of what runs, or of what waits for the workload of this name. */
+function waitingGang({ snapshot }: Fleet, asked: string, running: readonly RunningGang[]): Gang | undefined {
+  const { podGroups, pods } = snapshot;
+  const gangs = new Gangs();
+  gangs.update(podGroups, pods);
+  const ofRunning = running.flatMap(({ namespace, podGroup }) => (podGroup ? [`${namespace}/${podGroup}`] : []));
+  const ofWorkload = pods.flatMap(({ workload, gang }) =>
+    workload && gang && `${workload.namespace}/${workload.name}` === asked ? [gang] : [],
+  );
+  for (const key of [asked, ...ofRunning, ...ofWorkload]) {
+    const gang = gangs.get(key);
+    if (gang) return gang;
+  }
+  return undefined;
+}
+
 /** Every `namespace/name` by which a person may ask for a gang. */
 export function namesOf({ namespace, workload, podGroup, members }: RunningGang): readonly string[] {
   const names = [workload?.name, podGroup, members.length === 1 ? members[0]!.name : undefined];
@@ -87,8 +108,8 @@ export function namesOf({ namespace, workload, podGroup, members }: RunningGang)
 
 /** Explains a gang that runs. */
 export function explainRunning(fleet: Fleet, gang: RunningGang): RunningExplanation {
-  const checkpoint = checkpointOf(gang, fleet.checkpoints);
-  const fromMs = Math.max(gang.startedAtMs, checkpoint?.takenAtMs ?? 0);
+  const checkpoint = checkpointOf(gang, fleet.checkpoints.newest);
+  const loss = lossOf(gang, fleet.checkpoints, fleet.nowMs);
   return {
     gang: gang.key,
     bucket: bucketOf(fleet, gang),
@@ -100,7 +121,9 @@ export function explainRunning(fleet: Fleet, gang: RunningGang): RunningExplanat
       takenAt: formatTime(checkpoint.takenAtMs),
       restartSeconds: checkpoint.restartMs === undefined ? undefined : checkpoint.restartMs / 1000,
     },
-    acceleratorSecondsAtRisk: (gang.accelerators * Math.max(0, fleet.nowMs - fromMs)) / 1000,
+    surplus: surplusOf(gang, fleet.volcanoJobs),
+    loss,
+    acceleratorSecondsLost: gang.accelerators * loss.seconds,
     protectedBy: protectionOf(fleet, gang),
   };
 }
@@ -178,10 +201,14 @@ export function runningText(of: RunningExplanation, nowMs: number): readonly str
   const safe = checkpoint
     ? `checkpoint ${since(Date.parse(checkpoint.takenAt), nowMs)}`
     : `no checkpoint, running ${since(Date.parse(of.startedAt), nowMs)}`;
+  const { loss } = of;
+  const again = `${acceleratorHours(of.acceleratorSecondsLost)} lost when taken: ${lasted(loss.workSeconds * 1000)} of work (since ${loss.since}) and ${lasted((loss.seconds - loss.workSeconds) * 1000)} to restart`;
   const nodes = [...new Set(of.members.map(({ node }) => node))];
   return [
     `${of.gang}: ${counted(of.members.length, 'member')} (${of.minMember} at least) on ${nodes.join(', ')}, ${counted(of.accelerators, 'accelerator')}`,
-    `  ${safe}: ${acceleratorHours(of.acceleratorSecondsAtRisk)} would be done again`,
+    `  ${safe}`,
+    `  ${again}`,
+    ...(of.surplus > 0 ? [`  ${counted(of.surplus, 'member')} may go without stopping the others`] : []),
     of.protectedBy.length === 0 ? '  may be taken' : `  may not be taken: ${of.protectedBy.join('; ')}`,
   ];
 }
