@@ -46,6 +46,16 @@ describe('the controllers chart', () => {
     expect(pod.volumes.every((volume: object) => 'emptyDir' in volume)).toBe(true);
   });
 
+  it('is scraped where its metrics are, by annotation too', () => {
+    const { metadata, spec } = ofKind('Deployment')[0].spec.template;
+    const { ports } = spec.containers[0];
+    expect(metadata.annotations).toEqual({
+      'prometheus.io/scrape': 'true',
+      'prometheus.io/port': String(ports[0].containerPort),
+      'prometheus.io/path': '/metrics',
+    });
+  });
+
   it('lets one replica be drained at a time, and never puts two on one node', () => {
     const [deployment] = ofKind('Deployment');
     expect(deployment.spec).toMatchObject({

@@ -2,7 +2,7 @@ import { App, Stack, type StackProps } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
-import { AiCluster, type AiClusterProps, Capacity, Priority } from '.';
+import { AiCluster, type AiClusterProps, AlertRules, Capacity, Priority } from '.';
 import { RELEASE_ANNOTATION } from '../charts';
 import { resolveTokens } from '../cli/assembly';
 import type { KubeObject } from '../domain/kube';
@@ -73,6 +73,18 @@ describe('AiCluster', () => {
     const { stack } = makeAiCluster({ buckets: [{ ...TRAINING, releaseOnRemoval: true }] });
     const resources = JSON.stringify(Template.fromStack(stack).findResources('Custom::AWSCDK-EKS-KubernetesResource'));
     expect(resources).toContain(RELEASE_ANNOTATION);
+  });
+
+  it('makes a dashboard and alerts when asked, and needs the CRDs of an operator only then', () => {
+    const made = (props: Partial<AiClusterProps>) => {
+      const { stack } = makeAiCluster(props);
+      return ['ConfigMap', 'PrometheusRule', 'PodMonitor'].map((kind) => objectsOf(stack, kind));
+    };
+    expect(made({})).toEqual([[], [], []]);
+    expect(made({ monitoring: {} })).toEqual([['aicluster-dashboard', 'aicluster-rules'], [], []]);
+    const operator = { rules: AlertRules.PROMETHEUS_OPERATOR, dashboards: false };
+    expect(made({ monitoring: operator })).toEqual([[], ['aicluster'], ['aicluster-controllers']]);
+    expect(made({ monitoring: { rules: AlertRules.NONE } })).toEqual([['aicluster-dashboard'], [], []]);
   });
 
   it('accepts buckets before the capacity they need', () => {

@@ -57,16 +57,6 @@ export function goldenCharts(): ReadonlyMap<string, Chart> {
     ],
     ['monitoring', new MonitoringChart(app, 'monitoring')],
     [
-      'monitoring-operator',
-      new MonitoringChart(app, 'monitoring-operator', {
-        dashboards: false,
-        rules: 'PrometheusOperator',
-        namespace: 'monitoring',
-        labels: { release: 'kube-prometheus-stack' },
-        runbooks: 'https://example.com/runbooks/',
-      }),
-    ],
-    [
       'namespaces',
       new NamespacesChart(app, 'namespaces', [
         { name: 'team-a', bucket: 'training', seLinuxLevel: 's0:c10,c20' },
@@ -93,10 +83,22 @@ export function goldenCharts(): ReadonlyMap<string, Chart> {
   ]);
 }
 
+/** Charts of Kinds whose CRDs are others', by the name of their golden file: the proof bed has no such CRDs. */
+export function foreignCharts(): ReadonlyMap<string, Chart> {
+  const operator = new MonitoringChart(Testing.app(), 'monitoring-operator', {
+    dashboards: false,
+    rules: 'PrometheusOperator',
+    namespace: 'monitoring',
+    labels: { release: 'kube-prometheus-stack' },
+    runbooks: 'https://example.com/runbooks/',
+  });
+  return new Map([['monitoring-operator', operator]]);
+}
+
 /** Path from the repository root → content, for `npm run generate`. */
 export function renderGoldenCharts(): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
-  for (const [name, chart] of goldenCharts()) {
+  for (const [name, chart] of [...goldenCharts(), ...foreignCharts()]) {
     const objects: object[] = chart.toJson();
     files.set(`test/golden/charts/${name}.yaml`, objects.map((object) => render(object)).join('---\n'));
   }

@@ -8,7 +8,10 @@ import { goldenCharts } from '../golden/charts';
 import { type Bed, startBed, waitFor } from './bed';
 import { describeOnBed } from './describe-on-bed';
 
-const ORDER = ['crds', 'priorities', 'controllers', 'capacity', 'namespaces', 'checkpoints', 'volumes', 'admission'];
+const ORDER = [
+  ...['crds', 'priorities', 'controllers', 'monitoring', 'capacity', 'namespaces', 'checkpoints', 'volumes'],
+  'admission',
+];
 
 let bed: Bed;
 
