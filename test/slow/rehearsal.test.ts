@@ -1,8 +1,12 @@
 /** `npm start` as a newcomer runs it: the built command line, the reference blueprint, the real controllers. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { KubeObject } from '../../lib/domain/kube';
 
 const CLI = join(__dirname, '../../dist/bin/aicluster.js');
 
@@ -73,6 +77,52 @@ describe('a rehearsal of the reference cluster', () => {
       status: 2,
       stderr: expect.stringContaining('/nowhere'),
     });
+  });
+
+  it('is explained from an API server as from its file, by kubeconfig and context', async () => {
+    const saved = join(folder, 'served.json');
+    rehearse('--seed', '7', '--hours', '3', '--save', saved);
+    const { items } = JSON.parse(readFileSync(saved, 'utf8')) as { items: readonly KubeObject[] };
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      const plural = new URL(request.url!, 'http://localhost').pathname.split('/').at(-1)!;
+      asked.push(`${request.method} ${plural}`);
+      const found = items.filter(({ kind }) => `${kind.toLowerCase()}s` === plural);
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, items: found }));
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening).unref());
+    const kubeconfig = join(folder, 'kubeconfig');
+    const { port } = server.address() as AddressInfo;
+    const cluster = (name: string, url: string) => ({
+      name,
+      cluster: { server: url, 'insecure-skip-tls-verify': true },
+    });
+    const context = (name: string) => ({ name, context: { cluster: name, user: 'me' } });
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        'current-context': 'other',
+        clusters: [cluster('other', 'http://127.0.0.1:9'), cluster('rehearsed', `http://127.0.0.1:${port}`)],
+        contexts: [context('other'), context('rehearsed')],
+        users: [{ name: 'me', user: {} }],
+      }),
+    );
+    const run = (...args: string[]) => promisify(execFile)(process.execPath, [CLI, 'explain', ...args]);
+    const name = ['bucket', 'inference', '--json'];
+    const live = JSON.parse((await run(...name, '--kubeconfig', kubeconfig, '--context', 'rehearsed')).stdout);
+    const fromFile = JSON.parse((await run(...name, '--file', saved)).stdout);
+    const stable = ({ owned, demand, byPhase, conditions }: any) => ({ owned, demand, byPhase, conditions });
+    expect(stable(live)).toEqual(stable(fromFile));
+    expect(live.owned).toBeGreaterThan(0);
+    expect(asked.every((line) => line.startsWith('GET '))).toBe(true);
+    const wrong = run(...name, '--kubeconfig', kubeconfig, '--context', 'nowhere');
+    await expect(wrong).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("no context 'nowhere'; there are: other, rehearsed"),
+    });
+    const down = run(...name, '--kubeconfig', kubeconfig);
+    await expect(down).rejects.toMatchObject({ code: 2, stderr: expect.stringMatching(/cannot be listed/) });
   });
 
   it('plays the same day again from the same seed, and another from another', () => {
