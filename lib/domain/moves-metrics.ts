@@ -14,13 +14,25 @@ const ROWS: readonly Row[] = [
     'Evictions, by result. Blocked: a PodDisruptionBudget forbade it.',
   ],
   ['aicluster_moves_nodes_in_flight', 'gauge', [], 'Nodes taken from buckets and not handed over yet.'],
-  ['aicluster_moves_finished_total', 'counter', ['reason', 'outcome'], 'NodeMoves that ended, by reason and outcome.'],
+  [
+    'aicluster_moves_finished_total',
+    'counter',
+    ['reason', 'outcome'],
+    'NodeMoves that ended, by reason and outcome: HandedOver, Lost, Aborted, Mixed, Deleted.',
+  ],
   [
     'aicluster_moves_accelerator_seconds_lost_total',
     'counter',
     ['bucket'],
     'Work lost by gangs of the bucket that gave way: accelerators × seconds since the last checkpoint.',
   ],
+  [
+    'aicluster_moves_gang_steps_total',
+    'counter',
+    ['step', 'how'],
+    'Gangs that reached a step of giving way, by how they give way.',
+  ],
+  ['aicluster_moves_gangs', 'gauge', ['step'], 'Gangs that a move holds now, by step.'],
 ];
 
 /** The table. */
