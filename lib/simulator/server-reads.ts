@@ -64,7 +64,9 @@ export class ServerReads {
   /** Every object of every type, types by name, objects by key. */
   everything(): readonly KubeObject[] {
     const tables = [...this.store.allTables()].map(({ resource }) => resource);
-    return tables.sort((a, b) => (resourceName(a) < resourceName(b) ? -1 : 1)).flatMap((resource) => this.all(resource));
+    return tables
+      .sort((a, b) => (resourceName(a) < resourceName(b) ? -1 : 1))
+      .flatMap((resource) => this.all(resource));
   }
 
   /** The object, or undefined. */
