@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const suites = [
-  { name: 'unit', args: ['-c', 'jest.config.js'], env: { CDK_VALIDATION: 'false' } },
+  { name: 'unit', args: ['-c', 'jest.config.js'], env: { CDK_VALIDATION: 'false', VICTIM_INSTANCES: '2000' } },
   { name: 'slow', args: ['-c', 'test/slow/jest.config.js', '--runInBand'], env: {} },
   { name: 'proof-bed', args: ['-c', 'test/proof-bed/jest.config.js', '--runInBand'], env: {} },
 ];
