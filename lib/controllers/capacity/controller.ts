@@ -2,12 +2,15 @@
 import {
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
+  CHECKPOINTS,
+  DISRUPTION_BUDGETS,
   NAMESPACES,
   NODE_MOVES,
   NODES,
   POD_GROUPS,
   PODS,
   QUEUES,
+  VOLCANO_JOBS,
 } from '../../domain/resources';
 import type { Controller, ControllerContext, Metrics, Outcome } from '../../runtime/controller';
 import { ApiError, LeaseLost, NotFound } from '../../runtime/errors';
@@ -35,8 +38,11 @@ export const capacityController: Controller = {
     { resource: NODES, keys: fleet },
     { resource: PODS, keys: fleet },
     { resource: NAMESPACES, keys: fleet },
+    { resource: DISRUPTION_BUDGETS, keys: fleet },
+    { resource: CHECKPOINTS, keys: fleet },
     { resource: POD_GROUPS, keys: fleet, optional: true },
     { resource: QUEUES, keys: fleet, optional: true },
+    { resource: VOLCANO_JOBS, keys: fleet, optional: true },
   ],
   reconcile: reconcileCapacity,
 };

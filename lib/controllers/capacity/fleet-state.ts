@@ -3,7 +3,14 @@ import { PRIORITY_RANK, type CapacityBucketSpec } from '../../api';
 import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
 import { departures, moveBudget, type Departures, type MoveBudget, type MoveFacts } from '../../fleet';
-import { bucketNodes, poolNodes, type BucketNodes, type NodeState, type PoolNodes } from './node-groups';
+import {
+  bucketNodes,
+  freeAccelerators,
+  poolNodes,
+  type BucketNodes,
+  type NodeState,
+  type PoolNodes,
+} from './node-groups';
 import { NodeStates } from './node-states';
 import { toShapes, type TypeShape } from './shapes';
 import type { BucketFacts, CapacitySnapshot, PoolFacts } from './snapshot';
@@ -177,4 +184,11 @@ function mattering(moves: readonly MoveFacts[]): MoveFacts[] {
   const claims = new Set<string | undefined>();
   for (const [, { moving }] of states.ofPool.summaries()) for (const { facts } of moving) claims.add(facts.claim);
   return moves.filter(({ name, finishedAtMs }) => finishedAtMs === undefined || claims.has(name));
+}
+
+/** A node as it will be when it arrives in a bucket: without the work of another. */
+export function vacated(node: NodeState, bucket: string): NodeState {
+  const { busy, facts, overhead } = node;
+  if (!busy || facts.bucket === bucket) return node;
+  return { ...node, used: overhead, free: freeAccelerators(facts.allocatable, overhead) };
 }

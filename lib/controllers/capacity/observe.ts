@@ -5,14 +5,26 @@ import type { KubeObject } from '../../domain/kube';
 import {
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
+  CHECKPOINTS,
+  DISRUPTION_BUDGETS,
   NAMESPACES,
   NODE_MOVES,
   NODES,
   POD_GROUPS,
   PODS,
   QUEUES,
+  VOLCANO_JOBS,
 } from '../../domain/resources';
-import { once, toMoveFactsList, toNodeFactsList, toPodFactsList, toPodGroupFactsList } from '../../fleet';
+import {
+  once,
+  toCheckpointFacts,
+  toDisruptionBudgetFacts,
+  toMoveFactsList,
+  toNodeFactsList,
+  toPodFactsList,
+  toPodGroupFactsList,
+  toVolcanoJobFacts,
+} from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import type { BucketFacts, CapacitySnapshot, PoolFacts, QueueFacts } from './snapshot';
 
@@ -31,6 +43,9 @@ export function observeCapacity({ cache }: Pick<ControllerContext, 'cache'>, vol
     podGroups: toPodGroupFactsList(cache(POD_GROUPS).list()),
     moves: toMoveFactsList(cache(NODE_MOVES).list()),
     queues: volcano ? cache(QUEUES).list().map(toQueueFacts) : undefined,
+    checkpoints: cache(CHECKPOINTS).list().map(toCheckpointFacts),
+    budgets: cache(DISRUPTION_BUDGETS).list().map(toDisruptionBudgetFacts),
+    volcanoJobs: cache(VOLCANO_JOBS).list().map(toVolcanoJobFacts),
     namespaceBuckets,
   };
 }

@@ -9,8 +9,8 @@
  *  5 releases     on-demand nodes nobody has needed for `idleFor`
  *  6 here         NodeMoves with deterministic names, requests to pools, queues, statuses
  *
- * Who may be brought to give: see `supply`. In this version only unassigned and idle nodes ever change hands; what is not taken
- * stays where it is, and a reserved node is never given back.
+ * Who may be brought to give: see `supply`; which running work gives way: `victims`. What is not taken stays where it is, and a
+ * reserved node is never given back.
  *
  * The protocol with pools. `CapacityPool.status.requested` is the number of nodes wanted IN ALL of an on-demand pool: those that
  * stand (neither leaving nor given back) plus those that waiting units and minimums lack. Up: pools raises `replicas` to it. Down:
@@ -29,6 +29,7 @@ import { planQueues } from './queues';
 import { planReleases, type Release } from './releases';
 import { planStatuses } from './report';
 import type { CapacityAction, CapacityPlan, CapacitySnapshot } from './snapshot';
+import type { ChooseVictims } from './offer';
 import { standing, Supply } from './supply';
 import { nextMaturity } from './surplus';
 import { serve, type Unripe } from './targets';
@@ -38,11 +39,15 @@ import { toWorks, type Drawn, type Work } from './work';
 const MOST_NODES = 256;
 
 /** Decides for the whole fleet. */
-export function planCapacity(snapshot: CapacitySnapshot, nowMs: number): CapacityPlan {
+export function planCapacity(
+  snapshot: CapacitySnapshot,
+  nowMs: number,
+  options: { readonly chooseVictims?: ChooseVictims } = {},
+): CapacityPlan {
   const fleet = toFleetState(snapshot, nowMs);
   const units = toUnits(snapshot);
   const works = toWorks(fleet, units, nowMs);
-  const supply = new Supply(fleet, works);
+  const supply = new Supply(fleet, works, { snapshot, nowMs, choose: options.chooseVictims });
   const unripe = serve(works, supply, fleet, nowMs);
   const { releases, nextAtMs } = planReleases(works, supply, { fleet, unripe, nowMs });
   const names = new Set(snapshot.moves.map(({ name }) => name));
@@ -55,7 +60,7 @@ export function planCapacity(snapshot: CapacitySnapshot, nowMs: number): Capacit
       ...(snapshot.queues ? planQueues(fleet, snapshot.queues) : []),
       ...planStatuses(fleet.buckets, byName, nowMs),
     ],
-    requeueAfterMs: nextLook(works, { fleet, unripe, nextAtMs, nowMs }),
+    requeueAfterMs: nextLook(works, { fleet, unripe, nextAtMs: [...nextAtMs, ...supply.busy.changesAtMs()], nowMs }),
     seen: { units, phases: phasesOf(fleet) },
   };
 }
@@ -84,20 +89,27 @@ function movesInto(work: Work, names: ReadonlySet<string>): readonly CreateMove[
         nodes: nodes.map(({ name }) => name),
         bucket: work.name,
         regarding: { kind: 'CapacityBucket', name: work.name },
-        why: `for ${part[0]!.purpose.label} of ${work.name}: ${sourcesOf(part)}`.slice(0, 1024),
+        why: cut(`for ${part[0]!.purpose.label} of ${work.name}: ${sourcesOf(part, work)}`),
       };
     }),
   );
 }
 
-/** `3 unassigned, 1 idle in batch`. */
-function sourcesOf(drawn: readonly Drawn[]): string {
+/** `3 unassigned, 1 idle in batch, 2 busy in training at 3.2 accelerator-hours (…)`. */
+function sourcesOf(drawn: readonly Drawn[], { costs }: Work): string {
   const count = new Map<string, number>();
-  for (const { from } of drawn) {
+  for (const { from, busy } of drawn) {
+    if (busy) continue;
     const source = from === undefined ? 'unassigned' : `idle in ${from}`;
     count.set(source, (count.get(source) ?? 0) + 1);
   }
-  return [...count].map(([source, nodes]) => `${nodes} ${source}`).join(', ');
+  const taken = drawn.some(({ busy }) => busy) ? (costs.get(drawn[0]!.purpose.key) ?? []) : [];
+  return [...[...count].map(([source, nodes]) => `${nodes} ${source}`), ...taken].join(', ');
+}
+
+/** As long as the message of a NodeMove may be. */
+function cut(text: string): string {
+  return text.length <= 1024 ? text : `${text.slice(0, 1023)}…`;
 }
 
 function releaseMove({ pool, from, nodes, why }: Release, names: ReadonlySet<string>): CreateMove {

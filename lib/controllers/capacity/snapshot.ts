@@ -6,7 +6,16 @@ import type {
   CapacityPoolStatus,
   FieldError,
 } from '../../api';
-import type { MoveFacts, NodeFacts, NodePhase, PodFacts, PodGroupFacts } from '../../fleet';
+import type {
+  CheckpointFacts,
+  DisruptionBudgetFacts,
+  MoveFacts,
+  NodeFacts,
+  NodePhase,
+  PodFacts,
+  PodGroupFacts,
+  VolcanoJobFacts,
+} from '../../fleet';
 import type { Unit } from './demand';
 
 /** A CapacityBucket; exactly one of `spec` and `errors` is there. */
@@ -58,6 +67,11 @@ export interface CapacitySnapshot {
   readonly moves: readonly MoveFacts[];
   /** Absent when Volcano is not installed. */
   readonly queues?: readonly QueueFacts[];
+  /** What running work has saved. One that cannot be read is undefined. */
+  readonly checkpoints?: readonly (CheckpointFacts | undefined)[];
+  readonly budgets?: readonly DisruptionBudgetFacts[];
+  /** Absent when Volcano is not installed. */
+  readonly volcanoJobs?: readonly VolcanoJobFacts[];
   /** Namespace → bucket, by the namespace's label. */
   readonly namespaceBuckets: ReadonlyMap<string, string>;
 }

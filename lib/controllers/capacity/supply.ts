@@ -6,11 +6,14 @@
  *    of a strictly lower bucket every idle node it has no pods for, at once; of any other only surplus older than idleFor, which
  *    is nobody's need (this is how nodes come back after a burst, and no robbery);
  *  3 nodes that are joining, and those that a block or reservation is about to supply: they are paid for;
- *  4 more nodes of an on-demand pool.
+ *  4 more nodes of an on-demand pool that EC2 has not just refused;
+ *  5 nodes with work on them, of strictly lower buckets, those whose loss costs least (`busy-supply`);
+ *  6 more nodes of a pool that EC2 has just refused.
  * For its minimum, and only for that, a bucket may bring strictly lower ones below theirs: minimums are met by priority.
  */
 import { findCondition } from '../../domain/conditions';
 import { byType, type FleetState, type NodeState, type PoolState } from './fleet-state';
+import { BusySupply, type Market } from './busy-supply';
 import { accepts, Shelf, type NodeFilter } from './placement';
 import type { Purpose, Work } from './work';
 
@@ -34,13 +37,17 @@ export class Supply {
   private readonly joining: ReadonlyMap<string, NodeState[]>;
   /** Pool → nodes it is about to supply, for blocks and reservations. */
   private readonly coming: Map<string, number>;
+  /** Nodes with work on them. */
+  readonly busy: BusySupply;
   /** Nodes asked of each on-demand pool beyond those that exist. */
   readonly growth = new Map<string, number>();
 
   constructor(
     private readonly fleet: FleetState,
     readonly works: readonly Work[],
+    market: Market,
   ) {
+    this.busy = new BusySupply(this, fleet, market);
     this.coming = new Map([...fleet.pools.values()].map((pool) => [pool.name, comingOf(pool)] as const));
     const groups = [...fleet.pools.values()].map(({ group }) => group);
     for (const [type, free] of byType(inOrder(groups.flatMap(({ unassigned }) => unassigned)))) {
@@ -71,11 +78,10 @@ export class Supply {
   draw(taker: Work, wish: Wish, floor: Floor = 'Minimum'): readonly NodeState[] {
     const { type, filter, purpose } = wish;
     const preference = { wholeLeaves: taker.spec.topology.prefer === 'Leaf', near: taker.near };
+    const shares = this.shares(taker, wish, floor);
     const taken = this.unassigned.get(type)?.take(wish.count, filter, preference) ?? [];
     taker.drawn.push(...taken.map((node) => ({ node, purpose })));
-    for (const giver of this.givers(taker)) {
-      const count = Math.min(wish.count - taken.length, takeable(giver, taker, wish, floor));
-      if (count <= 0) continue;
+    for (const [giver, count] of shares) {
       const given = giver.packings.get(type)!.movable.take(count, filter, preference);
       spend(giver, type, given.length);
       taken.push(...given);
@@ -83,6 +89,19 @@ export class Supply {
     }
     for (const { facts } of taken) taker.near.add(facts.leaf);
     return taken;
+  }
+
+  /** How many idle nodes each giver would give, after the unassigned ones. */
+  shares(taker: Work, wish: Omit<Wish, 'purpose'>, floor: Floor): ReadonlyMap<Work, number> {
+    const shares = new Map<Work, number>();
+    let left = wish.count - (this.unassigned.get(wish.type)?.countOf(wish.filter) ?? 0);
+    for (const giver of this.givers(taker)) {
+      if (left <= 0) break;
+      const count = Math.min(left, takeable(giver, taker, wish, floor));
+      if (count > 0) shares.set(giver, count);
+      left -= count;
+    }
+    return shares;
   }
 
   /** How many nodes could come later: joining ones, and more of on-demand pools. */

@@ -9,6 +9,7 @@ import type { Unit } from './demand';
 import type { FleetState } from './fleet-state';
 import type { NodeFilter } from './placement';
 import type { Supply } from './supply';
+import { need, takeForMinimum, takeForUnits, type Way } from './take-busy';
 import { explainMinimum, explainUnit } from './why-not';
 import { fitAgain, sizeOf, typesFor, zonesOf, type Purpose, type Work } from './work';
 
@@ -30,11 +31,13 @@ export function serve(works: readonly Work[], supply: Supply, fleet: FleetState,
   const unripe: Unripe[] = [];
   for (const work of works) {
     const failed = new Failures();
+    const serving: Serving = { supply, fleet, failed, nowMs, pods: [] };
     for (const unit of work.bucket.facts.deleting ? [] : [...work.unmet]) {
       const atMs = unit.sinceMs + work.bucket.demandForMs;
       if (atMs > nowMs) unripe.push(...typesFor(work, unit, fleet.shapes).map((type) => ({ type, atMs })));
-      else meetUnit(work, unit, { supply, fleet, failed, nowMs });
+      else meetUnit(work, unit, serving);
     }
+    meetPods(work, serving);
     countUnserved(work, fleet);
   }
   for (const work of works) work.whyNot.unshift(...explainMinimum(work, { fleet, supply, nowMs }));
@@ -48,13 +51,16 @@ function meetMinimum(work: Work, supply: Supply, fleet: FleetState): void {
     if (missing() <= 0) return;
     supply.draw(work, { type, count: missing(), filter: {}, purpose });
   }
-  for (const retrying of [false, true]) {
+  const promise = (retrying: boolean) => {
     for (const type of work.spec.instanceTypes) {
       if (missing() > 0 && fleet.shapes.has(type)) {
         supply.promise(work, { type, count: missing(), filter: {}, purpose }, retrying);
       }
     }
-  }
+  };
+  promise(false);
+  takeForMinimum(work, purpose, supply);
+  promise(true);
 }
 
 /** Minimums are met by priority: nodes below a lower bucket's minimum are taken only when nothing else can be had. */
@@ -65,6 +71,7 @@ function takeBelowMinimum(work: Work, supply: Supply): void {
     if (left <= 0) return;
     left -= supply.draw(work, { type, count: left, filter: {}, purpose }, 'Zero').length;
   }
+  takeForMinimum(work, purpose, supply, 'Zero');
 }
 
 /** Shapes that found nothing: supply only shrinks while one bucket is served, so as many or more of them need not be tried again. */
@@ -92,25 +99,57 @@ interface Serving {
   readonly fleet: FleetState;
   readonly failed: Failures;
   readonly nowMs: number;
+  /** Pods that are no gang and found nothing free, oldest first. Served together: what they cost is less than one by one. */
+  readonly pods: Unit[];
 }
 
 function meetUnit(work: Work, unit: Unit, serving: Serving): void {
-  const { supply, fleet, failed, nowMs } = serving;
+  const { supply, fleet, failed } = serving;
   if (failed.has(unit)) return;
   const types = typesFor(work, unit, fleet.shapes);
-  const purpose: Purpose = unit.gang ? { key: unit.key, label: unit.label } : { key: 'pods', label: 'waiting pods' };
+  const purpose = purposeOf(unit);
   for (const type of types) if (serveNow(work, unit, { type, purpose }, supply)) return;
-  for (const retrying of [false, true]) {
-    for (const type of types) if (serveLater(work, unit, { type, purpose, retrying }, supply)) return;
+  for (const type of types) if (serveLater(work, unit, { type, purpose, retrying: false }, supply)) return;
+  if (!unit.gang) serving.pods.push(unit);
+  else {
+    // Older pods first.
+    meetPods(work, serving);
+    takeOrAsk(work, [unit], serving);
   }
-  // One explanation a bucket, for the oldest: the others wait for the same nodes.
-  if (failed.none) work.whyNot.push(explainUnit(work, unit, { types, fleet, supply, nowMs }));
-  failed.add(unit);
 }
 
-interface Way {
-  readonly type: string;
-  readonly purpose: Purpose;
+function purposeOf(unit: Unit): Purpose {
+  return unit.gang ? { key: unit.key, label: unit.label } : { key: 'pods', label: 'waiting pods' };
+}
+
+/** Pods that accept the same nodes, together. */
+function meetPods(work: Work, serving: Serving): void {
+  const groups = new Map<string, Unit[]>();
+  for (const unit of serving.pods.splice(0)) {
+    const key = [...typesFor(work, unit, serving.fleet.shapes), '', ...(zonesOf(unit) ?? [])].join(' ');
+    const group = groups.get(key);
+    if (group) group.push(unit);
+    else groups.set(key, [unit]);
+  }
+  for (const units of groups.values()) takeOrAsk(work, units, serving);
+}
+
+/** Takes busy nodes for as many of these as there are nodes for; the others wait for pools that EC2 has just refused, or say why. */
+function takeOrAsk(work: Work, units: readonly Unit[], serving: Serving): void {
+  const { supply, fleet, failed, nowMs } = serving;
+  const types = typesFor(work, units[0]!, fleet.shapes);
+  const purpose = purposeOf(units[0]!);
+  let left = units;
+  for (const type of types) {
+    if (left.length > 0) left = left.slice(takeForUnits(work, left, { type, purpose }, supply));
+  }
+  for (const unit of left) {
+    if (failed.has(unit)) continue;
+    if (types.some((type) => serveLater(work, unit, { type, purpose, retrying: true }, supply))) continue;
+    // One explanation a bucket, for the oldest: the others wait for the same nodes.
+    if (failed.none) work.whyNot.push(explainUnit(work, unit, { types, fleet, supply, nowMs }));
+    failed.add(unit);
+  }
 }
 
 function serveNow(work: Work, unit: Unit, { type, purpose }: Way, supply: Supply): boolean {
@@ -165,10 +204,6 @@ function filtersFor(work: Work, unit: Unit, type: string, supply: Supply): reado
   const leaves = new Set([...own, ...supply.leaves(type)]);
   leaves.delete('unknown');
   return [...leaves].sort().map((leaf) => ({ zones, leaf }));
-}
-
-function need(work: Work, type: string, nodes: number): void {
-  work.needed.set(type, (work.needed.get(type) ?? 0) + nodes);
 }
 
 /** What nobody could serve is demand all the same: of the type it would like best. */

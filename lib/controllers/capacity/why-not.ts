@@ -2,7 +2,8 @@
 import { formatTime } from '../../domain/kube';
 import type { Unit } from './demand';
 import type { FleetState } from './fleet-state';
-import type { NodeFilter } from './placement';
+import type { BusyNode, Keeper } from './busy';
+import { accepts, type NodeFilter } from './placement';
 import { takeable, type Supply } from './supply';
 import { leastNodes, sizeOf, zonesOf, type Work } from './work';
 
@@ -42,7 +43,12 @@ export function explainMinimum(work: Work, view: View): readonly string[] {
 
 function sources(work: Work, type: string, filter: NodeFilter, view: View): string {
   const free = view.supply.unassignedLeft(type).length;
-  const givers = view.supply.givers(work).flatMap((giver) => giverParts(giver, work, { type, filter }, view.nowMs));
+  const givers = view.supply
+    .givers(work)
+    .flatMap((giver) => [
+      ...giverParts(giver, work, { type, filter }, view.nowMs),
+      ...busyParts(giver, work, { type, filter }, view),
+    ]);
   return [`${free} unassigned`, ...givers, ...poolParts(type, view)].join(', ');
 }
 
@@ -67,7 +73,53 @@ function giverParts(
   return parts;
 }
 
-/** The rule that keeps idle nodes with their bucket. */
+/** What another bucket has work on, what taking it would cost, and what keeps it there. */
+function busyParts(
+  giver: Work,
+  taker: Work,
+  wish: { readonly type: string; readonly filter: NodeFilter },
+  { supply, nowMs }: View,
+): readonly string[] {
+  const nodes = giver.busy.get(wish.type) ? supply.busy.nodes.of(giver, wish.type) : [];
+  const fitting = nodes.filter(({ state }) => accepts(state, wish.filter));
+  if (fitting.length === 0) return [];
+  if (giver.bucket.rank >= taker.bucket.rank) {
+    return [`${fitting.length} busy in ${giver.name} kept: its priority ${giver.spec.priority} is not lower`];
+  }
+  const open = supply.busy.openIn(giver, taker, wish);
+  const parts = open.count > 0 ? [`${open.count} busy in ${giver.name} takeable at ${aboutCost(open.cost)}`] : [];
+  const more = fitting.filter((node) => !node.keeper).length - open.count;
+  if (more > 0) parts.push(`${more} busy in ${giver.name} ${keeper(giver, taker, { open: open.count, nowMs })}`);
+  return [...parts, ...keptParts(giver, fitting)];
+}
+
+/** Busy nodes that a rule keeps, by rule. */
+function keptParts({ name, spec }: Work, nodes: readonly BusyNode[]): readonly string[] {
+  const byRule = new Map<string, Keeper[]>();
+  for (const { keeper } of nodes) {
+    if (!keeper) continue;
+    const rule = keeper.budget === undefined ? keeper.rule : `${keeper.rule} ${keeper.budget}`;
+    byRule.set(rule, [...(byRule.get(rule) ?? []), keeper]);
+  }
+  return [...byRule.keys()].sort().map((rule) => {
+    const keepers = byRule.get(rule)!;
+    const kept = `${keepers.length} busy in ${name}`;
+    const [first] = keepers;
+    if (first!.rule === 'PodDisruptionBudget') return `${kept} kept by ${rule}`;
+    const until = clock(Math.min(...keepers.map(({ untilMs = 0 }) => untilMs)));
+    return `${kept} ${first!.rule === 'minHold' ? 'held' : 'cooling down'} until ${until} (${rule} ${spec.moves[first!.rule]})`;
+  });
+}
+
+/**
+ * In powers of two: what is lost grows by the second, and a status that does is written by the second.
+ */
+function aboutCost(seconds: number): string {
+  const hours = seconds / 3600;
+  return hours < 1 ? 'less than 1 accelerator-hour' : `about ${2 ** Math.floor(Math.log2(hours))} accelerator-hours`;
+}
+
+/** The rule that keeps nodes with their bucket. */
 function keeper(giver: Work, taker: Work, { open, nowMs }: { readonly open: number; readonly nowMs: number }): string {
   const { budget } = giver.bucket;
   if (giver.keeps - open <= giver.spec.nodes.min) return `kept for its minimum of ${giver.spec.nodes.min}`;

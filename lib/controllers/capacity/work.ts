@@ -2,7 +2,7 @@
 import type { CapacityBucketSpec } from '../../api';
 import type { Amounts } from '../../fleet';
 import type { Unit } from './demand';
-import type { BucketState, FleetState } from './fleet-state';
+import { vacated, type BucketState, type FleetState } from './fleet-state';
 import { activeOfType, type ActiveOfType, type NodeState } from './node-groups';
 import type { TypeShape } from './shapes';
 import { Packing, servable } from './packing';
@@ -23,6 +23,8 @@ export interface Drawn {
   readonly purpose: Purpose;
   /** Bucket that gives it; none when it was unassigned. */
   readonly from?: string;
+  /** It was taken from running work. */
+  readonly busy?: boolean;
 }
 
 /** A unit that does not have its nodes. */
@@ -62,6 +64,8 @@ export interface Work {
   /** Active nodes less those given away in this plan. */
   keeps: number;
   readonly drawn: Drawn[];
+  /** What nodes taken from running work cost, for people: purpose → one text per bucket that gives. */
+  readonly costs: Map<string, string[]>;
   /** Nodes promised: joining or asked of a pool. */
   promised: number;
   readonly waiting: Waiting[];
@@ -121,6 +125,7 @@ function toWork(bucket: BucketState, spec: CapacityBucketSpec, units: readonly U
     lacking: new Map(),
     keeps: bucket.active.length,
     drawn: [],
+    costs: new Map(),
     promised: 0,
     waiting: [],
     matured: new Map(),
@@ -163,7 +168,7 @@ function fit(work: Work, shapes: FleetState['shapes'], { gone, fresh }: Stock, n
   settle(work, waiting, shapes);
   // Move by move: what a move was made for is not thought over when another one follows.
   for (const batch of fresh) {
-    for (const node of batch) packings.get(node.facts.instanceType)?.addFresh(node);
+    for (const node of batch) packings.get(node.facts.instanceType)?.addFresh(vacated(node, work.name));
     settle(work, waiting, shapes);
   }
   for (const unit of waiting) addUnmet(work, unit, shapes);
@@ -241,12 +246,14 @@ function addUnmet(work: Work, unit: Unit, shapes: FleetState['shapes']): void {
 
 /** Units that fit after all, now that buckets get nodes for their minimum: a scheduler will not keep them waiting for others. */
 export function fitAgain(works: readonly Work[], shapes: FleetState['shapes'], nowMs: number): void {
+  for (const work of works) if (work.drawn.length > 0) refit(work, works, shapes, nowMs);
+}
+
+/** Places the units of one bucket anew, without what this plan has taken from it. */
+export function refit(work: Work, works: readonly Work[], shapes: FleetState['shapes'], nowMs: number): void {
   const gone = new Set(works.flatMap(({ drawn }) => drawn.map(({ node }) => node)));
-  for (const work of works) {
-    if (work.drawn.length === 0) continue;
-    const fresh = [...work.bucket.batches.values(), work.drawn.map(({ node }) => node)];
-    fit(work, shapes, { gone, fresh }, nowMs);
-  }
+  const fresh = [...work.bucket.batches.values(), work.drawn.map(({ node }) => node)];
+  fit(work, shapes, { gone, fresh }, nowMs);
 }
 
 /** Puts a unit on the bucket's own nodes, all of it or none. */

@@ -1,0 +1,65 @@
+/**
+ * PodDisruptionBudgets: which busy nodes may be taken all together without breaking any. PURE.
+ *
+ * A budget allows so many pods of so many to go. Whatever is chosen later must be within all budgets, so nodes are let through
+ * here, the cheapest first, as long as everything let through so far could go at once. What is going already counts first.
+ */
+import { selectsLabels } from '../../domain/selectors';
+import type { DisruptionBudgetFacts } from '../../fleet';
+import type { BusyNode } from './busy';
+import type { BusyGang } from './busy-gang';
+
+/** A node that may be taken as far as other rules go. */
+export interface Guarded {
+  readonly node: BusyNode;
+  readonly cost: number;
+  readonly gangs: readonly BusyGang[];
+}
+
+/** Marks the nodes that budgets keep. `going`: gangs that have been told to go. */
+export function guard(
+  nodes: readonly Guarded[],
+  going: readonly BusyGang[],
+  budgets: readonly DisruptionBudgetFacts[],
+): void {
+  const left = new Map([...budgets].map((budget) => [budget, budget.allowed] as const));
+  const byNamespace = new Map<string, DisruptionBudgetFacts[]>();
+  for (const budget of [...budgets].sort((a, b) => (a.key < b.key ? -1 : 1))) {
+    byNamespace.set(budget.namespace, [...(byNamespace.get(budget.namespace) ?? []), budget]);
+  }
+  const through = new Set<BusyGang>();
+  const demandOf = (gangs: readonly BusyGang[]) => {
+    const demand = new Map<DisruptionBudgetFacts, number>();
+    for (const gang of gangs) if (!through.has(gang)) addDemand(gang, byNamespace, demand);
+    return demand;
+  };
+  const letThrough = (gangs: readonly BusyGang[], demand: ReadonlyMap<DisruptionBudgetFacts, number>) => {
+    for (const gang of gangs) through.add(gang);
+    for (const [budget, pods] of demand) left.set(budget, left.get(budget)! - pods);
+  };
+  for (const gang of going) letThrough([gang], demandOf([gang]));
+  const ordered = [...nodes].sort(
+    (a, b) => a.cost - b.cost || (a.node.candidate.name < b.node.candidate.name ? -1 : 1),
+  );
+  for (const { node, gangs } of ordered) {
+    const demand = demandOf(gangs);
+    const broken = [...demand].find(([budget, pods]) => pods > left.get(budget)!);
+    if (broken) node.keeper = { rule: 'PodDisruptionBudget', budget: broken[0].key };
+    else letThrough(gangs, demand);
+  }
+}
+
+/** As Kubernetes counts: pods that are not Running, or are ending, ask no budget. */
+function addDemand(
+  { running }: BusyGang,
+  byNamespace: ReadonlyMap<string, readonly DisruptionBudgetFacts[]>,
+  demand: Map<DisruptionBudgetFacts, number>,
+): void {
+  const budgets = byNamespace.get(running.namespace) ?? [];
+  for (const { phase, labels } of budgets.length === 0 ? [] : running.members) {
+    if (phase !== 'Running') continue;
+    for (const budget of budgets) {
+      if (selectsLabels(budget.selector, labels)) demand.set(budget, (demand.get(budget) ?? 0) + 1);
+    }
+  }
+}
