@@ -63,8 +63,7 @@ export class Busy {
     const running = toRunningGangs(snapshot.podGroups, snapshot.pods);
     for (const work of works) this.addWork(work, keys, running);
     this.price(running);
-    this.addMoves();
-    this.keep();
+    this.keep(this.addMoves(running));
   }
 
   /** What a taker may have: of strictly lower buckets, of this type. */
@@ -173,20 +172,21 @@ export class Busy {
     for (const [name, list] of waits) this.queueSeconds.set(name, median(list)! / 1000);
   }
 
-  /** What live moves have told to go. */
-  private addMoves(): void {
+  /** What live moves have told to go; returned whole, also what has no pods anywhere else. */
+  private addMoves(running: ReadonlyMap<string, RunningGang>): readonly RunningGang[] {
+    const nodes = new Set<string>();
     for (const move of this.snapshot.moves) {
-      for (const node of move.nodes) {
-        if (isLive(move, node)) this.movedNodes.add(node.name);
-      }
+      for (const node of move.nodes) if (isLive(move, node)) nodes.add(node.name);
     }
-    if (this.movedNodes.size === 0) return;
-    for (const [key, { running }] of this.gangs) {
-      for (const { nodeName } of running.members) if (this.movedNodes.has(nodeName!)) this.move(key, nodeName!);
+    if (nodes.size === 0) return [];
+    const going: RunningGang[] = [];
+    for (const [key, gang] of running) {
+      const on = gang.members.filter(({ nodeName }) => nodes.has(nodeName!));
+      if (on.length > 0) going.push(gang);
+      if (this.gangs.has(key)) for (const { nodeName } of on) this.move(key, nodeName!);
     }
+    return going;
   }
-
-  private readonly movedNodes = new Set<string>();
 
   private move(key: string, node: string): void {
     const gang = this.gangs.get(key)!;
@@ -200,18 +200,22 @@ export class Busy {
     return gang.offered;
   }
 
-  private keep(): void {
+  private keep(going: readonly RunningGang[]): void {
     const givesWayAtMs = this.gaveWayAtMs();
     for (const node of this.byName.values()) node.keeper = this.timeKeeper(node, givesWayAtMs);
     const { budgets = [] } = this.snapshot;
     if (budgets.length === 0) return;
     const nodes = [...this.byName.values()].filter(({ keeper, work }) => !keeper && isGiver(work));
-    const guarded = nodes.map((node): Guarded => ({ node, cost: this.costAlone(node), gangs: this.gangsOf(node) }));
-    guard(guarded, [...this.gangs.values()].filter(isLeaving), budgets);
+    const guarded = nodes.map((node): Guarded => ({ node, cost: this.costAlone(node), gangs: this.runningOn(node) }));
+    guard(guarded, going, budgets);
   }
 
   private gangsOf({ candidate }: BusyNode): readonly BusyGang[] {
     return candidate.gangs.map((key) => this.gangs.get(key)!);
+  }
+
+  private runningOn(node: BusyNode): readonly RunningGang[] {
+    return this.gangsOf(node).map(({ running }) => running);
   }
 
   /** What it would cost by itself, whatever has been told to go. */

@@ -5,21 +5,20 @@
  * here, the cheapest first, as long as everything let through so far could go at once. What is going already counts first.
  */
 import { selectsLabels } from '../../domain/selectors';
-import type { DisruptionBudgetFacts } from '../../fleet';
+import type { DisruptionBudgetFacts, RunningGang } from '../../fleet';
 import type { BusyNode } from './busy';
-import type { BusyGang } from './busy-gang';
 
 /** A node that may be taken as far as other rules go. */
 export interface Guarded {
   readonly node: BusyNode;
   readonly cost: number;
-  readonly gangs: readonly BusyGang[];
+  readonly gangs: readonly RunningGang[];
 }
 
 /** Marks the nodes that budgets keep. `going`: gangs that have been told to go. */
 export function guard(
   nodes: readonly Guarded[],
-  going: readonly BusyGang[],
+  going: readonly RunningGang[],
   budgets: readonly DisruptionBudgetFacts[],
 ): void {
   const left = new Map([...budgets].map((budget) => [budget, budget.allowed] as const));
@@ -27,13 +26,13 @@ export function guard(
   for (const budget of [...budgets].sort((a, b) => (a.key < b.key ? -1 : 1))) {
     byNamespace.set(budget.namespace, [...(byNamespace.get(budget.namespace) ?? []), budget]);
   }
-  const through = new Set<BusyGang>();
-  const demandOf = (gangs: readonly BusyGang[]) => {
+  const through = new Set<RunningGang>();
+  const demandOf = (gangs: readonly RunningGang[]) => {
     const demand = new Map<DisruptionBudgetFacts, number>();
     for (const gang of gangs) if (!through.has(gang)) addDemand(gang, byNamespace, demand);
     return demand;
   };
-  const letThrough = (gangs: readonly BusyGang[], demand: ReadonlyMap<DisruptionBudgetFacts, number>) => {
+  const letThrough = (gangs: readonly RunningGang[], demand: ReadonlyMap<DisruptionBudgetFacts, number>) => {
     for (const gang of gangs) through.add(gang);
     for (const [budget, pods] of demand) left.set(budget, left.get(budget)! - pods);
   };
@@ -51,12 +50,12 @@ export function guard(
 
 /** As Kubernetes counts: pods that are not Running, or are ending, ask no budget. */
 function addDemand(
-  { running }: BusyGang,
+  { namespace, members }: RunningGang,
   byNamespace: ReadonlyMap<string, readonly DisruptionBudgetFacts[]>,
   demand: Map<DisruptionBudgetFacts, number>,
 ): void {
-  const budgets = byNamespace.get(running.namespace) ?? [];
-  for (const { phase, labels } of budgets.length === 0 ? [] : running.members) {
+  const budgets = byNamespace.get(namespace) ?? [];
+  for (const { phase, labels } of budgets.length === 0 ? [] : members) {
     if (phase !== 'Running') continue;
     for (const budget of budgets) {
       if (selectsLabels(budget.selector, labels)) demand.set(budget, (demand.get(budget) ?? 0) + 1);

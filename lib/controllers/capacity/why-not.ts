@@ -123,9 +123,14 @@ function aboutCost(seconds: number): string {
 function keeper(giver: Work, taker: Work, { open, nowMs }: { readonly open: number; readonly nowMs: number }): string {
   const { budget } = giver.bucket;
   if (giver.keeps - open <= giver.spec.nodes.min) return `kept for its minimum of ${giver.spec.nodes.min}`;
-  if (budget.left <= 0 && budget.bound === 'inFlight')
-    return `wait: ${giver.spec.moves.inFlight} are moving (inFlight)`;
-  if (budget.left <= 0) {
+  const left = budget.left - open;
+  if (left <= 0 && budget.bound === 'inFlight') {
+    const { inFlight } = giver.spec.moves;
+    return budget.left > 0
+      ? `wait: no more than ${inFlight} at once (inFlight)`
+      : `wait: ${inFlight} are moving (inFlight)`;
+  }
+  if (left <= 0) {
     const until = budget.nextAtMs !== undefined && budget.nextAtMs > nowMs ? ` until ${clock(budget.nextAtMs)}` : '';
     return `kept${until} (perHour ${giver.spec.moves.perHour})`;
   }
