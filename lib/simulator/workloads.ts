@@ -1,5 +1,6 @@
 /** Deployments, ReplicaSets and Jobs of Kubernetes, as far as pods come and go with them. */
 import type { KubeObject, Pod } from '../domain/kube';
+import { DELETION_COST_ANNOTATION } from '../domain/pod-keys';
 import { DEPLOYMENTS, JOBS, PODS, REPLICA_SETS } from '../domain/resources';
 import { isTrue } from '../domain/conditions';
 import {
@@ -94,10 +95,11 @@ function syncReplicaSet(inside: Inside, set: KubeObject): void {
   if (!jsonEqual({ ...set.status, ...status }, set.status)) patchStatus(inside, REPLICA_SETS, set, status);
 }
 
-/** Unbound pods go first, then those that are not ready, then the youngest. */
+/** Unbound pods go first, then those that are not ready, then those of least deletion cost, then the youngest. */
 function firstToGo(a: Pod, b: Pod): number {
   const rank = (pod: Pod) => (pod.spec?.nodeName ? 1 : 0) + (isTrue(pod.status?.conditions, 'Ready') ? 1 : 0);
-  return rank(a) - rank(b) || (b.metadata.uid! > a.metadata.uid! ? 1 : -1);
+  const cost = ({ metadata }: Pod) => Number(metadata.annotations?.[DELETION_COST_ANNOTATION] ?? 0);
+  return rank(a) - rank(b) || cost(a) - cost(b) || (b.metadata.uid! > a.metadata.uid! ? 1 : -1);
 }
 
 function podFrom(

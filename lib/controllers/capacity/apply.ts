@@ -3,11 +3,13 @@ import { NodeMove } from '../../api';
 import { isTrue } from '../../domain/conditions';
 import type { KubeObject } from '../../domain/kube';
 import { BUCKET_KEY } from '../../domain/node-keys';
+import { DELETION_COST_ANNOTATION } from '../../domain/pod-keys';
 import {
   apiVersionOf,
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
   NODE_MOVES,
+  PODS,
   QUEUES,
   type ResourceType,
 } from '../../domain/resources';
@@ -34,6 +36,8 @@ export async function applyCapacityAction(action: CapacityAction, context: Contr
       return applyQueue(action, context);
     case 'DeleteQueue':
       return deleteQueue(action, context);
+    case 'SetDeletionCost':
+      return setDeletionCost(action, context);
     case 'WriteStatus':
       return writeStatus(action, context);
   }
@@ -82,6 +86,13 @@ async function deleteQueue({ name, uid, why }: Of<'DeleteQueue'>, { cluster, log
   } catch (error) {
     if (!(error instanceof NotFound)) throw error;
   }
+}
+
+async function setDeletionCost(action: Of<'SetDeletionCost'>, { cluster, cache }: ControllerContext): Promise<void> {
+  const { namespace, name, uid, cost } = action;
+  // The UID is the lock: restarted pods of StatefulSets keep their names.
+  const metadata = { uid, annotations: { [DELETION_COST_ANNOTATION]: String(cost) } };
+  cache(PODS).assume(await cluster.mergePatch(PODS, { namespace, name }, { metadata }));
 }
 
 async function writeStatus({ bucket, status, before }: Of<'WriteStatus'>, context: ControllerContext): Promise<void> {

@@ -7,7 +7,7 @@
  *  3 work         units that fit into their bucket's own nodes get them, so that what is left is really free
  *  4 targets      minimums by priority, then units by priority, oldest first; `supply` says from whom, `placement` which node
  *  5 releases     on-demand nodes nobody has needed for `idleFor`
- *  6 here         NodeMoves with deterministic names, requests to pools, queues, statuses
+ *  6 here         NodeMoves with deterministic names, requests to pools, queues, deletion costs, statuses
  *
  * Who may be brought to give: see `supply`; which running work gives way: `victims`. What is not taken stays where it is, and a
  * reserved node is never given back.
@@ -22,6 +22,7 @@
  * Moving and count as arriving; made again from a stale cache it has the same name, and create is the lock.
  */
 import type { NodePhase } from '../../fleet';
+import { planDeletionCosts } from './deletion-cost';
 import { toUnits } from './demand';
 import { toFleetState, type FleetState } from './fleet-state';
 import { moveName } from './move-name';
@@ -58,6 +59,7 @@ export function planCapacity(
       ...releases.map((release) => releaseMove(release, names)),
       ...planRequests(fleet, supply, releases),
       ...(snapshot.queues ? planQueues(fleet, snapshot.queues) : []),
+      ...planDeletionCosts(fleet, snapshot),
       ...planStatuses(fleet.buckets, byName, nowMs),
     ],
     requeueAfterMs: nextLook(works, { fleet, unripe, nextAtMs: [...nextAtMs, ...supply.busy.changesAtMs()], nowMs }),

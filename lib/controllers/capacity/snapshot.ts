@@ -93,6 +93,15 @@ export type CapacityAction =
   | { readonly type: 'ApplyQueue'; readonly name: string; readonly spec: QueueSpec; readonly why: string }
   | { readonly type: 'DeleteQueue'; readonly name: string; readonly uid: string; readonly why: string }
   | {
+      readonly type: 'SetDeletionCost';
+      readonly namespace: string;
+      readonly name: string;
+      /** Another pod of this name is none of ours. */
+      readonly uid: string;
+      readonly cost: number;
+      readonly why: string;
+    }
+  | {
       readonly type: 'WriteStatus';
       readonly bucket: string;
       readonly status: CapacityBucketStatus;

@@ -96,20 +96,12 @@ export function written(
   actions: readonly CapacityAction[],
   nowMs: number,
 ): CapacitySnapshot {
-  let { buckets, pools, queues = [] } = snapshot;
+  let { buckets, pools, pods, queues = [] } = snapshot;
   const moves: MoveFacts[] = [...snapshot.moves];
   for (const action of actions) {
     switch (action.type) {
       case 'CreateMove':
-        moves.push(
-          makeMoveFacts({
-            name: action.name,
-            to: action.bucket === undefined ? 'Release' : 'Bucket',
-            bucket: action.bucket,
-            nodes: action.nodes.map((name) => ({ name, step: 'Pending' })),
-            createdAtMs: nowMs,
-          }),
-        );
+        moves.push(pendingMove(action, nowMs));
         break;
       case 'RequestNodes':
         pools = pools.map((pool) =>
@@ -124,6 +116,9 @@ export function written(
       case 'DeleteQueue':
         queues = queues.filter(({ name }) => name !== action.name);
         break;
+      case 'SetDeletionCost':
+        pods = withCost(pods, action);
+        break;
       case 'WriteStatus':
         buckets = buckets.map((bucket) =>
           bucket.name === action.bucket ? { ...bucket, status: action.status } : bucket,
@@ -131,7 +126,27 @@ export function written(
         break;
     }
   }
-  return { ...snapshot, buckets, pools, moves, ...(snapshot.queues ? { queues } : {}) };
+  return { ...snapshot, buckets, pools, pods, moves, ...(snapshot.queues ? { queues } : {}) };
+}
+
+function pendingMove(
+  { name, bucket, nodes }: Extract<CapacityAction, { readonly type: 'CreateMove' }>,
+  createdAtMs: number,
+): MoveFacts {
+  return makeMoveFacts({
+    name,
+    to: bucket === undefined ? 'Release' : 'Bucket',
+    bucket,
+    nodes: nodes.map((node) => ({ name: node, step: 'Pending' })),
+    createdAtMs,
+  });
+}
+
+function withCost(
+  pods: readonly PodFacts[],
+  { uid, cost }: Extract<CapacityAction, { readonly type: 'SetDeletionCost' }>,
+): readonly PodFacts[] {
+  return pods.map((pod) => (pod.uid === uid ? { ...pod, deletionCost: cost } : pod));
 }
 
 /** The snapshot after the moves controller has carried out every live move, and pools has removed what was given back. */
