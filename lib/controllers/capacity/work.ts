@@ -23,7 +23,6 @@ export interface Drawn {
   readonly purpose: Purpose;
   /** Bucket that gives it; none when it was unassigned. */
   readonly from?: string;
-  /** It was taken from running work. */
   readonly busy?: boolean;
 }
 
