@@ -8,6 +8,7 @@ import { planCapacity } from '../lib/controllers/capacity/plan';
 import type { CapacityAction, CapacityPlan } from '../lib/controllers/capacity/snapshot';
 import { swapPatch } from '../lib/controllers/moves/patches';
 import { formatTime, keyOf, type KubeObject, type Node, type Pod } from '../lib/domain/kube';
+import { DELETION_COST_ANNOTATION } from '../lib/domain/pod-keys';
 import {
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
@@ -161,6 +162,11 @@ class World {
       }
       case 'DeleteQueue':
         return this.caches.remove(QUEUES, this.caches.get(QUEUES, action.name)!);
+      case 'SetDeletionCost': {
+        const pod = this.caches.get(PODS, `${action.namespace}/${action.name}`)!;
+        const annotations = { ...pod.metadata.annotations, [DELETION_COST_ANNOTATION]: String(action.cost) };
+        return this.caches.put(PODS, { ...pod, metadata: { ...pod.metadata, annotations } });
+      }
     }
   }
 

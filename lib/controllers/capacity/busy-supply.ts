@@ -87,8 +87,8 @@ export class BusySupply {
 
   /** Takes what was found. */
   take(taker: Work, wish: Wish, { free, choice }: Bargain, floor: Floor = 'Minimum'): void {
-    const { type, filter, purpose } = wish;
-    const texts = describeCost(choice, this.nodes, this.nodes.offer(taker, type, filter));
+    const { type, purpose } = wish;
+    const texts = describeCost(choice.nodes, this.nodes);
     taker.costs.set(purpose.key, [...(taker.costs.get(purpose.key) ?? []), ...texts]);
     this.supply.draw(taker, { ...wish, count: free }, floor);
     const givers = new Set<Work>();

@@ -1,18 +1,15 @@
 /** What taking nodes from running work costs, in words. PURE. */
 import type { Busy } from './busy';
-import { choiceOf, type StoppedGang, type VictimChoice, type VictimOffer } from './offer';
+import { choiceOf, type StoppedGang } from './offer';
 
 /** Gangs named one by one; a NodeMove's message has 1,024 characters for all. */
 const MOST_GANGS = 4;
 
 /** `2 busy in training at 3.2 accelerator-hours (VolcanoJob research/llama: 16 accelerators, 12 min since its checkpoint)`, by giver. */
-export function describeCost(choice: VictimChoice, busy: Busy, offer: VictimOffer): readonly string[] {
+export function describeCost(nodes: readonly string[], busy: Busy): readonly string[] {
+  const offer = busy.offerOf(nodes);
   const byGiver = new Map<string, string[]>();
-  const givers = new Map(offer.nodes.map(({ name, giver }) => [name, giver] as const));
-  for (const name of choice.nodes) {
-    const giver = givers.get(name)!;
-    byGiver.set(giver, [...(byGiver.get(giver) ?? []), name]);
-  }
+  for (const { name, giver } of offer.nodes) byGiver.set(giver, [...(byGiver.get(giver) ?? []), name]);
   return [...byGiver.keys()].sort().map((giver) => {
     const names = byGiver.get(giver)!;
     const { cost, gangs } = choiceOf(offer, names);

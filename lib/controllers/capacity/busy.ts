@@ -76,6 +76,13 @@ export class Busy {
     return { nodes, gangs };
   }
 
+  /** Only these nodes, and what is on them. */
+  offerOf(names: readonly string[]): VictimOffer {
+    const nodes = names.map((name) => this.byName.get(name)!.candidate);
+    const keys = new Set(nodes.flatMap((node) => node.gangs));
+    return { nodes, gangs: new Map([...keys].map((key) => [key, this.toCandidate(key)] as const)) };
+  }
+
   /** How many a taker may have, by giver. */
   openByGiver(taker: Work, type: string, filter: NodeFilter): ReadonlyMap<Work, number> {
     const count = new Map<Work, number>();
