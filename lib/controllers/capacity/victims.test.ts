@@ -289,7 +289,7 @@ describe('victims', () => {
       `  choice of 1, 16, 256, 256, 256 of 10,000: ${took.map((ms) => ms.toFixed(1)).join(', ')} ms\n`,
     );
     // Some twenty times slower in here than where it ships; what this catches is a quadratic step.
-    expect(Math.min(...took.slice(2))).toBeLessThan(2000);
+    expect(Math.min(...took.slice(2))).toBeLessThan(8000);
   });
 
   test('on tiny offers the choice is the best of all subsets', () => {
