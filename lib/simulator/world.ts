@@ -9,10 +9,13 @@ import type { NodePhase } from '../fleet';
 import type { Controller } from '../runtime/controller';
 import type { ObjectName } from '../runtime/ports';
 import { ApiServer } from './api-server';
+import { startCheckpointing } from './checkpointing';
 import { CloudModel, type CloudOptions } from './cloud';
 import { Binder, startDefaultScheduler } from './default-scheduler';
 import { NO_FAULTS, type FaultRates } from './faults';
+import { startDisruptionBudgets } from './disruption-budgets';
 import { FleetView } from './fleet-view';
+import { watchGangs } from './gang-invariants';
 import { startGarbageCollector, startPodGarbageCollector } from './garbage';
 import { startHyperNodes } from './hyper-nodes';
 import type { Inside } from './inside';
@@ -21,6 +24,7 @@ import { startKarpenter } from './karpenter';
 import type { KarpenterTimes } from './karpenter-context';
 import { startKubelets, type KubeletTimes } from './kubelet';
 import { createManifest, createManifests } from './manifests';
+import { startOperators } from './operators';
 import { startPodGroups } from './pod-groups';
 import { splitRandom } from './random';
 import { Replica } from './replica';
@@ -115,6 +119,7 @@ export class World {
     startModels(this, { ...CLOUD_TIMES, ...options.times });
     const graceMs = options.graceMs ?? 5_000;
     this.invariants = new Invariants({ server: this.server, view: this.view, graceMs });
+    watchGangs(this.server, (...breach) => this.invariants.breach(...breach));
     this.replicas = Array.from({ length: options.replicas ?? 1 }, (_, i) =>
       this.makeReplica(`aicluster-capacity-${i}`),
     );
@@ -269,6 +274,9 @@ function startModels(world: World, times: WorldTimes): void {
   startDefaultScheduler(inside('default-scheduler'), binder);
   startVolcanoScheduler(inside('volcano-scheduler'), binder);
   startVolcanoJobs(inside('volcano-jobs'));
+  startOperators(inside('operators'));
+  startCheckpointing(inside('checkpointing'));
+  startDisruptionBudgets(inside('disruption-budgets'));
   startPodGroups(inside('pod-groups'));
   startHyperNodes(inside('hyper-nodes'));
   startKarpenter(inside('karpenter'), cloud, times);

@@ -8,10 +8,18 @@ export const METRIC = {
   steps: 'aicluster_moves_steps_total',
   /** Pods that landed on a node between taint and swap. */
   lateBindings: 'aicluster_moves_late_bindings_total',
-  /** Pods evicted because they were on a node of another bucket. */
+  /** Pods evicted: on a node of another bucket, or of a gang that gives way. */
   evictions: 'aicluster_moves_evictions_total',
   /** Nodes taken from buckets and not handed over yet. */
   inFlight: 'aicluster_moves_nodes_in_flight',
+  /** Moves that have ended, by reason and outcome: HandedOver, Lost, Aborted, Mixed, Deleted. */
+  finished: 'aicluster_moves_finished_total',
+  /** Work lost by gangs that gave way, in accelerator-seconds, by the bucket they were in. */
+  lost: 'aicluster_moves_accelerator_seconds_lost_total',
+  /** Gangs that reached a step, by step and how they give way. */
+  gangSteps: 'aicluster_moves_gang_steps_total',
+  /** Gangs that a move holds now, by step: asked, waited for, stopped and not resumed yet. */
+  gangs: 'aicluster_moves_gangs',
 } as const;
 
 /** Condition types of a NodeMove. */
@@ -22,7 +30,7 @@ export const CONDITION = {
   finished: 'Finished',
 } as const;
 
-/** Event reasons; steps of a move are Events under the step's own name. */
+/** Event reasons; steps of a node are Events under the step's own name, those of a gang with `Gang` before it. */
 export const EVENT = {
   squatterEvicted: 'SquatterEvicted',
   evictionBlocked: 'EvictionBlocked',
@@ -32,4 +40,9 @@ export const EVENT = {
   claimRemoved: 'StaleClaimRemoved',
   taintRemoved: 'ReleasingTaintRemoved',
   bucketReleased: 'BucketReleased',
+  checkpointRequested: 'CheckpointRequested',
+  gangEvicted: 'GangEvicted',
+  disruptionForbidden: 'DisruptionForbidden',
+  suspended: 'SuspendedByNodeMove',
+  resumed: 'ResumedByNodeMove',
 } as const;
