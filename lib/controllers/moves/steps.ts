@@ -172,7 +172,9 @@ function advance(input: StepInput, node: NodeFacts): Step {
   if (input.work.length > 0) return { record: withWork(input) };
   const againMs = sinceMs === undefined ? 0 : settledMs(sinceMs, record);
   if (nowMs < againMs) {
-    return { record: at(record, 'Draining', 'waiting two scheduler cycles for pods that were bound already'), againMs };
+    // A step of its own would begin the wait anew: the time in which its work ended counts.
+    const step = record.step === 'Claimed' ? 'Draining' : record.step;
+    return { record: at(record, step, 'waiting two scheduler cycles for pods that were bound already'), againMs };
   }
   return emptied(input, node);
 }
