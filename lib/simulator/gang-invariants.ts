@@ -34,18 +34,24 @@ const nameOf = ({ kind, metadata }: KubeObject): string => `${kind} ${metadata.n
 export function watchGangs(server: ApiServer, breach: Breach): void {
   server.onChange(({ type, resource, object, before, actor }) => {
     if (actor !== CONTROLLERS_ACTOR) return;
-    if (before && type === 'MODIFIED' && NAMES.has(resourceName(resource))) {
-      const ended = isSuspended(before) && !isSuspended(object) && suspenderOf(before) === undefined;
-      if (ended) breach('no foreign suspension is ended', nameOf(object), 'its user had suspended it');
-      const begun = !isSuspended(before) && isSuspended(object) && suspenderOf(object) === undefined;
-      if (begun) breach('every suspension says by whom', nameOf(object), 'suspended without a note');
-    }
-    if (type !== 'ADDED' || resourceName(resource) !== resourceName(VOLCANO_COMMANDS)) return;
-    const job = server.find(VOLCANO_JOBS, { name: object.target.name, namespace: object.metadata.namespace });
-    if (job && suspenderOf(job) === undefined) {
-      breach('no foreign suspension is ended', nameOf(job), `${object.action} without a note of ours`);
-    }
+    const name = resourceName(resource);
+    if (before && type === 'MODIFIED' && NAMES.has(name)) checkSuspension(object, before, breach);
+    if (type === 'ADDED' && name === resourceName(VOLCANO_COMMANDS)) checkOrder(server, object, breach);
   });
+}
+
+function checkSuspension(object: KubeObject, before: KubeObject, breach: Breach): void {
+  if (isSuspended(before) && !isSuspended(object) && suspenderOf(before) === undefined)
+    breach('no foreign suspension is ended', nameOf(object), 'its user had suspended it');
+  if (!isSuspended(before) && isSuspended(object) && suspenderOf(object) === undefined)
+    breach('every suspension says by whom', nameOf(object), 'suspended without a note');
+}
+
+function checkOrder(server: ApiServer, command: KubeObject, breach: Breach): void {
+  const name = { name: command.target.name, namespace: command.metadata.namespace };
+  const job = server.find(VOLCANO_JOBS, name);
+  if (job && suspenderOf(job) === undefined)
+    breach('no foreign suspension is ended', nameOf(job), `${command.action} without a note of ours`);
 }
 
 /** After calm: no suspension of ours without the live move that will end it, and every gang whole, or waiting. */

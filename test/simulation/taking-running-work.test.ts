@@ -128,7 +128,11 @@ describe('asking for a checkpoint', () => {
     expect(cluster.gang()?.acceleratorSecondsLost).toBeGreaterThanOrEqual(16 * 20);
     expect(cluster.gang()?.acceleratorSecondsLost).toBeLessThan(16 * 25);
     expect(cluster.status().message).toContain('VolcanoJob training/gang gave way and lost 3');
-    expect(cluster.world.replicas[0]!.metrics.text()).toContain('aicluster_moves_accelerator_seconds_lost_total');
+    const { metrics } = cluster.world.replicas[0]!;
+    expect(metrics.read('aicluster_moves_accelerator_seconds_lost_total', { bucket: 'training' })).toBe(
+      cluster.gang()?.acceleratorSecondsLost,
+    );
+    expect(metrics.read('aicluster_moves_finished_total', { reason: 'Capacity', outcome: 'HandedOver' })).toBe(1);
     expect(cluster.breaches()).toEqual([]);
   });
 
@@ -143,7 +147,7 @@ describe('asking for a checkpoint', () => {
   });
 
   it('is waited for three times as long as one takes, a minute at least, when nobody answers', async () => {
-    const cluster = await vcjob({ checkpoint: { ...saving, answers: false } });
+    const cluster = await vcjob({ checkpoint: { ...saving, everySeconds: 420, answers: false } });
     cluster.move(cluster.nodesWithWork().slice(0, 1));
     await cluster.run(55_000);
     expect(cluster.status().step).toBe('CheckpointRequested');
@@ -246,6 +250,19 @@ describe('a Volcano Job', () => {
   });
 });
 
+/** A RayJob and its pods, with no operator that looks after them. */
+function rayJob(own: object): Promise<WorkingCluster> {
+  const job = { apiVersion: 'ray.io/v1', kind: 'RayJob', metadata: { name: 'gang', namespace: 'training' }, spec: own };
+  const labels = { 'ray.io/originated-from-crd': 'RayJob', 'ray.io/originated-from-cr-name': 'gang' };
+  const pods = [0, 1].map((i) => labelledPod(`gang-${i}`, labels));
+  return WorkingCluster.working({ nodes: 3, kinds: [r.RAY_JOBS], work: [job, ...pods] }, MINUTE);
+}
+
+function labelledPod(name: string, labels: Readonly<Record<string, string>>): KubeObject {
+  const { template } = makeDeployment({ name, namespace: 'training', replicas: 1, accelerators: 8 }).spec;
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'training', labels }, spec: template.spec };
+}
+
 describe('what somebody else has suspended', () => {
   it('a Job is not ours: its pods are waited for, and it is not resumed', async () => {
     const cluster = await WorkingCluster.working({ nodes: 4, work: makeGangJob(spec()) }, MINUTE);
@@ -255,8 +272,21 @@ describe('what somebody else has suspended', () => {
     cluster.server.mergePatch(r.JOBS, job, { spec: { suspend: true } });
     await cluster.run(MINUTE);
     expect(cluster.status().step).toBe('HandedOver');
-    expect(cluster.gang()?.step).toBe('Left');
     expect(cluster.workload(r.JOBS).spec.suspend).toBe(true);
+    expect(cluster.world.violations).toEqual([]);
+  });
+
+  it('a RayJob whose operator is slow is neither suspended nor evicted; its pods are waited for', async () => {
+    const cluster = await rayJob({ suspend: true, shutdownAfterJobFinishes: true });
+    cluster.move(cluster.nodesWithWork().slice(0, 1));
+    await cluster.run(30_000);
+    expect(cluster.gang()).toMatchObject({ key: 'RayJob training/gang', step: 'Suspending', how: 'Wait' });
+    expect(cluster.running()).toHaveLength(2);
+    for (const { metadata } of cluster.running()) cluster.server.delete(r.PODS, metadata);
+    await cluster.run(MINUTE);
+    expect(cluster.status()).toMatchObject({ step: 'HandedOver', acceleratorSecondsLost: 0 });
+    expect(cluster.gang()?.step).toBe('Left');
+    expect(cluster.workload(r.RAY_JOBS).spec.suspend).toBe(true);
     expect(cluster.world.violations).toEqual([]);
   });
 
@@ -281,13 +311,10 @@ describe('what somebody else has suspended', () => {
 describe('what cannot be suspended', () => {
   it('is evicted all together: a gang whose Kind is not installed', async () => {
     const labels = { 'jobset.sigs.k8s.io/jobset-name': 'gang' };
-    const pod = (i: number): KubeObject => ({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: `gang-${i}`, namespace: 'training', labels },
-      spec: makeDeployment({ name: 'x', namespace: 'training', replicas: 1, accelerators: 8 }).spec.template.spec,
-    });
-    const cluster = await WorkingCluster.working({ nodes: 3, work: [pod(0), pod(1)] }, MINUTE);
+    const cluster = await WorkingCluster.working(
+      { nodes: 3, work: [labelledPod('gang-0', labels), labelledPod('gang-1', labels)] },
+      MINUTE,
+    );
     cluster.move(cluster.nodesWithWork().slice(0, 1));
     await cluster.run(MINUTE);
     expect(cluster.gang()).toMatchObject({ key: 'JobSet training/gang', step: 'Left', how: 'Evict' });
@@ -295,6 +322,15 @@ describe('what cannot be suspended', () => {
     expect(cluster.events('GangEvicted')).toHaveLength(2);
     expect(cluster.nodesIn('inference')).toHaveLength(1);
     expect(cluster.breaches()).toEqual([]);
+  });
+
+  it('or one that its operator would fail if it were suspended', async () => {
+    const cluster = await rayJob({ shutdownAfterJobFinishes: false });
+    cluster.move(cluster.nodesWithWork().slice(0, 1));
+    await cluster.run(MINUTE);
+    expect(cluster.gang()).toMatchObject({ key: 'RayJob training/gang', step: 'Left', how: 'Evict' });
+    expect(cluster.workload(r.RAY_JOBS).spec.suspend).toBeUndefined();
+    expect(cluster.running()).toEqual([]);
   });
 
   it('pods of a Deployment go one by one through the Eviction API, and come back elsewhere', async () => {
@@ -352,7 +388,7 @@ describe('a PodDisruptionBudget', () => {
 
   it('lets pods alone go one at a time, and evictions ask it past the deadline, too', async () => {
     const web = makeDeployment({ name: 'web', namespace: 'training', replicas: 2, accelerators: 4 });
-    const cluster = await WorkingCluster.working({ nodes: 2, work: [web] }, MINUTE);
+    const cluster = await WorkingCluster.working({ nodes: 4, work: [web] }, MINUTE);
     cluster.world.submit(makeDisruptionBudget('web', 'training', { minAvailable: 2, labels: { app: 'web' } }));
     await cluster.run(1_000);
     cluster.move(cluster.nodesWithWork(), { deadline: cluster.in(30_000) });

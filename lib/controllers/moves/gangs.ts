@@ -40,6 +40,8 @@ export interface GangInput {
   readonly checkpoint: CheckpointFacts | undefined;
   /** Longest (ms) it is waited for, by the bucket it is in. */
   readonly timeoutMs: number;
+  /** Another move that is stopping it, or has stopped it. */
+  readonly holder: string | undefined;
   /** Names of the PodDisruptionBudgets that forbid losing these pods now. */
   forbid(pods: readonly PodFacts[]): readonly string[];
   readonly nowMs: number;
@@ -168,11 +170,14 @@ function waitsUntilMs({ checkpoint, timeoutMs, spec }: GangInput, askedMs: numbe
 
 /** Nothing is waited for any more, but a PodDisruptionBudget may still forbid it; past the deadline only the Eviction API asks. */
 function giveWay(input: GangInput, record: MovedGang, running: RunningGang): GangStepped {
-  const { nowMs } = input;
+  const { nowMs, holder } = input;
+  if (holder !== undefined) {
+    return { record: at(record, record.step, `it gives way to NodeMove ${holder} already`, nowMs) };
+  }
   const surplus = surplusOf(input, running);
   const suspends = running.workload !== undefined && ADAPTERS[running.workload.kind] !== undefined;
   const leaving = surplus && !suspends ? surplus : running.members;
-  const forbidding = isLate(input) ? [] : input.forbid(surplus ?? leaving);
+  const forbidding = isLate(input) ? [] : input.forbid(leaving);
   if (forbidding.length > 0) {
     const message = `waiting: ${forbidding.map((name) => `PodDisruptionBudget ${name}`).join(', ')} forbids it now`;
     return { record: at(record, record.step, message, nowMs), againMs: parseTime(input.spec.deadline) };

@@ -66,11 +66,7 @@ function seenGangs(
   if (underWay.length === 0) return NO_GANGS;
   const podGroups = cache(POD_GROUPS).list().map(toPodGroupFacts);
   const groups = new Map(podGroups.map((group) => [group.key, group] as const));
-  const wanted = new Set<string>();
-  for (const { spec, status } of underWay) {
-    for (const node of spec!.nodes) for (const pod of work.get(node) ?? []) wanted.add(gangKey(pod, groups));
-    for (const gang of status.gangs ?? []) if (!isOver(gang)) wanted.add(gang.key);
-  }
+  const wanted = new Set(underWay.flatMap((move) => gangsOf(move, work, groups)));
   if (wanted.size === 0) return NO_GANGS;
   const bound = new Map<string, PodFacts[]>();
   for (const object of cache(PODS).list()) {
@@ -85,6 +81,17 @@ function seenGangs(
     checkpoints: newestCheckpoints(cache(CHECKPOINTS).list().map(toCheckpointFacts)),
     budgets: cache(DISRUPTION_BUDGETS).list().map(toDisruptionBudgetFacts),
   };
+}
+
+/** Gangs with work on nodes of the move, and those it has recorded and not let go. */
+function gangsOf(
+  { spec, status }: MoveState,
+  work: ReadonlyMap<string, readonly PodFacts[]>,
+  groups: Parameters<typeof gangKey>[1],
+): string[] {
+  const here = spec!.nodes.flatMap((node) => work.get(node) ?? []).map((pod) => gangKey(pod, groups));
+  const held = (status.gangs ?? []).filter((gang) => !isOver(gang)).map(({ key }) => key);
+  return [...here, ...held];
 }
 
 /** Namespace → the bucket its pods use, from the namespace's label. */

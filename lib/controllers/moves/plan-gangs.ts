@@ -1,8 +1,8 @@
 /** All gangs of one move: who has to give way, and what is done about each. PURE. */
 import { forbiddenBy, checkpointOf, type PodFacts, type RunningGang } from '../../fleet';
 import type { MoveAction } from './actions';
-import { isFinal, recordOf } from './claims';
-import { isOver, stepGang, withdrawGang, type GangStepped, type MovedGang } from './gangs';
+import { isFinal, recordOf, type MovedNode } from './claims';
+import { isOver, stepGang, withdrawGang, type GangInput, type GangStepped, type MovedGang } from './gangs';
 import { releasingSinceMs } from './patches';
 import type { MovesSnapshot, MoveState } from './snapshot';
 import { waitingFor } from './steps';
@@ -30,55 +30,84 @@ export interface GangsLook {
   readonly snapshot: MovesSnapshot;
   readonly nowMs: number;
   readonly leaving: PodFacts[];
+  /** Gang → the move that is stopping it, or has stopped it. */
+  readonly holders: Map<string, string>;
   readonly told: Set<string>;
 }
 
 /** Begins a look: pods of gangs that are being stopped are leaving already. */
 export function beginGangsLook(snapshot: MovesSnapshot, nowMs: number): GangsLook {
   const leaving: PodFacts[] = [];
-  for (const { status } of snapshot.moves) {
+  const holders = new Map<string, string>();
+  for (const { name, status } of snapshot.moves) {
     if (status.finishedAt !== undefined) continue;
-    for (const { key, step, how } of status.gangs ?? []) {
-      if (step === 'Suspending' && how !== 'Wait') leaving.push(...(snapshot.gangs.bound.get(key) ?? []));
+    for (const gang of status.gangs ?? []) {
+      if (!isHeld(gang)) continue;
+      holders.set(gang.key, name);
+      leaving.push(...(snapshot.gangs.bound.get(gang.key) ?? []));
     }
   }
-  return { snapshot, nowMs, leaving, told: new Set() };
+  return { snapshot, nowMs, leaving, holders, told: new Set() };
+}
+
+/** Whether its move is stopping it, or has stopped it. */
+function isHeld({ step, how }: MovedGang): boolean {
+  return (step === 'Suspending' || step === 'Suspended') && how !== 'Wait';
 }
 
 /** Decides for all gangs that a live move has to stop, or has stopped. */
 export function stepGangs(move: MoveState, look: GangsLook): GangsPlan {
   const collected = new Collected(move, look);
-  const { bound, running } = look.snapshot.gangs;
-  const nodes = move.spec!.nodes.map((name) => recordOf(move, name));
-  const open = new Set(nodes.filter(({ step }) => !isFinal(step)).map(({ name }) => name));
-  const ready = readyNodes(move, look.snapshot);
   const records = new Map((move.status.gangs ?? []).map((gang) => [gang.key, gang] as const));
+  const view = viewOf(move, look.snapshot);
   let live = [...records.values()].filter((gang) => !isOver(gang)).length;
-  for (const key of [...new Set([...records.keys(), ...gangsOn(open, look.snapshot)])].sort()) {
-    const here = running.get(key);
+  for (const key of [...new Set([...records.keys(), ...gangsOn(view.open, look.snapshot)])].sort()) {
     const record = records.get(key);
     if (!record && live >= GANGS_AT_ONCE) {
       collected.add(key, { waits: `${key} waits: ${GANGS_AT_ONCE} gangs are giving way already` });
       continue;
     }
-    const stepped = stepGang({
-      move: move.name,
-      spec: move.spec!,
-      key,
-      record,
-      running: here?.members.some(({ nodeName }) => open.has(nodeName!)) ? here : undefined,
-      bound: bound.get(key) ?? [],
-      nodes,
-      ready,
-      checkpoint: here && checkpointOf(here, look.snapshot.gangs.checkpoints),
-      timeoutMs: timeoutOf(here, look.snapshot),
-      forbid: (pods) => forbidding(pods, look),
-      nowMs: look.nowMs,
-    });
-    if (stepped.record && !isOver(stepped.record) && (!record || isOver(record))) live++;
+    const stepped = stepGang(inputOf(key, record, view, look));
+    if (!record && stepped.record) live++;
     collected.add(key, stepped);
   }
   return collected;
+}
+
+/** A move as its gangs see it. */
+interface MoveView {
+  readonly move: MoveState;
+  readonly nodes: readonly MovedNode[];
+  readonly open: ReadonlySet<string>;
+  readonly ready: ReadonlySet<string>;
+}
+
+function viewOf(move: MoveState, snapshot: MovesSnapshot): MoveView {
+  const nodes = move.spec!.nodes.map((name) => recordOf(move, name));
+  const open = new Set(nodes.filter(({ step }) => !isFinal(step)).map(({ name }) => name));
+  return { move, nodes, open, ready: readyNodes(move, snapshot) };
+}
+
+function inputOf(key: string, record: MovedGang | undefined, view: MoveView, look: GangsLook): GangInput {
+  const { move, nodes, open, ready } = view;
+  const { bound, running, checkpoints } = look.snapshot.gangs;
+  const here = running.get(key);
+  const holder = look.holders.get(key);
+  return {
+    move: move.name,
+    spec: move.spec!,
+    key,
+    record,
+    running: here?.members.some(({ nodeName }) => open.has(nodeName!)) ? here : undefined,
+    bound: bound.get(key) ?? [],
+    nodes,
+    ready,
+    checkpoint: here && checkpointOf(here, checkpoints),
+    timeoutMs: timeoutOf(here, look.snapshot),
+    holder: holder === move.name ? undefined : holder,
+    forbid: (pods) => forbidding(pods, look),
+    nowMs: look.nowMs,
+  };
 }
 
 /** Decides for the gangs of a move that was deleted. */
@@ -102,18 +131,22 @@ class Collected implements GangsPlan {
     private readonly look: GangsLook,
   ) {}
 
-  add(key: string, { record, waits, ask = [], evict = [], act, leaving = [], againMs }: GangStepped): void {
+  add(key: string, stepped: GangStepped): void {
+    const { record, waits, act, leaving = [], againMs } = stepped;
     const names = new Set((this.look.snapshot.gangs.bound.get(key) ?? []).map(({ nodeName }) => nodeName!));
-    if (record) {
-      this.gangs.push(record);
-      for (const name of names) this.byNode.set(name, [...(this.byNode.get(name) ?? []), record]);
-    }
     if (waits !== undefined) for (const name of names) this.waits.set(name, waits);
+    if (record) this.take(record, names, stepped);
     if (act) this.workloads.push(act);
     if (againMs !== undefined) this.moments.push(againMs);
     this.look.leaving.push(...leaving);
-    for (const pod of ask) this.tell(`ask ${pod.key}`, this.question(pod, record!));
-    for (const pod of evict) this.tell(`evict ${pod.key}`, this.eviction(pod, record!));
+  }
+
+  private take(record: MovedGang, names: ReadonlySet<string>, { ask = [], evict = [] }: GangStepped): void {
+    this.gangs.push(record);
+    if (isHeld(record)) this.look.holders.set(record.key, this.move.name);
+    for (const name of names) this.byNode.set(name, [...(this.byNode.get(name) ?? []), record]);
+    for (const pod of ask) this.tell(`ask ${pod.key}`, this.question(pod, record));
+    for (const pod of evict) this.tell(`evict ${pod.key}`, this.eviction(pod, record));
   }
 
   private tell(what: string, action: MoveAction): void {

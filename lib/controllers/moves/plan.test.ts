@@ -142,8 +142,9 @@ describe('the life of a NodeMove', () => {
       ...node,
       taints: [...node.taints, { ...taint('aicluster.dev/releasing'), timeAdded: formatTime(NOW - 60_000) }],
     }));
-    const run = (work: PodFacts, looks: number, status: MoveState['status'] = {}) => {
+    const run = (work: PodFacts, looks: number, from: MoveState['status'] = {}) => {
       const seen: string[] = [];
+      let status = from;
       for (let i = 0; i < looks; i++) {
         const { actions } = plan({ work: [work], nodes, moves: [move('m', {}, { status })] });
         for (const action of actions) if (action.type === 'WriteStatus') ({ status } = action);
@@ -153,7 +154,7 @@ describe('the life of a NodeMove', () => {
     };
     const working = makePodFacts({ nodeName: 'p5-0' });
     const first = run(working, 4);
-    expect(first.seen).toEqual(['WriteStatus', 'WriteStatus', 'AskCheckpoint+WriteStatus', 'Evict+WriteStatus']);
+    expect(first.seen).toEqual(['WriteStatus', 'WriteStatus', 'AskCheckpoint+WriteStatus', 'Evict']);
     expect(first.status).toMatchObject({ step: 'Suspending', handedOver: 0, gangs: [{ key: 'Pod default/pod-0' }] });
     const ending = run({ ...working, deleting: true }, 3, first.status);
     expect(ending.seen).toEqual(['', '', '']);

@@ -43,6 +43,7 @@ export const EVENT = {
   checkpointRequested: 'CheckpointRequested',
   gangEvicted: 'GangEvicted',
   disruptionForbidden: 'DisruptionForbidden',
+  refused: 'SuspensionRefused',
   suspended: 'SuspendedByNodeMove',
   resumed: 'ResumedByNodeMove',
 } as const;

@@ -3,19 +3,25 @@ import type { NodeMoveStatus } from '../../api';
 import type { KubeObject } from '../../domain/kube';
 import type { ControllerContext } from '../../runtime/controller';
 import type { MovedGang } from './gangs';
-import { EVENT, METRIC } from './telemetry';
+import { CONDITION, EVENT, METRIC } from './telemetry';
 
 type Mouth = Pick<ControllerContext, 'events' | 'metrics'>;
 
 /** Tells what is new in the status of a move. */
 export function tell(regarding: KubeObject, before: NodeMoveStatus, after: NodeMoveStatus, mouth: Mouth): void {
   tellNodes(regarding, before, after, mouth);
-  const known = new Map((before.gangs ?? []).map((gang) => [gang.key, gang] as const));
-  for (const gang of after.gangs ?? []) tellGang(regarding, known.get(gang.key), gang, mouth);
-  for (const gang of after.gangs ?? []) countLost(known.get(gang.key), gang, after, mouth);
+  tellGangs(regarding, before, after, mouth);
   if (before.finishedAt !== undefined || after.finishedAt === undefined) return;
-  const outcome = after.conditions?.find(({ type }) => type === 'Finished')?.reason ?? 'Mixed';
+  const outcome = after.conditions?.find(({ type }) => type === CONDITION.finished)?.reason ?? 'Mixed';
   mouth.metrics.count(METRIC.finished, { reason: String(regarding.spec?.reason), outcome });
+}
+
+function tellGangs(regarding: KubeObject, before: NodeMoveStatus, after: NodeMoveStatus, mouth: Mouth): void {
+  const known = new Map((before.gangs ?? []).map((gang) => [gang.key, gang] as const));
+  for (const gang of after.gangs ?? []) {
+    tellGang(regarding, known.get(gang.key), gang, mouth);
+    countLost(known.get(gang.key), gang, after, mouth);
+  }
 }
 
 function tellNodes(
@@ -45,10 +51,16 @@ function tellGang(
     metrics.count(METRIC.gangSteps, { step, how });
     const text = `${key}: ${message}${cost}`;
     events.record({ regarding, type: 'Normal', reason: `Gang${step}`, action: 'GiveWay', message: text });
-  } else if (message !== before.message && /PodDisruptionBudget|^refused/.test(message)) {
-    const text = `${key}: ${message}`;
-    events.record({ regarding, type: 'Warning', reason: EVENT.disruptionForbidden, action: 'GiveWay', message: text });
+    return;
   }
+  const reason = hindrance(message);
+  if (!reason || message === before.message) return;
+  events.record({ regarding, type: 'Warning', reason, action: 'GiveWay', message: `${key}: ${message}` });
+}
+
+function hindrance(message: string): string | undefined {
+  if (message.startsWith('refused: ')) return EVENT.refused;
+  return message.includes('PodDisruptionBudget') ? EVENT.disruptionForbidden : undefined;
 }
 
 /** By the bucket of the node it was on; counted once, when it gave way. */
