@@ -23,6 +23,7 @@ export interface WorkingOptions {
   readonly kinds?: readonly r.ResourceType[];
   readonly kill?: Kill;
   readonly checkpointTimeout?: string;
+  readonly seed?: number;
 }
 
 /** Nodes n0, n1, … of bucket training, with the work on them. */
@@ -32,7 +33,7 @@ export class WorkingCluster {
 
   constructor(private readonly options: WorkingOptions) {
     this.world = makeWorld({
-      seed: 7,
+      seed: options.seed ?? 7,
       startMs: START_MS,
       objects: [
         ...KINDS.map((kind) => kind.crd()),

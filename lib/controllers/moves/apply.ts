@@ -12,9 +12,8 @@ import { isFinal } from './claims';
 import { withOutcomes } from './gang-outcomes';
 import { isSquatter, namespaceBuckets } from './observe';
 import { withEmpty } from './report';
-import { tell } from './tell';
-import { EVENT, METRIC } from './telemetry';
-import { applyWorkloadActs } from './workloads/apply';
+import { EVENT, METRIC, tell } from './telemetry';
+import { applyWorkloadActs } from './apply-workloads';
 
 /** Field manager of the status of NodeMoves. */
 export const STATUS_MANAGER = 'eks-ai-cluster-moves';

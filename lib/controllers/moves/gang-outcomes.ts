@@ -2,7 +2,7 @@
 import type { GangStep, NodeMoveStatus } from '../../api';
 import { formatTime } from '../../domain/kube';
 import type { MovedGang } from './gangs';
-import type { WorkloadAct, WorkloadOutcome, WorkloadReport } from './workloads/adapter';
+import type { WorkloadAct, WorkloadOutcome, WorkloadReport } from './adapter';
 
 type Changes = (
   gang: MovedGang,

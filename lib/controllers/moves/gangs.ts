@@ -12,8 +12,8 @@ import type { GangStep, NodeMoveSpec, NodeMoveStatus } from '../../api';
 import { formatTime, parseTime } from '../../domain/kube';
 import { acceleratorsOf, type CheckpointFacts, type PodFacts, type RunningGang, type WorkloadRef } from '../../fleet';
 import { isFinal, type MovedNode } from './claims';
-import { ADAPTERS } from './workloads/adapters';
-import type { WorkloadAct } from './workloads/adapter';
+import { ADAPTERS } from './adapters';
+import type { WorkloadAct } from './adapter';
 
 /** What a move has recorded about one of its gangs. */
 export type MovedGang = NonNullable<NodeMoveStatus['gangs']>[number];

@@ -6,7 +6,7 @@ import { isOver, stepGang, withdrawGang, type GangInput, type GangStepped, type 
 import { releasingSinceMs } from './patches';
 import type { MovesSnapshot, MoveState } from './snapshot';
 import { waitingFor } from './steps';
-import type { WorkloadAct } from './workloads/adapter';
+import type { WorkloadAct } from './adapter';
 
 /** So many gangs of one move give way at once; the status has room for twice as many. */
 export const GANGS_AT_ONCE = 128;

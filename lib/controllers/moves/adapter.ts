@@ -1,8 +1,8 @@
 /** The words of suspending and resuming a workload: who asks, what to write, what came of it. PURE. */
-import type { KubeObject } from '../../../domain/kube';
-import { SUSPENDED_BY_ANNOTATION } from '../../../domain/pod-keys';
-import type { ResourceType } from '../../../domain/resources';
-import type { WorkloadRef } from '../../../fleet';
+import type { KubeObject } from '../../domain/kube';
+import { SUSPENDED_BY_ANNOTATION } from '../../domain/pod-keys';
+import type { ResourceType } from '../../domain/resources';
+import type { WorkloadRef } from '../../fleet';
 
 /** Who asks, and when. */
 export interface Ask {

@@ -4,10 +4,10 @@
  * Whoever suspends puts its name on the workload; a suspension without our NodeMove's name is somebody else's, and stays. Both ways can
  * be asked again and again: each reads what is there, and says what is left to do.
  */
-import type { KubeObject, PodSpec } from '../../../domain/kube';
-import { isTrue } from '../../../domain/conditions';
-import { JOB_SETS, JOBS, PYTORCH_JOBS, RAY_CLUSTERS, RAY_JOBS, type ResourceType } from '../../../domain/resources';
-import type { WorkloadKind } from '../../../fleet';
+import type { KubeObject, PodSpec } from '../../domain/kube';
+import { isTrue } from '../../domain/conditions';
+import { JOB_SETS, JOBS, PYTORCH_JOBS, RAY_CLUSTERS, RAY_JOBS, type ResourceType } from '../../domain/resources';
+import type { WorkloadKind } from '../../fleet';
 import { isOurs, note, type GangAdapter } from './adapter';
 import { volcanoJobAdapter } from './volcano-job';
 

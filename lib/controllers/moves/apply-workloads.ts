@@ -1,8 +1,8 @@
 /** Suspends and resumes the workloads of one NodeMove: each is read live, then written to under the resourceVersion that was read. */
-import type { KubeObject } from '../../../domain/kube';
-import type { ControllerContext } from '../../../runtime/controller';
-import { AlreadyExists, Conflict, Forbidden, Invalid, NotFound } from '../../../runtime/errors';
-import { EVENT, METRIC } from '../telemetry';
+import type { KubeObject } from '../../domain/kube';
+import type { ControllerContext } from '../../runtime/controller';
+import { AlreadyExists, Conflict, Forbidden, Invalid, NotFound } from '../../runtime/errors';
+import { EVENT, METRIC } from './telemetry';
 import type { Answer, Ask, GangAdapter, WorkloadAct, WorkloadOutcome, WorkloadReport, WorkloadWrite } from './adapter';
 import { ADAPTERS } from './adapters';
 

@@ -11,9 +11,9 @@
  * Abort costs no retry, ResumeJob adds one: one is taken off before (never below 0), so however often a Job is moved it never comes
  * nearer to its maxRetry than one.
  */
-import type { KubeObject } from '../../../domain/kube';
-import { RETRIES_ANNOTATION, SUSPENDED_BY_ANNOTATION } from '../../../domain/pod-keys';
-import { apiVersionOf, VOLCANO_COMMANDS, VOLCANO_JOBS } from '../../../domain/resources';
+import type { KubeObject } from '../../domain/kube';
+import { RETRIES_ANNOTATION, SUSPENDED_BY_ANNOTATION } from '../../domain/pod-keys';
+import { apiVersionOf, VOLCANO_COMMANDS, VOLCANO_JOBS } from '../../domain/resources';
 import { isOurs, note, type Answer, type Ask, type GangAdapter, type WorkloadWrite } from './adapter';
 
 /** An order that was not seen to be carried out within this time is taken back rather than waited for. */
