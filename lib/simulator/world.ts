@@ -41,6 +41,8 @@ import { startWorkloads } from './workloads';
 export interface WorldTimes extends KarpenterTimes, KubeletTimes {
   /** From a scheduler's decision to the pod being bound. */
   readonly bindMs: readonly [number, number];
+  /** From a Command being taken by Volcano to its being carried out. */
+  readonly volcanoOrderMs: number;
 }
 
 /** Times of a cluster on EC2: minutes for a node, seconds for a pod. */
@@ -57,6 +59,7 @@ export const CLOUD_TIMES: WorldTimes = {
   podStopMs: 5_000,
   failedForMs: 0,
   bindMs: [20, 300],
+  volcanoOrderMs: 10,
 };
 
 /** What a world is made of. */
@@ -273,7 +276,7 @@ function startModels(world: World, times: WorldTimes): void {
   const binder = new Binder(inside('binder'), times.bindMs);
   startDefaultScheduler(inside('default-scheduler'), binder);
   startVolcanoScheduler(inside('volcano-scheduler'), binder);
-  startVolcanoJobs(inside('volcano-jobs'));
+  startVolcanoJobs(inside('volcano-jobs'), times.volcanoOrderMs);
   startOperators(inside('operators'));
   startCheckpointing(inside('checkpointing'));
   startDisruptionBudgets(inside('disruption-budgets'));

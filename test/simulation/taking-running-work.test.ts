@@ -212,6 +212,20 @@ describe('a Volcano Job', () => {
     expect(cluster.server.all(r.VOLCANO_COMMANDS)).toEqual([]);
   });
 
+  it('is not forgotten aborted when Volcano is slow and the move is deleted before the order is carried out', async () => {
+    for (let afterMs = 500; afterMs < 14_000; afterMs += 900) {
+      const options = { nodes: 4, work: [makeVolcanoJob(spec())], volcanoOrderMs: 5_000 };
+      const cluster = await WorkingCluster.working(options, MINUTE);
+      cluster.move(cluster.nodesWithWork().slice(0, 1));
+      await cluster.run(afterMs);
+      cluster.world.remove(r.NODE_MOVES, { name: 'take' });
+      await cluster.run(3 * MINUTE);
+      expect([afterMs, cluster.running().length]).toEqual([afterMs, 2]);
+      expect(cluster.server.find(r.NODE_MOVES, { name: 'take' })).toBeUndefined();
+      expect(cluster.breaches()).toEqual([]);
+    }
+  });
+
   it('that runs on with fewer pods loses only those above its minimum', async () => {
     const { spec: own, ...rest } = makeVolcanoJob(spec({ pods: 3 }));
     const [task] = own.tasks;

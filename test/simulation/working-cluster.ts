@@ -24,6 +24,7 @@ export interface WorkingOptions {
   readonly kill?: Kill;
   readonly checkpointTimeout?: string;
   readonly seed?: number;
+  readonly volcanoOrderMs?: number;
 }
 
 /** Nodes n0, n1, … of bucket training, with the work on them. */
@@ -42,7 +43,13 @@ export class WorkingCluster {
         ...Array.from({ length: options.nodes }, (_, i) => makeNode(`n${i}`)),
       ],
       controllers: [this.mortal(movesController)],
-      times: { podStartMs: 500, podStopMs: 2_000, nodeReadyMs: 100, bindMs: [20, 100] },
+      times: {
+        podStartMs: 500,
+        podStopMs: 2_000,
+        nodeReadyMs: 100,
+        bindMs: [20, 100],
+        volcanoOrderMs: options.volcanoOrderMs ?? 10,
+      },
     });
   }
 
