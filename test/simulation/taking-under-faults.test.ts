@@ -27,6 +27,18 @@ const WORK = [
 const PODS = 12;
 const SUSPENDABLE = [r.VOLCANO_JOBS, r.JOBS, r.JOB_SETS, r.RAY_CLUSTERS];
 
+const pick = <T>(random: () => number, list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+
+/** One or two nodes are to change bucket, as long as the work has room. */
+function stir(cluster: WorkingCluster, random: () => number, i: number): void {
+  const [from, to] = random() < 0.6 ? (['training', 'inference'] as const) : (['inference', 'training'] as const);
+  const there = cluster.nodesIn(from);
+  const reason = pick(random, ['Capacity', 'Health'] as const);
+  if (there.length === 0 || (from === 'training' && there.length <= 11)) return;
+  const nodes = [...new Set([pick(random, there), pick(random, there)])];
+  cluster.world.submit(NodeMove.make(`m${i}`, { nodes, to: { kind: 'Bucket', bucket: to }, reason }));
+}
+
 test.each([0, 1, 2, 3, 4, 5])(
   'whatever happens, everything runs again afterwards (%i)',
   async (nth) => {
@@ -39,22 +51,12 @@ test.each([0, 1, 2, 3, 4, 5])(
     });
     expect(cluster.running()).toHaveLength(PODS);
     const random = splitRandom(seed, 'moves');
-    const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
     cluster.world.setFaults({ ...BAD_NETWORK, crash: 0.03, failAfter: 0.03 });
     for (let i = 0; i < ROUNDS; i++) {
-      const [from, to] = random() < 0.6 ? ['training', 'inference'] : ['inference', 'training'];
-      const nodes = [...new Set([0, 1].map(() => pick(cluster.nodesIn(from!))))].filter(Boolean);
-      const spec = {
-        nodes,
-        to: { kind: 'Bucket' as const, bucket: to },
-        reason: pick(['Capacity', 'Health'] as const),
-      };
-      if (nodes.length > 0 && cluster.nodesIn('training').length > 11)
-        cluster.world.submit(NodeMove.make(`m${i}`, spec));
-      else if (from === 'inference' && nodes.length > 0) cluster.world.submit(NodeMove.make(`m${i}`, spec));
+      stir(cluster, random, i);
       await cluster.run(1_000 + random() * 30_000);
       const live = cluster.world.liveMoves().map(({ metadata }) => metadata.name);
-      if (live.length > 0 && random() < 0.3) cluster.world.remove(r.NODE_MOVES, { name: pick(live) });
+      if (live.length > 0 && random() < 0.3) cluster.world.remove(r.NODE_MOVES, { name: pick(random, live) });
     }
     cluster.world.setFaults({});
     await cluster.run(10 * MINUTE);
