@@ -215,5 +215,7 @@ async function setFinalizers(action: Of<'SetFinalizers'>, context: ControllerCon
   const patch = { metadata: { resourceVersion, finalizers } };
   const patched = await context.cluster.mergePatch(resource, { name }, patch);
   context.cache(resource).assume(patched);
+  const aborted = action.of === 'NodeMove' && patched.metadata.deletionTimestamp && !patched.status?.finishedAt;
+  if (aborted) context.metrics.count(METRIC.finished, { reason: String(patched.spec?.reason), outcome: 'Deleted' });
   return undefined;
 }
