@@ -81,7 +81,13 @@ export const ROOMS: readonly Room[] = [
 /** Files that decide: no clock, no randomness, no input or output. */
 export const PURE_ROOMS = ['lib/domain', 'lib/api', 'lib/catalog', 'lib/fleet'];
 /** Files of a controller's folder that are not pure; everything else beside them is. */
-export const IMPURE_CONTROLLER_FILES = ['apply.ts', 'controller.ts', 'observe.ts', 'telemetry.ts'];
+export const IMPURE_CONTROLLER_FILES = [
+  'apply.ts',
+  'apply-workloads.ts',
+  'controller.ts',
+  'observe.ts',
+  'telemetry.ts',
+];
 /** What a pure file never says, and what to use instead. */
 export const BANNED_IN_PURE: readonly (readonly [RegExp, string])[] = [
   [/\bDate\.now\s*\(/, 'take nowMs as an argument'],

@@ -93,7 +93,18 @@ const movedGang = z.object({
     'Asked: a checkpoint was asked for; Checkpointed: it is there; Suspending: its pods are ending; Suspended: they are gone, it waits for the hand-over; Resumed: it may run again; Left: evicted, or ended by itself.',
   ),
   since: time().optional().describe('When it entered this step.'),
-  accelerators: z.number().min(0).optional().describe('Accelerators of all its pods, on these nodes and elsewhere.'),
+  how: z
+    .enum(['Suspend', 'Evict', 'Surplus', 'Wait'])
+    .optional()
+    .describe(
+      'Suspend: its workload is suspended, and resumed afterwards; Evict: all its pods are evicted together; Surplus: only its pods on these nodes are, it runs on without them; Wait: somebody else has stopped it, its pods are waited for.',
+    ),
+  nodes: z
+    .array(dnsSubdomain())
+    .max(256)
+    .optional()
+    .describe('Nodes of this move that it was on: it is resumed when all of them are done.'),
+  accelerators: z.number().min(0).optional().describe('Accelerators of its pods that give way.'),
   askedAt: time().optional().describe('When a checkpoint was asked for.'),
   checkpointAt: time().optional().describe('The checkpoint it can restart from; absent: none is known.'),
   gaveWayAt: time().optional().describe('When its pods began to end. Its cool-down counts from here.'),
@@ -151,6 +162,19 @@ export const NodeMove = defineKind({
     { name: 'Bucket', type: 'string', jsonPath: '.spec.to.bucket' },
     { name: 'Step', type: 'string', jsonPath: '.status.step' },
     { name: 'Node', type: 'string', jsonPath: '.spec.nodes[*]', description: 'The first node; describe shows all.' },
+    {
+      name: 'Lost',
+      type: 'number',
+      jsonPath: '.status.acceleratorSecondsLost',
+      description: 'Accelerator-seconds of work lost.',
+    },
+    {
+      name: 'Gangs',
+      type: 'string',
+      jsonPath: '.status.gangs[*].key',
+      priority: 1,
+      description: 'The first gang that gives way.',
+    },
     { name: 'Message', type: 'string', jsonPath: '.status.message', priority: 1 },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
   ],

@@ -156,7 +156,11 @@ export const PERMISSIONS: readonly ProcessPermissions[] = [
             verbs: ['patch'],
             why: 'give back the retry a move has cost',
           },
-          { resource: r.VOLCANO_COMMANDS, verbs: ['create'], why: 'suspend and resume a gang: AbortJob, ResumeJob' },
+          {
+            resource: r.VOLCANO_COMMANDS,
+            verbs: ['create', 'delete'],
+            why: 'suspend and resume a gang: AbortJob, ResumeJob; take an order back that nobody has carried out',
+          },
           { resource: r.JOBS, verbs: ['get', 'patch'], why: 'suspend and resume a gang: spec.suspend' },
           { resource: r.JOB_SETS, verbs: ['get', 'patch'], why: 'suspend and resume a gang: spec.suspend' },
           { resource: r.RAY_CLUSTERS, verbs: ['get', 'patch'], why: 'suspend and resume a gang: spec.suspend' },

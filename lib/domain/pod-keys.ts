@@ -20,6 +20,11 @@ export interface WorkKey {
 export const CHECKPOINT_REQUESTED_ANNOTATION = `${GROUP}/checkpoint-requested`;
 /** On a workload: name of the NodeMove that suspended it, and that will resume it. Without it a suspension is its user's. */
 export const SUSPENDED_BY_ANNOTATION = `${GROUP}/suspended-by`;
+/**
+ * On a Volcano Job that a NodeMove has suspended: its `status.retryCount` before. ResumeJob adds one, which is given back first; the
+ * annotation goes right before ResumeJob is sent, so whoever comes after a crash knows how far it was.
+ */
+export const RETRIES_ANNOTATION = `${GROUP}/retries-before-suspension`;
 /** On pods, Kubernetes' own: which pods of a ReplicaSet go first when it shrinks. Lower goes first; absent is 0. */
 export const DELETION_COST_ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
 
@@ -32,6 +37,7 @@ export const WORK_KEYS: readonly WorkKey[] = [
     meaning: 'a checkpoint is asked for: the node is about to be taken',
   },
   { key: SUSPENDED_BY_ANNOTATION, on: 'workload', owner: 'moves', meaning: 'the NodeMove that suspended it' },
+  { key: RETRIES_ANNOTATION, on: 'workload', owner: 'moves', meaning: 'retries it had before it was suspended' },
   {
     key: DELETION_COST_ANNOTATION,
     on: 'pod',

@@ -1,7 +1,7 @@
 /** How the API server words its refusals. */
 import type { KubeObject } from '../domain/kube';
 import { resourceName, type ResourceType } from '../domain/resources';
-import { Conflict, NotFound } from '../runtime/errors';
+import { Conflict, Invalid, NotFound } from '../runtime/errors';
 import type { ObjectName } from '../runtime/ports';
 
 /** 404. */
@@ -13,6 +13,13 @@ export function notFound(resource: ResourceType, { name }: ObjectName): NotFound
 export function modified(resource: ResourceType, { name }: ObjectName): Conflict {
   const message = `Operation cannot be fulfilled on ${resourceName(resource)} "${name}": the object has been modified; please apply your changes to the latest version and try again`;
   return new Conflict(message, 409, 'Conflict');
+}
+
+/** Throws the 422 of a patch whose `metadata.uid` is another object's: the field is immutable. */
+export function requireSame(resource: ResourceType, { metadata }: KubeObject, uid: string | undefined): void {
+  if (uid === undefined || uid === metadata.uid) return;
+  const message = `${resource.kind} "${metadata.name}" is invalid: metadata.uid: Invalid value: "${uid}": field is immutable`;
+  throw new Invalid(message, 422, 'Invalid');
 }
 
 /** Throws the 409 of a delete or an eviction whose preconditions do not hold. */

@@ -12,7 +12,7 @@ import type { ClusterPort, ObjectName, Random } from '../runtime/ports';
 import { applyFields, updateFields, type Ownership } from './field-ownership';
 import { jsonEqual, mergeJson } from './json';
 import { applyConfig, beginDeletion, initialStatus, keepFixed, nameOf, owned, withoutMeta } from './object-shapes';
-import { applyConflict, checkPreconditions, modified, notFound } from './api-refusals';
+import { applyConflict, checkPreconditions, modified, notFound, requireSame } from './api-refusals';
 import { budgetsOf, disruptionsAllowed, graceSeconds, hasEnded } from './pod-rules';
 import { seededRandom } from './random';
 import { admitOurs, CRDS } from './served-kinds';
@@ -90,6 +90,7 @@ export class ApiServer extends ServerReads {
     const live = this.get(resource, name);
     const locked = (patch as Partial<KubeObject>).metadata?.resourceVersion;
     if (locked !== undefined && locked !== live.metadata.resourceVersion) throw modified(resource, name);
+    requireSame(resource, live, (patch as Partial<KubeObject>).metadata?.uid);
     const next = this.commit(resource, live, mergeJson(live, patch), options.subresource);
     if (next !== live)
       this.track(resource, live, next, `${options.manager ?? 'patch'}${options.subresource ? '/status' : ''}`);

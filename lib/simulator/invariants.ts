@@ -3,7 +3,7 @@
  * run goes on.
  */
 import { PRIORITY_RANK, type CapacityBucketSpec } from '../api';
-import type { KubeObject, Node, Pod } from '../domain/kube';
+import { keyOf, type KubeObject, type Node, type Pod } from '../domain/kube';
 import { BUCKET_KEY, NODE_KEYS, NODEGROUP_LABEL, UNASSIGNED_TAINT } from '../domain/node-keys';
 import { parseQuantity } from '../domain/quantity';
 import {
@@ -13,11 +13,12 @@ import {
   NODE_MOVES,
   NODE_POOLS,
   NODES,
+  POD_GROUPS,
   PODS,
   resourceName,
 } from '../domain/resources';
 import { hasTaint } from '../domain/taints';
-import { bucketOfPod, toNodeFacts, toPodFacts } from '../fleet';
+import { bucketOfPod, gangKey, toMoveFacts, toNodeFacts, toPodFacts, toPodGroupFacts } from '../fleet';
 import type { ApiServer } from './api-server';
 import type { FleetView } from './fleet-view';
 import { poolOf } from './karpenter-context';
@@ -166,12 +167,25 @@ export class Invariants {
   private checkEviction({ object, before, type }: Change): void {
     const began = type === 'DELETED' || (object.metadata.deletionTimestamp && !before?.metadata.deletionTimestamp);
     const nodeName = object.spec?.nodeName as string | undefined;
-    if (!began || !nodeName || this.checked.view.liveMoves().has(nodeName)) return;
+    if (!began || !nodeName || this.checked.view.liveMoves().has(nodeName) || this.givesWay(object as Pod)) return;
     this.breach(
       'no pod is evicted without a live move',
       `Pod ${object.metadata.name}`,
       `evicted from ${nodeName}, which no live move has`,
     );
+  }
+
+  /** Members of a gang end together, wherever they are, when a live move evicts it. */
+  private givesWay(pod: Pod): boolean {
+    const { server } = this.checked;
+    const groups = new Map(server.all(POD_GROUPS).map((group) => [keyOf(group), toPodGroupFacts(group)] as const));
+    const key = gangKey(toPodFacts(pod), groups);
+    return server
+      .all(NODE_MOVES)
+      .map(toMoveFacts)
+      .some(({ finishedAtMs, gangs }) => {
+        return finishedAtMs === undefined && gangs.some((gang) => gang.key === key && gang.step === 'Suspending');
+      });
   }
 
   private checkPool({ type, object, before }: Change, ours: boolean): void {

@@ -1,6 +1,6 @@
 /** What must be true when nothing disturbs a cluster any more and its controllers have had time: nothing is left half done. */
 import { parseTime } from '../domain/kube';
-import { POD_GROUPS, VOLCANO_JOBS } from '../domain/resources';
+import { checkGangs } from './gang-invariants';
 import type { World } from './world';
 
 /** A settled node is in one of these. */
@@ -13,7 +13,7 @@ const MOVE_MS = 600_000;
 export function checkSettled(world: World): void {
   checkNodes(world);
   checkMoves(world);
-  checkGangs(world);
+  checkGangs(world.server, (...breach) => world.invariants.breach(...breach));
 }
 
 function checkNodes({ view, invariants }: World): void {
@@ -30,16 +30,5 @@ function checkMoves(world: World): void {
     if (ageMs <= MOVE_MS) continue;
     const message = `still ${status?.step ?? 'new'} after ${Math.round(ageMs / 1000)} s: ${status?.message ?? ''}`;
     world.invariants.breach('every NodeMove ends', `NodeMove ${metadata.name}`, message);
-  }
-}
-
-function checkGangs({ server, invariants }: World): void {
-  for (const { metadata, status } of server.all(VOLCANO_JOBS)) {
-    if (status?.state?.phase === 'Aborted')
-      invariants.breach('no gang is forgotten', `Job ${metadata.name}`, 'is Aborted for good');
-  }
-  for (const { metadata, status } of server.all(POD_GROUPS)) {
-    if (status?.phase === 'Unknown')
-      invariants.breach('no gang is half alive', `PodGroup ${metadata.name}`, 'is Unknown for good');
   }
 }

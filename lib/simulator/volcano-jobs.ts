@@ -35,8 +35,8 @@ interface PodEvent {
   readonly event: 'PodEvicted' | 'PodFailed';
 }
 
-/** Starts the job controller. */
-export function startVolcanoJobs(inside: Inside): void {
+/** Starts the job controller; it carries out orders after `orderMs`. */
+export function startVolcanoJobs(inside: Inside, orderMs = REACT_MS): void {
   const { server } = inside;
   const events = new Map<string, PodEvent[]>();
   const later = new Later(inside.clock, REACT_MS, (key) => {
@@ -53,7 +53,7 @@ export function startVolcanoJobs(inside: Inside): void {
     if (key && event) events.set(key, [...(events.get(key) ?? []), { pod: object as Pod, event }]);
   }, PODS);
   server.onChange(({ type, object }) => {
-    if (type === 'ADDED') inside.clock.after(REACT_MS, () => runCommand(inside, object));
+    if (type === 'ADDED') inside.clock.after(REACT_MS, () => runCommand(inside, object, orderMs));
   }, VOLCANO_COMMANDS);
 }
 
@@ -283,12 +283,10 @@ function kill(inside: Inside, job: KubeObject): void {
 }
 
 /** A Command is deleted before it is carried out: not more than once. */
-function runCommand(inside: Inside, command: KubeObject): void {
+function runCommand(inside: Inside, command: KubeObject, orderMs: number): void {
   if (!inside.server.find(VOLCANO_COMMANDS, command.metadata)) return;
   deleteIfThere(inside, VOLCANO_COMMANDS, command);
   const job = inside.server.find(VOLCANO_JOBS, { name: command.target?.name, namespace: command.metadata.namespace });
   if (!job || (command.target.uid && command.target.uid !== job.metadata.uid)) return;
-  inside.clock.after(REACT_MS, () =>
-    act(inside, inside.server.find(VOLCANO_JOBS, job.metadata) ?? job, command.action),
-  );
+  inside.clock.after(orderMs, () => act(inside, inside.server.find(VOLCANO_JOBS, job.metadata) ?? job, command.action));
 }

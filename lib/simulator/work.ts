@@ -1,6 +1,16 @@
 /** Work as people submit it: a gang as a Volcano Job, a service as a Deployment. Every pod asks for so many accelerators. */
 import type { KubeObject } from '../domain/kube';
+import { CHECKPOINTS_AS } from './checkpointing';
 import { RUN_SECONDS } from './kubelet';
+
+/** How a gang saves its state. */
+export interface CheckpointHabit {
+  /** It does so this often; 0: only when asked. */
+  readonly everySeconds: number;
+  readonly takesSeconds: number;
+  /** Whether it does so when asked by annotation, too. */
+  readonly answers: boolean;
+}
 
 /** A gang. */
 export interface GangSpec {
@@ -10,9 +20,20 @@ export interface GangSpec {
   readonly accelerators: number;
   /** Seconds until it completes; 0: never. */
   readonly runSeconds?: number;
+  /** Absent: it never reports a Checkpoint. */
+  readonly checkpoint?: CheckpointHabit;
 }
 
-function podSpec(accelerators: number) {
+/** Annotations by which the models know how pods of the gang behave. */
+export function habitsOf({ runSeconds = 0, checkpoint }: GangSpec): Readonly<Record<string, string>> {
+  return {
+    ...(runSeconds > 0 ? { [RUN_SECONDS]: String(runSeconds) } : {}),
+    ...(checkpoint ? { [CHECKPOINTS_AS]: JSON.stringify(checkpoint) } : {}),
+  };
+}
+
+/** Containers of a pod with so many accelerators. */
+export function podSpec(accelerators: number) {
   const amounts = { cpu: '4', 'nvidia.com/gpu': String(accelerators) };
   return {
     terminationGracePeriodSeconds: 30,
@@ -21,9 +42,12 @@ function podSpec(accelerators: number) {
 }
 
 /** A Volcano Job that is all or nothing and restarts whole. */
-export function makeVolcanoJob({ name, namespace, pods, accelerators, runSeconds = 0 }: GangSpec): KubeObject {
-  const annotations = runSeconds > 0 ? { [RUN_SECONDS]: String(runSeconds) } : {};
-  const template = { metadata: { annotations }, spec: { ...podSpec(accelerators), restartPolicy: 'Never' } };
+export function makeVolcanoJob(gang: GangSpec): KubeObject {
+  const { name, namespace, pods, accelerators } = gang;
+  const template = {
+    metadata: { annotations: habitsOf(gang) },
+    spec: { ...podSpec(accelerators), restartPolicy: 'Never' },
+  };
   return {
     apiVersion: 'batch.volcano.sh/v1alpha1',
     kind: 'Job',

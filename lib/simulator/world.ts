@@ -9,10 +9,13 @@ import type { NodePhase } from '../fleet';
 import type { Controller } from '../runtime/controller';
 import type { ObjectName } from '../runtime/ports';
 import { ApiServer } from './api-server';
+import { startCheckpointing } from './checkpointing';
 import { CloudModel, type CloudOptions } from './cloud';
 import { Binder, startDefaultScheduler } from './default-scheduler';
 import { NO_FAULTS, type FaultRates } from './faults';
+import { startDisruptionBudgets } from './disruption-budgets';
 import { FleetView } from './fleet-view';
+import { watchGangs } from './gang-invariants';
 import { startGarbageCollector, startPodGarbageCollector } from './garbage';
 import { startHyperNodes } from './hyper-nodes';
 import type { Inside } from './inside';
@@ -21,6 +24,7 @@ import { startKarpenter } from './karpenter';
 import type { KarpenterTimes } from './karpenter-context';
 import { startKubelets, type KubeletTimes } from './kubelet';
 import { createManifest, createManifests } from './manifests';
+import { startOperators } from './operators';
 import { startPodGroups } from './pod-groups';
 import { splitRandom } from './random';
 import { Replica } from './replica';
@@ -37,6 +41,8 @@ import { startWorkloads } from './workloads';
 export interface WorldTimes extends KarpenterTimes, KubeletTimes {
   /** From a scheduler's decision to the pod being bound. */
   readonly bindMs: readonly [number, number];
+  /** From a Command being taken by Volcano to its being carried out. */
+  readonly volcanoOrderMs: number;
 }
 
 /** Times of a cluster on EC2: minutes for a node, seconds for a pod. */
@@ -53,6 +59,7 @@ export const CLOUD_TIMES: WorldTimes = {
   podStopMs: 5_000,
   failedForMs: 0,
   bindMs: [20, 300],
+  volcanoOrderMs: 10,
 };
 
 /** What a world is made of. */
@@ -115,6 +122,7 @@ export class World {
     startModels(this, { ...CLOUD_TIMES, ...options.times });
     const graceMs = options.graceMs ?? 5_000;
     this.invariants = new Invariants({ server: this.server, view: this.view, graceMs });
+    watchGangs(this.server, (...breach) => this.invariants.breach(...breach));
     this.replicas = Array.from({ length: options.replicas ?? 1 }, (_, i) =>
       this.makeReplica(`aicluster-capacity-${i}`),
     );
@@ -268,7 +276,10 @@ function startModels(world: World, times: WorldTimes): void {
   const binder = new Binder(inside('binder'), times.bindMs);
   startDefaultScheduler(inside('default-scheduler'), binder);
   startVolcanoScheduler(inside('volcano-scheduler'), binder);
-  startVolcanoJobs(inside('volcano-jobs'));
+  startVolcanoJobs(inside('volcano-jobs'), times.volcanoOrderMs);
+  startOperators(inside('operators'));
+  startCheckpointing(inside('checkpointing'));
+  startDisruptionBudgets(inside('disruption-budgets'));
   startPodGroups(inside('pod-groups'));
   startHyperNodes(inside('hyper-nodes'));
   startKarpenter(inside('karpenter'), cloud, times);

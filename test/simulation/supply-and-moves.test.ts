@@ -87,11 +87,12 @@ describe('a node that changes hands', () => {
     await world.run(10_000);
     world.move('take', { nodes: [node], to: { kind: 'Bucket', bucket: 'inference' } });
     await world.run(500);
-    world.work('late', 'training', node);
+    const free = world.guard({ app: 'late' });
+    world.work('late', 'training', node, { app: 'late' });
     await world.run(MINUTE);
     expect(world.nodesIn('training')).toEqual([node]);
     expect(world.get(r.NODE_MOVES, 'take')?.status.message).toContain('waiting for default/late to end');
-    world.server.delete(r.PODS, { namespace: 'default', name: 'late' });
+    free();
     await world.run(10_000);
     expect(world.nodesIn('inference')).toEqual([node]);
     expect(world.violations).toEqual([]);
@@ -102,7 +103,8 @@ describe('a node that changes hands', () => {
     const [node] = world.nodes().map(({ metadata }) => metadata.name) as [string];
     world.move('assign', { nodes: [node], to: { kind: 'Bucket', bucket: 'training' } });
     await world.run(10_000);
-    world.work('busy', 'training', node);
+    world.guard({ app: 'busy' });
+    world.work('busy', 'training', node, { app: 'busy' });
     world.move('take', { nodes: [node], to: { kind: 'Bucket', bucket: 'inference' } });
     await world.run(10_000);
     world.server.delete(r.NODE_MOVES, { name: 'take' });
@@ -119,13 +121,14 @@ describe('a node that changes hands', () => {
     const [node] = world.nodes().map(({ metadata }) => metadata.name) as [string];
     world.move('assign', { nodes: [node], to: { kind: 'Bucket', bucket: 'training' } });
     await world.run(10_000);
-    world.work('busy', 'training', node);
+    world.guard({ app: 'busy' });
+    world.work('busy', 'training', node, { app: 'busy' });
     world.move('a-capacity', { nodes: [node], to: { kind: 'Bucket', bucket: 'inference' } });
     await world.run(10_000);
     world.move('b-health', { nodes: [node], reason: 'Health', to: { kind: 'Replacement' } });
     await world.run(10_000);
     expect(world.get(r.NODE_MOVES, 'a-capacity')?.status).toMatchObject({ step: 'Aborted' });
-    expect(world.get(r.NODE_MOVES, 'b-health')?.status).toMatchObject({ step: 'Draining' });
+    expect(world.get(r.NODE_MOVES, 'b-health')?.status).toMatchObject({ step: 'CheckpointRequested' });
     expect(world.violations).toEqual([]);
   });
 
@@ -182,7 +185,8 @@ describe('a Capacity Block', () => {
     world.move('assign', { nodes: [first], to: { kind: 'Bucket', bucket: 'training' } });
     await world.run(6 * HOUR);
     expect(world.condition('p5', 'EndAnnounced')).toBe('EndsWithin24h');
-    world.work('busy', 'training', first);
+    const free = world.guard({ app: 'busy' });
+    world.work('busy', 'training', first, { app: 'busy' });
     await world.clock.runUntil(endMs - 76 * MINUTE - 5 * MINUTE + 7 * MINUTE);
     expect(world.condition('p5', 'EndAnnounced')).toBe('EndsWithin2h');
     expect(world.condition('p5')).toBe('BlockEnding');
@@ -192,6 +196,7 @@ describe('a Capacity Block', () => {
     expect(world.nodes()).toHaveLength(4);
     expect(world.nodesIn('training')).toEqual([first]);
     expect(world.server.all(r.NODE_MOVES).filter(({ status }) => !status?.finishedAt)).toEqual([]);
+    free();
     world.mayEnd.add('p5');
     await world.clock.runUntil(endMs + 24 * HOUR - 45 * MINUTE);
     expect(world.nodes()).toHaveLength(0);

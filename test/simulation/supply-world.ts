@@ -202,6 +202,15 @@ export class SupplyWorld {
     });
   }
 
+  /** Pods with these labels may not be disturbed, until the returned function is called. */
+  guard(labels: Readonly<Record<string, string>>): () => void {
+    const metadata = { name: 'guard', namespace: 'default' };
+    const spec = { minAvailable: '100%', selector: { matchLabels: labels } };
+    const { kind } = r.DISRUPTION_BUDGETS;
+    this.server.create(r.DISRUPTION_BUDGETS, { apiVersion: 'policy/v1', kind, metadata, spec });
+    return () => this.server.delete(r.DISRUPTION_BUDGETS, metadata);
+  }
+
   nodes(): Node[] {
     return this.server.all(r.NODES) as Node[];
   }

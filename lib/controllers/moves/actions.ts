@@ -1,7 +1,8 @@
-/** What moves can do, one call each (a swap looks at the pods live before and after it). */
+/** What moves can do, one call each (a swap looks at the pods live before and after it, a status at what it is about to say). */
 import type { NodeMoveStatus } from '../../api';
 import type { PodFacts } from '../../fleet';
 import type { NodePatch } from './patches';
+import type { WorkloadAct } from './adapter';
 
 /** An action. `node`, `move` or `bucket` name the object it is about. */
 export type MoveAction =
@@ -29,7 +30,15 @@ export type MoveAction =
       readonly patch: NodePatch;
       readonly why: string;
     }
-  | { readonly type: 'Evict'; readonly node: string; readonly pod: PodFacts; readonly why: string }
+  | {
+      readonly type: 'Evict';
+      readonly node: string;
+      readonly pod: PodFacts;
+      /** Its gang gives way to a move; absent: it is on a node of another bucket. */
+      readonly gang?: string;
+      readonly why: string;
+    }
+  | { readonly type: 'AskCheckpoint'; readonly move: string; readonly pod: PodFacts; readonly askedAt: string }
   | {
       readonly type: 'WriteStatus';
       readonly move: string;
@@ -38,6 +47,8 @@ export type MoveAction =
       readonly before: NodeMoveStatus;
       /** Nodes that are Empty if a live list agrees; their step is set in the same write. */
       readonly confirm: readonly string[];
+      /** Workloads to suspend or resume; what comes of it is said in the same write. */
+      readonly workloads: readonly WorkloadAct[];
     }
   | {
       readonly type: 'SetFinalizers';

@@ -2,15 +2,18 @@
 import type { NodeMoveStatus } from '../../api';
 import { jsonEqual } from '../../domain/json-equal';
 import type { KubeObject, Pod } from '../../domain/kube';
+import { CHECKPOINT_REQUESTED_ANNOTATION } from '../../domain/pod-keys';
 import { apiVersionOf, CAPACITY_BUCKETS, NODE_MOVES, NODES, PODS } from '../../domain/resources';
 import { occupies, toPodFacts, type PodFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
-import { NotFound, TooManyRequests } from '../../runtime/errors';
+import { Invalid, NotFound, TooManyRequests } from '../../runtime/errors';
 import type { MoveAction } from './actions';
 import { isFinal } from './claims';
+import { withOutcomes } from './gang-outcomes';
 import { isSquatter, namespaceBuckets } from './observe';
 import { withEmpty } from './report';
-import { EVENT, METRIC } from './telemetry';
+import { EVENT, METRIC, tell } from './telemetry';
+import { applyWorkloadActs } from './apply-workloads';
 
 /** Field manager of the status of NodeMoves. */
 export const STATUS_MANAGER = 'eks-ai-cluster-moves';
@@ -29,7 +32,9 @@ export async function applyMoveAction(action: MoveAction, context: ControllerCon
     case 'DropClaim':
       return dropClaim(action, context);
     case 'Evict':
-      return evict(action.pod, action.node, action.why, context);
+      return evict(action, context);
+    case 'AskCheckpoint':
+      return askCheckpoint(action, context);
     case 'WriteStatus':
       return writeStatus(action, context);
     case 'SetFinalizers':
@@ -81,7 +86,7 @@ async function handOver(action: Of<'HandOver'>, context: ControllerContext): Pro
   );
   let again: number | undefined;
   for (const pod of squatters)
-    again = (await evict(pod, node, `it landed on ${node}, now in ${place}`, context)) ?? again;
+    again = (await evict({ pod, node, why: `it landed on ${node}, now in ${place}` }, context)) ?? again;
   return again;
 }
 
@@ -122,73 +127,86 @@ async function isStillLive({ move, node }: Of<'DropClaim'>, { cluster }: Control
 }
 
 async function evict(
-  pod: PodFacts,
-  node: string,
-  why: string,
+  { pod, node, gang, why }: Omit<Of<'Evict'>, 'type'>,
   context: ControllerContext,
 ): Promise<number | undefined> {
   const { cluster, cache, events, metrics } = context;
   const { namespace, name, uid } = pod;
   const regarding = cache(NODES).get(node);
+  const say = (reason: string, message: string) => {
+    if (regarding) events.record({ regarding, type: 'Warning', reason, action: 'Evict', message });
+  };
   try {
     await cluster.evict({ namespace, name }, { uid });
   } catch (error) {
     if (error instanceof NotFound) return undefined;
     if (!(error instanceof TooManyRequests)) throw error;
     metrics.count(METRIC.evictions, { result: 'Blocked' });
-    const message = `pod ${pod.key} cannot be evicted yet (${error.message}): ${why}`;
-    const reason = EVENT.evictionBlocked;
-    if (regarding) events.record({ regarding, type: 'Warning', reason, action: 'Evict', message });
+    say(EVENT.evictionBlocked, `pod ${pod.key} cannot be evicted yet (${error.message}): ${why}`);
     return Math.max(AGAIN_MS, error.retryAfterMs);
   }
   metrics.count(METRIC.evictions, { result: 'Done' });
-  const message = `pod ${pod.key} evicted: ${why}`;
-  const reason = EVENT.squatterEvicted;
-  if (regarding) events.record({ regarding, type: 'Warning', reason, action: 'Evict', message });
+  say(gang === undefined ? EVENT.squatterEvicted : EVENT.gangEvicted, `pod ${pod.key} evicted: ${why}`);
   return undefined;
 }
 
+/** With the pod's UID in the patch: another pod of that name is refused as Invalid, and was never meant. */
+async function askCheckpoint(
+  { pod, askedAt, move }: Of<'AskCheckpoint'>,
+  context: ControllerContext,
+): Promise<undefined> {
+  const { cluster, cache, events, metrics } = context;
+  const { namespace, name, uid } = pod;
+  const patch = { metadata: { uid, annotations: { [CHECKPOINT_REQUESTED_ANNOTATION]: askedAt } } };
+  try {
+    const patched = await cluster.mergePatch(PODS, { namespace, name }, patch);
+    cache(PODS).assume(patched);
+    const message = `its node is taken by NodeMove ${move}: save your state`;
+    const reason = EVENT.checkpointRequested;
+    events.record({ regarding: patched, type: 'Normal', reason, action: 'AskCheckpoint', message });
+  } catch (error) {
+    if (!(error instanceof Invalid)) throw error;
+  }
+  metrics.count(METRIC.actions, { type: 'AskCheckpoint', result: 'Done' });
+  return undefined;
+}
+
+/** Looks live at what the status is about to say: nodes that seem empty, workloads to suspend or resume. */
 async function writeStatus(action: Of<'WriteStatus'>, context: ControllerContext): Promise<number | undefined> {
-  const { cluster, cache, clock } = context;
+  const { clock } = context;
+  const report = await applyWorkloadActs(action.workloads, context);
+  const empty = await emptyNodes(action.confirm, context);
+  const told = withOutcomes(action.status, report, action.workloads, clock.now());
+  const status = empty.length > 0 ? withEmpty(told, empty, clock.now()) : told;
+  if (!jsonEqual(status, action.before)) await storeStatus(action, status, context);
+  if (report.failure) throw report.failure;
+  const again = empty.length < action.confirm.length ? AGAIN_MS : Infinity;
+  const next = Math.min(again, report.againMs ?? Infinity);
+  return Number.isFinite(next) ? next : undefined;
+}
+
+async function emptyNodes(names: readonly string[], context: ControllerContext): Promise<string[]> {
   const byNamespace = namespaceBuckets(context);
   const empty: string[] = [];
-  for (const node of action.confirm) {
+  for (const node of names) {
     const pods = await podsOn(node, context);
     if (!pods.some((pod) => occupies(pod, byNamespace))) empty.push(node);
   }
-  const status = empty.length > 0 ? withEmpty(action.status, empty, clock.now()) : action.status;
-  const again = empty.length < action.confirm.length ? AGAIN_MS : undefined;
-  if (jsonEqual(status, action.before)) return again;
-  const object: KubeObject = {
-    apiVersion: apiVersionOf(NODE_MOVES),
-    kind: NODE_MOVES.kind,
-    metadata: { name: action.move, resourceVersion: action.resourceVersion },
-    status,
-  };
+  return empty;
+}
+
+async function storeStatus(
+  { move, resourceVersion, before }: Of<'WriteStatus'>,
+  status: NodeMoveStatus,
+  context: ControllerContext,
+): Promise<void> {
+  const { cluster, cache } = context;
+  const metadata = { name: move, resourceVersion };
+  const object: KubeObject = { apiVersion: apiVersionOf(NODE_MOVES), kind: NODE_MOVES.kind, metadata, status };
   const options = { fieldManager: STATUS_MANAGER, force: true, subresource: 'status' } as const;
   const written = await cluster.apply(NODE_MOVES, object, options);
   cache(NODE_MOVES).assume(written);
-  tell(written, action.before, status, context);
-  return again;
-}
-
-/** Each node that reached another step is an Event on the move. */
-function tell(
-  regarding: KubeObject,
-  before: NodeMoveStatus,
-  after: NodeMoveStatus,
-  { events, metrics }: ControllerContext,
-): void {
-  for (const { name, step, message = '' } of reachedSteps(before, after)) {
-    metrics.count(METRIC.steps, { step, reason: String(regarding.spec?.reason) });
-    const type = step === 'Lost' || step === 'Aborted' ? 'Warning' : 'Normal';
-    events.record({ regarding, type, reason: step, action: 'Move', message: `node ${name}: ${message}` });
-  }
-}
-
-function reachedSteps(before: NodeMoveStatus, after: NodeMoveStatus) {
-  const known = new Map((before.nodes ?? []).map(({ name, step }) => [name, step] as const));
-  return (after.nodes ?? []).filter(({ name, step }) => step !== (known.get(name) ?? 'Pending'));
+  tell(written, before, status, context);
 }
 
 async function setFinalizers(action: Of<'SetFinalizers'>, context: ControllerContext): Promise<undefined> {
@@ -197,5 +215,7 @@ async function setFinalizers(action: Of<'SetFinalizers'>, context: ControllerCon
   const patch = { metadata: { resourceVersion, finalizers } };
   const patched = await context.cluster.mergePatch(resource, { name }, patch);
   context.cache(resource).assume(patched);
+  const aborted = action.of === 'NodeMove' && patched.metadata.deletionTimestamp && !patched.status?.finishedAt;
+  if (aborted) context.metrics.count(METRIC.finished, { reason: String(patched.spec?.reason), outcome: 'Deleted' });
   return undefined;
 }

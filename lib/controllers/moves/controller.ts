@@ -1,12 +1,22 @@
 /** moves: NodeMoves, Nodes, Pods and buckets → one look at everything that changes hands. */
-import { CAPACITY_BUCKETS, NAMESPACES, NODE_MOVES, NODES, PODS } from '../../domain/resources';
+import type { GangStep } from '../../api';
+import {
+  CAPACITY_BUCKETS,
+  CHECKPOINTS,
+  DISRUPTION_BUDGETS,
+  NAMESPACES,
+  NODE_MOVES,
+  NODES,
+  POD_GROUPS,
+  PODS,
+} from '../../domain/resources';
 import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
 import { ApiError, Conflict, LeaseLost, NotFound } from '../../runtime/errors';
 import type { MoveAction } from './actions';
 import { applyMoveAction } from './apply';
 import { observeMoves } from './observe';
 import { planMoves } from './plan';
-import { DEFAULT_SETTINGS, type MovesSettings } from './snapshot';
+import { DEFAULT_SETTINGS, type MovesSettings, type MovesSnapshot } from './snapshot';
 import { METRIC } from './telemetry';
 
 /** Calls at the same time; the actions of one plan are about different objects. */
@@ -26,20 +36,33 @@ export function makeMovesController(settings: Partial<MovesSettings> = {}): Cont
       { resource: PODS, keys: fleet },
       { resource: NAMESPACES, keys: fleet },
       { resource: CAPACITY_BUCKETS, keys: fleet },
+      { resource: POD_GROUPS, keys: fleet, optional: true },
+      { resource: CHECKPOINTS, keys: fleet },
+      { resource: DISRUPTION_BUDGETS, keys: fleet },
     ],
     reconcile: (_key, context) => reconcileMoves({ ...DEFAULT_SETTINGS, ...settings }, context),
   };
 }
 
-/** Changes the hands of nodes: the only writer of bucket keys, the only evictor. */
+/** Changes the hands of nodes: the only writer of bucket keys, the only one that stops work. */
 export const movesController: Controller = makeMovesController();
 
 async function reconcileMoves(settings: MovesSettings, context: ControllerContext): Promise<Outcome> {
-  const { actions, requeueAfterMs, inFlight } = planMoves(observeMoves(context), context.clock.now(), settings);
+  const snapshot = observeMoves(context);
+  const { actions, requeueAfterMs, inFlight } = planMoves(snapshot, context.clock.now(), settings);
   context.metrics.gauge(METRIC.inFlight, inFlight);
+  for (const [step, count] of gangsByStep(snapshot)) context.metrics.gauge(METRIC.gangs, count, { step });
   const again = await applyAll(actions, context);
   const next = Math.min(requeueAfterMs ?? Infinity, again);
   return Number.isFinite(next) ? { requeueAfterMs: next } : {};
+}
+
+/** Steps in which a move holds a gang. */
+const HOLDING: readonly GangStep[] = ['Asked', 'Checkpointed', 'Suspending', 'Suspended'];
+
+function gangsByStep({ moves }: MovesSnapshot): [GangStep, number][] {
+  const steps = moves.flatMap(({ status }) => (status.gangs ?? []).map(({ step }) => step));
+  return HOLDING.map((step) => [step, steps.filter((one) => one === step).length]);
 }
 
 /** Does all actions, several at a time; one that fails does not stop the others. Returns when to look again. */

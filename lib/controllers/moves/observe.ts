@@ -2,13 +2,38 @@
 import { NodeMove, type CapacityBucketSpec, type NodeMoveSpec, type NodeMoveStatus } from '../../api';
 import { parseTime, type KubeObject, type Node, type Pod } from '../../domain/kube';
 import { BUCKET_KEY } from '../../domain/node-keys';
-import { CAPACITY_BUCKETS, NAMESPACES, NODE_MOVES, NODES, PODS } from '../../domain/resources';
-import { bucketOfPod, occupies, once, toNodeFacts, toPodFacts, type NodeFacts, type PodFacts } from '../../fleet';
+import { parseDuration } from '../../domain/duration';
+import {
+  CAPACITY_BUCKETS,
+  CHECKPOINTS,
+  DISRUPTION_BUDGETS,
+  NAMESPACES,
+  NODE_MOVES,
+  NODES,
+  POD_GROUPS,
+  PODS,
+} from '../../domain/resources';
+import {
+  bucketOfPod,
+  gangKey,
+  newestCheckpoints,
+  occupies,
+  once,
+  toCheckpointFacts,
+  toDisruptionBudgetFacts,
+  toNodeFacts,
+  toPodFacts,
+  toPodGroupFacts,
+  toRunningGangs,
+  type NodeFacts,
+  type PodFacts,
+} from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { parseSetBacks } from './patches';
-import type { BucketState, MovesSnapshot, MoveState } from './snapshot';
+import { isOver } from './gangs';
+import { NO_GANGS, type BucketState, type GangsSeen, type MovesSnapshot, type MoveState } from './snapshot';
 
-/** All moves, nodes, their work and the buckets, as the caches show them. */
+/** All moves, nodes, their work, the gangs that may have to give way, and the buckets, as the caches show them. */
 export function observeMoves(context: Pick<ControllerContext, 'cache'>): MovesSnapshot {
   const { cache } = context;
   const nodeObjects = cache(NODES).list();
@@ -19,14 +44,54 @@ export function observeMoves(context: Pick<ControllerContext, 'cache'>): MovesSn
   });
   const buckets = cache(CAPACITY_BUCKETS).list().map(toBucketState);
   const moves = cache(NODE_MOVES).list().map(toMoveState);
+  const pods = podsByNode(cache(PODS).list(), nodes, namespaceBuckets(context));
   return {
     moves,
     movesByName: new Map(moves.map((move) => [move.name, move] as const)),
     nodes,
-    ...podsByNode(cache(PODS).list(), nodes, namespaceBuckets(context)),
+    ...pods,
     buckets: new Map(buckets.map((bucket) => [bucket.name, bucket] as const)),
     setBacks: new Map(setBacks),
+    gangs: seenGangs(moves, pods.work, context),
   };
+}
+
+/** Looks at gangs only while a move is under way: most of the time there is none. */
+function seenGangs(
+  moves: readonly MoveState[],
+  work: ReadonlyMap<string, readonly PodFacts[]>,
+  { cache }: Pick<ControllerContext, 'cache'>,
+): GangsSeen {
+  const underWay = moves.filter(({ status, spec }) => spec && status.finishedAt === undefined);
+  if (underWay.length === 0) return NO_GANGS;
+  const podGroups = cache(POD_GROUPS).list().map(toPodGroupFacts);
+  const groups = new Map(podGroups.map((group) => [group.key, group] as const));
+  const wanted = new Set(underWay.flatMap((move) => gangsOf(move, work, groups)));
+  if (wanted.size === 0) return NO_GANGS;
+  const bound = new Map<string, PodFacts[]>();
+  for (const object of cache(PODS).list()) {
+    const pod = toPodFacts(object as Pod);
+    if (pod.nodeName === undefined || pod.ended || pod.system) continue;
+    const key = gangKey(pod, groups);
+    if (wanted.has(key)) append(bound, key, pod);
+  }
+  return {
+    running: toRunningGangs(podGroups, [...bound.values()].flat()),
+    bound,
+    checkpoints: newestCheckpoints(cache(CHECKPOINTS).list().map(toCheckpointFacts)),
+    budgets: cache(DISRUPTION_BUDGETS).list().map(toDisruptionBudgetFacts),
+  };
+}
+
+/** Gangs with work on nodes of the move, and those it has recorded and not let go. */
+function gangsOf(
+  { spec, status }: MoveState,
+  work: ReadonlyMap<string, readonly PodFacts[]>,
+  groups: Parameters<typeof gangKey>[1],
+): string[] {
+  const here = spec!.nodes.flatMap((node) => work.get(node) ?? []).map((pod) => gangKey(pod, groups));
+  const held = (status.gangs ?? []).filter((gang) => !isOver(gang)).map(({ key }) => key);
+  return [...here, ...held];
 }
 
 /** Namespace → the bucket its pods use, from the namespace's label. */
@@ -97,5 +162,6 @@ function toBucketState({ metadata, spec }: KubeObject): BucketState {
     deletionMs: parseTime(metadata.deletionTimestamp),
     finalizers: metadata.finalizers ?? [],
     instanceTypes: (spec as CapacityBucketSpec).instanceTypes,
+    checkpointTimeoutMs: parseDuration((spec as CapacityBucketSpec).moves?.checkpointTimeout ?? '5m'),
   };
 }

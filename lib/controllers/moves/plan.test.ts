@@ -3,11 +3,11 @@ import { seedOf } from '../../../test/seed';
 import type { MoveReason, NodeMoveSpec } from '../../api';
 import { formatTime } from '../../domain/kube';
 import { inBucket, makeNodeFacts, makePodFacts, taint } from '../../fleet/testing';
-import type { NodeFacts, PodFacts } from '../../fleet';
+import { gangKey, toRunningGangs, type NodeFacts, type PodFacts } from '../../fleet';
 import type { MoveAction } from './actions';
 import { BUCKET_FINALIZER } from './bucket-end';
 import { HISTORY_MS, MOVE_FINALIZER, planMoves } from './plan';
-import type { BucketState, MovesSnapshot, MoveState } from './snapshot';
+import { NO_GANGS, type BucketState, type GangsSeen, type MovesSnapshot, type MoveState } from './snapshot';
 
 const NOW = 10_000_000_000;
 
@@ -28,6 +28,7 @@ const bucket = (name: string, overrides: Partial<BucketState> = {}): BucketState
   resourceVersion: '1',
   finalizers: [BUCKET_FINALIZER],
   instanceTypes: ['p5.48xlarge'],
+  checkpointTimeoutMs: 300_000,
   ...overrides,
 });
 
@@ -37,6 +38,12 @@ interface Parts {
   readonly work?: readonly PodFacts[];
   readonly squatters?: readonly PodFacts[];
   readonly buckets?: readonly BucketState[];
+}
+
+function gangsOf(pods: readonly PodFacts[]): GangsSeen {
+  const bound = new Map<string, PodFacts[]>();
+  for (const pod of pods) bound.set(gangKey(pod, new Map()), [...(bound.get(gangKey(pod, new Map())) ?? []), pod]);
+  return { ...NO_GANGS, running: toRunningGangs([], pods), bound };
 }
 
 function snapshot(parts: Parts): MovesSnapshot {
@@ -55,6 +62,7 @@ function snapshot(parts: Parts): MovesSnapshot {
       (parts.buckets ?? [bucket('training'), bucket('inference')]).map((one) => [one.name, one] as const),
     ),
     setBacks: new Map(),
+    gangs: gangsOf(parts.work ?? []),
   };
 }
 
@@ -129,25 +137,28 @@ describe('the life of a NodeMove', () => {
     expect(types(finished(HISTORY_MS, []).actions)).toEqual(['DeleteMove']);
   });
 
-  it('is told once: its own status written, nothing more is written', () => {
-    const working = {
-      nodes: [makeNodeFacts({ ...inBucket('training'), claim: 'm' })],
-      work: [makePodFacts({ nodeName: 'p5-0' })],
-    };
-    const nodes = working.nodes.map((node) => ({
+  it('writes each step of its work down before it is done, and nothing more while it waits', () => {
+    const nodes = [makeNodeFacts({ ...inBucket('training'), claim: 'm' })].map((node) => ({
       ...node,
       taints: [...node.taints, { ...taint('aicluster.dev/releasing'), timeAdded: formatTime(NOW - 60_000) }],
     }));
-    let status: MoveState['status'] = {};
-    const seen: number[] = [];
-    for (let i = 0; i < 4; i++) {
-      const { actions } = plan({ ...working, nodes, moves: [move('m', {}, { status })] });
-      for (const action of actions) if (action.type === 'WriteStatus') ({ status } = action);
-      seen.push(actions.length);
-    }
-    expect(seen).toEqual([1, 1, 0, 0]);
-    expect(status).toMatchObject({ step: 'Draining', handedOver: 0 });
-    expect(status.finishedAt).toBeUndefined();
+    const run = (work: PodFacts, looks: number, from: MoveState['status'] = {}) => {
+      const seen: string[] = [];
+      let status = from;
+      for (let i = 0; i < looks; i++) {
+        const { actions } = plan({ work: [work], nodes, moves: [move('m', {}, { status })] });
+        for (const action of actions) if (action.type === 'WriteStatus') ({ status } = action);
+        seen.push(types(actions).join('+'));
+      }
+      return { seen, status };
+    };
+    const working = makePodFacts({ nodeName: 'p5-0' });
+    const first = run(working, 4);
+    expect(first.seen).toEqual(['WriteStatus', 'WriteStatus', 'AskCheckpoint+WriteStatus', 'Evict']);
+    expect(first.status).toMatchObject({ step: 'Suspending', handedOver: 0, gangs: [{ key: 'Pod default/pod-0' }] });
+    const ending = run({ ...working, deleting: true }, 3, first.status);
+    expect(ending.seen).toEqual(['', '', '']);
+    expect(ending.status.finishedAt).toBeUndefined();
   });
 });
 

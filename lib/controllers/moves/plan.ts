@@ -3,12 +3,13 @@
  *
  * All moves and nodes are planned from one snapshot, because the budget of nodes in flight spans them:
  *   1. who gets which node: highest reason first (claims.ts)
- *   2. each node of each live move takes its next step (steps.ts); the finalizer comes before the first claim
- *   3. a deleted move takes its claims off its nodes, then goes; a finished one is history, deleted after 7 days
+ *   2. gangs on the nodes of each live move give way, and come back (gangs.ts)
+ *      each node of each live move takes its next step (steps.ts); the finalizer comes before the first claim
+ *   3. a deleted move resumes its gangs, takes its claims off its nodes, then goes; a finished one is history, deleted after 7 days
  *   4. nodes without a move are kept right: orphans, squatters, stray taints, edits by hand (upkeep.ts)
  *   5. deleted buckets wait for their nodes (bucket-end.ts)
  * Claim, taint and swap are each one patch under the resourceVersion they were decided on, and what happened is read from the Node:
- * it does not matter when we die.
+ * it does not matter when we die. What is done to a gang is in the status of its move before it is done.
  */
 import { parseTime } from '../../domain/kube';
 import { GROUP } from '../../domain/node-keys';
@@ -17,7 +18,8 @@ import { bucketEnds } from './bucket-end';
 import { byRank, isFinal, isLiveMove, recordOf, refusalOf, winners, type MovedNode } from './claims';
 import { jsonEqual } from '../../domain/json-equal';
 import { unclaimPatch } from './patches';
-import { renderRefusal, renderStatus } from './report';
+import { beginGangsLook, stepGangs, withdrawGangs, type GangsLook, type GangsPlan } from './plan-gangs';
+import { renderRefusal, renderStatus, withGangs } from './report';
 import { DEFAULT_SETTINGS, type MovesSettings, type MovesSnapshot, type MoveState } from './snapshot';
 import { nextStep, type Step } from './steps';
 import { upkeep } from './upkeep';
@@ -36,6 +38,7 @@ interface Look {
   /** Nodes with an action of their own: upkeep leaves them alone this time. */
   readonly busy: Set<string>;
   readonly winners: ReadonlyMap<string, string>;
+  readonly gangs: GangsLook;
   budgetLeft: number;
 }
 
@@ -53,6 +56,7 @@ export function planMoves(
     moments: [],
     busy: new Set(),
     winners: winners(snapshot),
+    gangs: beginGangsLook(snapshot, nowMs),
     budgetLeft: settings.inFlight - inFlight,
   };
   for (const move of byRank(snapshot.moves)) planMove(move, look);
@@ -85,7 +89,7 @@ function planMove(move: MoveState, look: Look): void {
     look.actions.push(...history(move, held, finishedMs, look.nowMs));
     look.moments.push(finishedMs + HISTORY_MS);
   } else if (refusal) {
-    look.actions.push(...writeStatus(move, renderRefusal(move, refusal, look.nowMs), []));
+    look.actions.push(...writeStatus(move, renderRefusal(move, refusal, look.nowMs)));
   } else if (!held) {
     look.actions.push(setFinalizers(move, [...move.finalizers, MOVE_FINALIZER], 'its claims go before it'));
   } else {
@@ -94,17 +98,21 @@ function planMove(move: MoveState, look: Look): void {
 }
 
 function stepAll(move: MoveState, look: Look): void {
+  const gangs = stepGangs(move, look.gangs);
+  look.actions.push(...gangs.actions);
+  look.moments.push(...gangs.moments);
   const records: MovedNode[] = [];
   const confirm: string[] = [];
   for (const name of move.spec!.nodes) {
     const record = recordOf(move, name);
-    const step: Step = isFinal(record.step) ? { record } : stepOf(move, name, look);
+    const step: Step = isFinal(record.step) ? { record } : stepOf(move, name, look, gangs);
     records.push(step.record);
     if (step.confirmEmpty) confirm.push(name);
     if (step.againMs !== undefined) look.moments.push(step.againMs);
     if (step.action) act(move, name, step.action, look);
   }
-  look.actions.push(...writeStatus(move, renderStatus(move, records, look.nowMs), confirm));
+  const status = renderStatus(move, records, gangs.gangs, look.nowMs);
+  look.actions.push(...writeStatus(move, status, { confirm, workloads: gangs.workloads }));
 }
 
 function act(move: MoveState, node: string, action: MoveAction, look: Look): void {
@@ -117,7 +125,7 @@ function act(move: MoveState, node: string, action: MoveAction, look: Look): voi
   if (claims && disrupts) look.budgetLeft -= 1;
 }
 
-function stepOf(move: MoveState, name: string, { snapshot, winners, budgetLeft, nowMs }: Look): Step {
+function stepOf(move: MoveState, name: string, { snapshot, winners, budgetLeft, nowMs }: Look, gangs: GangsPlan): Step {
   const bucket = snapshot.buckets.get(move.spec!.to.bucket ?? '');
   return nextStep({
     move,
@@ -125,6 +133,8 @@ function stepOf(move: MoveState, name: string, { snapshot, winners, budgetLeft, 
     record: recordOf(move, name),
     node: snapshot.nodes.get(name),
     work: snapshot.work.get(name) ?? [],
+    gangs: gangs.byNode.get(name) ?? [],
+    waits: gangs.waits.get(name),
     bucket: bucket?.deletionMs === undefined ? bucket : undefined,
     winner: winners.get(name),
     budgetLeft: budgetLeft > 0,
@@ -132,8 +142,16 @@ function stepOf(move: MoveState, name: string, { snapshot, winners, budgetLeft, 
   });
 }
 
-/** Takes the claims off; a node that a person holds or that is leaving keeps what it has, so that the deletion never hangs on it. */
-function abort(move: MoveState, { snapshot: { nodes }, busy }: Look): MoveAction[] {
+/** Gangs may run again before anything else; then the claims go off; a node that a person holds or that is leaving keeps what it has, so that the deletion never hangs on it. */
+function abort(move: MoveState, look: Look): MoveAction[] {
+  const gangs = withdrawGangs(move, look.gangs);
+  if (gangs.workloads.length > 0 || !jsonEqual(gangs.gangs, move.status.gangs ?? [])) {
+    return writeStatus(move, withGangs(move, gangs.gangs), gangs);
+  }
+  return unclaimAll(move, look);
+}
+
+function unclaimAll(move: MoveState, { snapshot: { nodes }, busy }: Look): MoveAction[] {
   const claimed = [...nodes.values()].filter(({ claim, held, deletedAtMs }) => {
     return claim === move.name && !held && deletedAtMs === undefined;
   });
@@ -169,8 +187,15 @@ function setFinalizers({ name, resourceVersion }: MoveState, finalizers: readonl
   return { type: 'SetFinalizers', of: 'NodeMove', name, resourceVersion, finalizers, why };
 }
 
-function writeStatus(move: MoveState, status: MoveState['status'], confirm: readonly string[]): MoveAction[] {
-  if (jsonEqual(status, move.status) && confirm.length === 0) return [];
+function writeStatus(
+  move: MoveState,
+  status: MoveState['status'],
+  {
+    confirm = [],
+    workloads = [],
+  }: { readonly confirm?: readonly string[]; readonly workloads?: GangsPlan['workloads'] } = {},
+): MoveAction[] {
+  if (jsonEqual(status, move.status) && confirm.length + workloads.length === 0) return [];
   const { name, resourceVersion, status: before } = move;
-  return [{ type: 'WriteStatus', move: name, resourceVersion, status, before, confirm }];
+  return [{ type: 'WriteStatus', move: name, resourceVersion, status, before, confirm, workloads }];
 }

@@ -3,26 +3,53 @@ import { MoveStep, type NodeMoveStatus } from '../../api';
 import { findCondition, setCondition } from '../../domain/conditions';
 import { formatTime, type Condition } from '../../domain/kube';
 import { isFinal, refusalOf, type MovedNode } from './claims';
+import { isOver, type MovedGang } from './gangs';
+import { lostBy } from './gang-outcomes';
 import type { MoveState } from './snapshot';
 import { CONDITION } from './telemetry';
 
 const ORDER = new Map(MoveStep.options.map((step, i) => [step, i] as const));
 
-/** The status with these records. `since` moves only with the step. */
-export function renderStatus(move: MoveState, records: readonly MovedNode[], nowMs: number): NodeMoveStatus {
+/** The status with these nodes and gangs. `since` moves only with the step. A move ends when its gangs may run again, too. */
+export function renderStatus(
+  move: MoveState,
+  records: readonly MovedNode[],
+  gangs: readonly MovedGang[],
+  nowMs: number,
+): NodeMoveStatus {
   const nodes = records.map((record) => stamped(move, record, nowMs));
   const { startedAt, finishedAt } = move.status;
   const started = startedAt ?? (nodes.some(({ step }) => step !== 'Pending') ? formatTime(nowMs) : undefined);
-  const finished = finishedAt ?? (nodes.every(({ step }) => isFinal(step)) ? formatTime(nowMs) : undefined);
+  const ended = nodes.every(({ step }) => isFinal(step)) && gangs.every(isOver);
+  const finished = finishedAt ?? (ended ? formatTime(nowMs) : undefined);
   return {
     observedGeneration: move.generation,
-    conditions: conditionsOf(move, nodes, finished !== undefined, nowMs),
+    conditions: conditionsOf(move, { nodes, gangs }, finished !== undefined, nowMs),
     step: leastAdvanced(nodes),
     nodes,
     handedOver: nodes.filter(({ step }) => step === 'HandedOver').length,
     ...(started ? { startedAt: started } : {}),
     ...(finished ? { finishedAt: finished } : {}),
-    message: story(nodes),
+    ...(gangs.length > 0 ? gangFields(move, gangs) : {}),
+    message: story(nodes, gangs),
+  };
+}
+
+/** The same status with these gangs. */
+export function withGangs(move: MoveState, gangs: readonly MovedGang[]): NodeMoveStatus {
+  return { ...move.status, ...gangFields(move, gangs) };
+}
+
+/** The status has room for so many; those that are over longest make room. What they have lost stays in the sum. */
+const MOST_GANGS = 256;
+
+function gangFields({ status }: MoveState, gangs: readonly MovedGang[]) {
+  const forgotten = Math.max(0, (status.acceleratorSecondsLost ?? 0) - lostBy(status.gangs ?? []));
+  const over = gangs.filter(isOver).sort((a, b) => ((a.since ?? '') < (b.since ?? '') ? -1 : 1));
+  const dropped = new Set(over.slice(0, Math.max(0, gangs.length - MOST_GANGS)));
+  return {
+    gangs: gangs.filter((gang) => !dropped.has(gang)),
+    acceleratorSecondsLost: forgotten + lostBy(gangs),
   };
 }
 
@@ -45,7 +72,7 @@ export function withEmpty(status: NodeMoveStatus, empty: readonly string[], nowM
       ? { ...node, step: 'Empty' as const, since: formatTime(nowMs), message: 'empty; pools will end its instance' }
       : node,
   );
-  return { ...status, nodes, step: leastAdvanced(nodes), message: story(nodes) };
+  return { ...status, nodes, step: leastAdvanced(nodes), message: story(nodes, status.gangs ?? []) };
 }
 
 function stamped(move: MoveState, record: MovedNode, nowMs: number): MovedNode {
@@ -59,17 +86,33 @@ function leastAdvanced(nodes: readonly MovedNode[]): MoveStep {
   return nodes.reduce<MoveStep>((least, { step }) => (ORDER.get(step)! < ORDER.get(least)! ? step : least), 'Aborted');
 }
 
-function story(nodes: readonly MovedNode[]): string {
+function story(nodes: readonly MovedNode[], gangs: readonly MovedGang[]): string {
   const count = (step: MoveStep) => nodes.filter((node) => node.step === step).length;
   const done = `${count('HandedOver')} of ${nodes.length} nodes handed over`;
   const lost = count('Lost') > 0 ? `, ${count('Lost')} lost` : '';
   const aborted = count('Aborted') > 0 ? `, ${count('Aborted')} aborted` : '';
   const waiting = nodes.find(({ step }) => !isFinal(step)) ?? nodes.find(({ step }) => step !== 'HandedOver');
   const next = waiting?.message ? `; ${waiting.name}: ${waiting.message}` : '';
-  return `${done}${lost}${aborted}${next}`.slice(0, 2048);
+  return `${done}${lost}${aborted}${sacrifice(gangs)}${next}`.slice(0, 2048);
 }
 
-function conditionsOf(move: MoveState, nodes: readonly MovedNode[], finished: boolean, nowMs: number): Condition[] {
+/** Who gave way, at which cost, and who is not back yet. */
+function sacrifice(gangs: readonly MovedGang[]): string {
+  const gave = gangs.filter(({ gaveWayAt, how }) => gaveWayAt !== undefined && how !== 'Wait');
+  if (gave.length === 0) return '';
+  const names = gave.slice(0, 3).map(({ key }) => key);
+  const more = gave.length > 3 ? ` and ${gave.length - 3} more` : '';
+  const held = gave.filter((gang) => !isOver(gang)).length;
+  const back = held > 0 ? `, ${held} not free to run again yet` : '';
+  return `; ${names.join(', ')}${more} gave way and lost ${lostBy(gave)} accelerator-seconds${back}`;
+}
+
+function conditionsOf(
+  move: MoveState,
+  { nodes, gangs }: { readonly nodes: readonly MovedNode[]; readonly gangs: readonly MovedGang[] },
+  finished: boolean,
+  nowMs: number,
+): Condition[] {
   const refusal = refusalOf(move);
   const { generation: observedGeneration } = move;
   const drafts: Omit<Condition, 'lastTransitionTime'>[] = [
@@ -84,7 +127,7 @@ function conditionsOf(move: MoveState, nodes: readonly MovedNode[], finished: bo
       type: CONDITION.finished,
       status: finished ? 'True' : 'False',
       reason: finished ? outcome(nodes) : 'UnderWay',
-      message: story(nodes).slice(0, 1024),
+      message: story(nodes, gangs).slice(0, 1024),
       observedGeneration,
     },
   ];

@@ -1,6 +1,6 @@
 /** What plan.ts decides on: moves, nodes, what occupies them, buckets. Times are epoch ms. */
 import type { FieldError, NodeMoveSpec, NodeMoveStatus } from '../../api';
-import type { NodeFacts, PodFacts } from '../../fleet';
+import type { CheckpointFacts, DisruptionBudgetFacts, NodeFacts, PodFacts, RunningGang } from '../../fleet';
 
 /** A NodeMove. Exactly one of `spec` and `errors` is there. */
 export interface MoveState {
@@ -23,7 +23,23 @@ export interface BucketState {
   readonly deletionMs?: number;
   readonly finalizers: readonly string[];
   readonly instanceTypes: readonly string[];
+  /** Longest (ms) its gangs are waited for after they were asked for a checkpoint. */
+  readonly checkpointTimeoutMs: number;
 }
+
+/** Work that moves may have to stop. Only gangs on nodes of moves that are under way, and those that such a move has recorded. */
+export interface GangsSeen {
+  /** By key, sorted. */
+  readonly running: ReadonlyMap<string, RunningGang>;
+  /** Gang → its pods that are bound somewhere and have not ended, ending ones too. */
+  readonly bound: ReadonlyMap<string, readonly PodFacts[]>;
+  /** Newest checkpoint by `namespace/gang`. */
+  readonly checkpoints: ReadonlyMap<string, CheckpointFacts>;
+  readonly budgets: readonly DisruptionBudgetFacts[];
+}
+
+/** No work to stop. */
+export const NO_GANGS: GangsSeen = { running: new Map(), bound: new Map(), checkpoints: new Map(), budgets: [] };
 
 /** How often the keys of a node have been set back, and when last. */
 export interface SetBacks {
@@ -42,6 +58,7 @@ export interface MovesSnapshot {
   /** Pods of other buckets by node name, sorted by key. */
   readonly squatters: ReadonlyMap<string, readonly PodFacts[]>;
   readonly buckets: ReadonlyMap<string, BucketState>;
+  readonly gangs: GangsSeen;
   /** By node name; absent: never set back. */
   readonly setBacks: ReadonlyMap<string, SetBacks>;
 }

@@ -1,4 +1,4 @@
-import type { NodeMoveSpec } from '../../api';
+import type { GangStep, NodeMoveSpec } from '../../api';
 import { formatTime } from '../../domain/kube';
 import { PROBATION_TAINT, RELEASING_TAINT } from '../../domain/node-keys';
 import { inBucket, makeNodeFacts, makePodFacts, taint } from '../../fleet/testing';
@@ -11,7 +11,13 @@ const spec = (overrides: Partial<NodeMoveSpec> = {}): NodeMoveSpec => ({
   to: { kind: 'Bucket', bucket: 'inference' },
   ...overrides,
 });
-const bucket = (name: string) => ({ name, resourceVersion: '1', finalizers: [], instanceTypes: ['p5.48xlarge'] });
+const bucket = (name: string) => ({
+  name,
+  resourceVersion: '1',
+  finalizers: [],
+  instanceTypes: ['p5.48xlarge'],
+  checkpointTimeoutMs: 300_000,
+});
 
 function input(overrides: Partial<StepInput> = {}): StepInput {
   const own = overrides.spec ?? spec();
@@ -31,6 +37,7 @@ function input(overrides: Partial<StepInput> = {}): StepInput {
     record: { name: 'p5-0', step: 'Pending' },
     node: makeNodeFacts(),
     work: [],
+    gangs: [],
     bucket: bucket('inference'),
     winner: 'm',
     budgetLeft: true,
@@ -158,16 +165,23 @@ describe('a claimed node', () => {
     expect(nextStep(input({ node, record: record('Draining') })).action).toMatchObject({ verb: 'Taint' });
   });
 
-  it('stays at Draining while it works, past its deadline too, and says that nothing is killed', () => {
+  it('is never handed over under work, past its deadline neither, and goes where the least advanced of its gangs is', () => {
     const late = spec({ deadline: formatTime(NOW - 1) });
-    const step = nextStep(
-      input({ node: releasing(60_000), record: record(), work: [makePodFacts({ name: 'train-0' })], spec: late }),
-    );
+    const busy = { node: releasing(60_000), record: record(), work: [makePodFacts({ name: 'train-0' })], spec: late };
+    const step = nextStep(input(busy));
     expect(step.action).toBeUndefined();
-    expect(step.record.step).toBe('Draining');
-    expect(step.record.message).toContain('waiting for default/train-0');
-    expect(step.record.message).toContain('nothing is killed');
-    expect(step.record.message).toContain('has passed');
+    expect(step.record).toMatchObject({ step: 'Claimed', message: 'waiting for default/train-0 to end' });
+    const gang = (name: string, own: GangStep) => ({ key: `Pod default/${name}`, step: own, message: `is ${own}` });
+    const withGangs = (...gangs: ReturnType<typeof gang>[]) => nextStep(input({ ...busy, gangs })).record;
+    expect(withGangs(gang('a', 'Suspending'), gang('b', 'Asked'))).toMatchObject({
+      step: 'CheckpointRequested',
+      message: 'Pod default/b: is Asked',
+    });
+    expect(withGangs(gang('a', 'Left'), gang('b', 'Suspending'))).toMatchObject({
+      step: 'Suspending',
+      message: 'Pod default/b: is Suspending; waiting for default/train-0 to end',
+    });
+    expect(nextStep(input({ ...busy, waits: 'waits for another node' })).record.message).toBe('waits for another node');
   });
 
   it('to Release or Replacement is Empty only after a live look, then left to pools', () => {

@@ -1,14 +1,13 @@
 /**
  * The next step of one node within one move. PURE.
  *
- *   Pending → Claimed → Draining → (Bucket) HandedOver by the swap
- *                                → (Release, Replacement) Empty → pools ends the instance → HandedOver
+ *   Pending → Claimed → (with work on it: CheckpointRequested → Suspending →) Draining → (Bucket) HandedOver by the swap
+ *                                                   → (Release, Replacement) Empty → pools ends the instance → HandedOver
  *   Lost: the node is gone or is another instance. Aborted: the move lost its claim, or cannot go on.
  *
  * Schedulers bind from snapshots, so a pod may land after the taint: after tainting we wait two scheduler cycles, look at the pods
  * live, swap, and look again. A node that was in no bucket carried a taint all the time and is not waited for, only looked at.
- * CheckpointRequested and Suspending belong to taking nodes from running work, which does not exist yet: a node with work on it stays
- * at Draining and says what is waited for; nothing is killed, not even past the deadline.
+ * A node with work on it goes where its gangs are (gangs.ts); it is never handed over under a pod, not even past the deadline.
  */
 import type { NodeMoveSpec } from '../../api';
 import { parseTime } from '../../domain/kube';
@@ -17,6 +16,7 @@ import { hasTaint } from '../../domain/taints';
 import type { NodeFacts, PodFacts } from '../../fleet';
 import type { MoveAction } from './actions';
 import type { MovedNode } from './claims';
+import { isOver, type MovedGang } from './gangs';
 import { claimPatch, releasingSinceMs, swapPatch, unclaimPatch } from './patches';
 import type { BucketState, MoveState } from './snapshot';
 
@@ -34,6 +34,10 @@ export interface StepInput {
   readonly record: MovedNode;
   readonly node: NodeFacts | undefined;
   readonly work: readonly PodFacts[];
+  /** Gangs of the move that are on the node, as they are now. */
+  readonly gangs: readonly MovedGang[];
+  /** Why work on the node has not been asked yet. */
+  readonly waits?: string;
   /** The bucket that gets the node, when it exists and stays. */
   readonly bucket: BucketState | undefined;
   /** The move that should have the node. */
@@ -128,8 +132,8 @@ function unfitFor({ bucket }: StepInput, node: NodeFacts): string | undefined {
   return `bucket ${bucket.name} takes ${bucket.instanceTypes.join(', ')}, the node is ${node.instanceType}`;
 }
 
-/** What somebody else has to do first. */
-function waitingFor(input: StepInput, node: NodeFacts): string | undefined {
+/** What somebody else has to do first: until then the node is not claimed, and its work is not asked. */
+export function waitingFor(input: Pick<StepInput, 'spec' | 'bucket'>, node: NodeFacts): string | undefined {
   if (node.held) return 'a person holds the node (annotation aicluster.dev/hold)';
   if (node.unschedulable) return 'the node is cordoned';
   if (node.deletedAtMs !== undefined || hasTaint(node.taints, FOREIGN_KEYS.karpenterDisrupted)) {
@@ -139,7 +143,7 @@ function waitingFor(input: StepInput, node: NodeFacts): string | undefined {
 }
 
 /** Why a bucket cannot take the node now. A node that leaves for good may be in any state. */
-function notFitForWork({ spec, bucket }: StepInput, node: NodeFacts): string | undefined {
+function notFitForWork({ spec, bucket }: Pick<StepInput, 'spec' | 'bucket'>, node: NodeFacts): string | undefined {
   if (!bucket) return `bucket ${spec.to.bucket} does not exist or is being deleted`;
   if (!node.ready || hasTaint(node.taints, FOREIGN_KEYS.karpenterUnregistered)) return 'the node is not Ready';
   const unproved = hasTaint(node.taints, PROBATION_TAINT) || node.validated === 'False';
@@ -165,11 +169,13 @@ function advance(input: StepInput, node: NodeFacts): Step {
     const why = 'the releasing taint was taken off';
     return { record, action: { type: 'PatchNode', verb: 'Taint', node: node.name, patch, why } };
   }
+  if (input.work.length > 0) return { record: withWork(input) };
   const againMs = sinceMs === undefined ? 0 : settledMs(sinceMs, record);
   if (nowMs < againMs) {
-    return { record: at(record, 'Draining', 'waiting two scheduler cycles for pods that were bound already'), againMs };
+    // A step of its own would begin the wait anew: the time in which its work ended counts.
+    const step = record.step === 'Claimed' ? 'Draining' : record.step;
+    return { record: at(record, step, 'waiting two scheduler cycles for pods that were bound already'), againMs };
   }
-  if (input.work.length > 0) return { record: at(record, 'Draining', busy(input)) };
   return emptied(input, node);
 }
 
@@ -204,13 +210,22 @@ function unclaim(node: NodeFacts, why: string): MoveAction {
   return { type: 'PatchNode', verb: 'Unclaim', node: node.name, patch: unclaimPatch(node), why };
 }
 
-function busy({ work, spec, nowMs }: StepInput): string {
+/** The node is where the least advanced of its gangs is. */
+function withWork({ record, work, gangs, waits }: StepInput): MovedNode {
+  const live = gangs.filter((gang) => !isOver(gang));
+  const pending = live.find(({ step }) => step === 'Asked') ?? live.find(({ step }) => step === 'Checkpointed');
+  const told = (gang: MovedGang) => `${gang.key}: ${gang.message ?? gang.step}`;
+  if (pending) return at(record, 'CheckpointRequested', told(pending));
+  const stopping = live.find(({ step }) => step === 'Suspending' || step === 'Suspended');
+  if (stopping) return at(record, 'Suspending', `${told(stopping)}; ${busy(work)}`);
+  return at(record, record.step, waits ?? busy(work));
+}
+
+function busy(work: readonly PodFacts[]): string {
   const shown = work
     .slice(0, 3)
     .map(({ key }) => key)
     .join(', ');
   const more = work.length > 3 ? ` and ${work.length - 3} more` : '';
-  const deadlineMs = parseTime(spec.deadline);
-  const late = deadlineMs !== undefined && nowMs >= deadlineMs ? `; the deadline ${spec.deadline} has passed` : '';
-  return `waiting for ${shown}${more} to end: nodes are not taken from running work yet, nothing is killed${late}`;
+  return `waiting for ${shown}${more} to end`;
 }

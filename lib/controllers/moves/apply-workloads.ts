@@ -1,0 +1,107 @@
+/** Suspends and resumes the workloads of one NodeMove: each is read live, then written to under the resourceVersion that was read. */
+import type { KubeObject } from '../../domain/kube';
+import type { ControllerContext } from '../../runtime/controller';
+import { AlreadyExists, Conflict, Forbidden, Invalid, NotFound } from '../../runtime/errors';
+import { EVENT, METRIC } from './telemetry';
+import type { Answer, Ask, GangAdapter, WorkloadAct, WorkloadOutcome, WorkloadReport, WorkloadWrite } from './adapter';
+import { ADAPTERS } from './adapters';
+
+const CONFLICT_RETRY_MS = 500;
+/** What a webhook refuses now it may accept later; a person will have to look. */
+const REFUSED_RETRY_MS = 30_000;
+
+/** Does all acts, one after the other; one that fails does not stop the others. */
+export async function applyWorkloadActs(
+  acts: readonly WorkloadAct[],
+  context: ControllerContext,
+): Promise<WorkloadReport> {
+  const outcomes = new Map<string, WorkloadOutcome>();
+  const refused = new Map<string, string>();
+  let againMs = Infinity;
+  let failure: unknown;
+  for (const act of acts) {
+    try {
+      const done = await applyOne(act, context);
+      if (done.outcome) outcomes.set(act.key, done.outcome);
+      againMs = Math.min(againMs, done.againMs ?? Infinity);
+    } catch (error) {
+      context.metrics.count(METRIC.actions, { type: act.act, result: (error as Error).name });
+      if (error instanceof Conflict) againMs = Math.min(againMs, CONFLICT_RETRY_MS);
+      else if (error instanceof Invalid || error instanceof Forbidden) {
+        context.log.warn(`${act.act} refused`, { gang: act.key, why: error.message });
+        refused.set(act.key, error.message);
+        againMs = Math.min(againMs, REFUSED_RETRY_MS);
+      } else failure ??= error;
+    }
+  }
+  return { outcomes, refused, failure, ...(Number.isFinite(againMs) ? { againMs } : {}) };
+}
+
+async function applyOne(act: WorkloadAct, context: ControllerContext): Promise<Answer> {
+  const adapter = ADAPTERS[act.workload.kind];
+  const workload = adapter && (await read(adapter, act, context));
+  if (!adapter || !workload) return { writes: [], outcome: act.act === 'Suspend' ? 'Evict' : 'Gone' };
+  const ask: Ask = { ...act, nowMs: context.clock.now() };
+  const answer = act.act === 'Suspend' ? adapter.suspend(workload, ask) : adapter.resume(workload, ask);
+  let live = workload;
+  for (const write of answer.writes) live = (await send(write, live, adapter, context)) ?? live;
+  if (answer.writes.length > 0) say(act, live, context);
+  return answer;
+}
+
+/** The workload, if its kind is installed and it is the one whose pods we saw. */
+async function read(
+  { resource }: GangAdapter,
+  { workload }: WorkloadAct,
+  { cluster }: ControllerContext,
+): Promise<KubeObject | undefined> {
+  try {
+    const live = await cluster.get(resource, { name: workload.name, namespace: workload.namespace });
+    return workload.uid === undefined || workload.uid === live.metadata.uid ? live : undefined;
+  } catch (error) {
+    if (error instanceof NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function send(
+  write: WorkloadWrite,
+  live: KubeObject,
+  { resource }: GangAdapter,
+  { cluster }: ControllerContext,
+): Promise<KubeObject | undefined> {
+  switch (write.verb) {
+    case 'Patch': {
+      const { name, namespace, resourceVersion } = live.metadata;
+      const patch = { ...write.patch, metadata: { ...write.patch.metadata, resourceVersion } };
+      const options = write.subresource ? { subresource: write.subresource } : undefined;
+      return cluster.mergePatch(resource, { name, namespace }, patch, options);
+    }
+    case 'Create':
+      await cluster.create(write.resource, write.object).catch((error: unknown) => {
+        if (!(error instanceof AlreadyExists)) throw error;
+      });
+      return undefined;
+    case 'Delete':
+      await cluster.delete(write.resource, write.name).catch((error: unknown) => {
+        if (!(error instanceof NotFound)) throw error;
+      });
+      return undefined;
+  }
+}
+
+/** On the workload itself, where its owner looks. */
+function say(
+  { act, move, key }: WorkloadAct,
+  regarding: KubeObject,
+  { events, metrics, log }: ControllerContext,
+): void {
+  metrics.count(METRIC.actions, { type: act, result: 'Done' });
+  log.info(act, { gang: key, move });
+  const reason = act === 'Suspend' ? EVENT.suspended : EVENT.resumed;
+  const message =
+    act === 'Suspend'
+      ? `suspended by NodeMove ${move}, which takes its nodes and resumes it then: kubectl describe nodemove ${move}`
+      : `NodeMove ${move} is done with its nodes: it may run again`;
+  events.record({ regarding, type: 'Normal', reason, action: act, message });
+}
