@@ -3,6 +3,7 @@
  * between them as fleets do. Bundled with the options of the bundle that ships, so that the same code is measured.
  */
 import { performance } from 'node:perf_hooks';
+import { Memory } from '../lib/controllers/capacity/memory';
 import { observeCapacity } from '../lib/controllers/capacity/observe';
 import { planCapacity } from '../lib/controllers/capacity/plan';
 import type { CapacityAction, CapacityPlan } from '../lib/controllers/capacity/snapshot';
@@ -12,6 +13,8 @@ import { DELETION_COST_ANNOTATION } from '../lib/domain/pod-keys';
 import {
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
+  CHECKPOINTS,
+  DISRUPTION_BUDGETS,
   NAMESPACES,
   NODE_MOVES,
   NODES,
@@ -116,6 +119,8 @@ class World {
     fill(PODS, fleet.pods);
     fill(POD_GROUPS, fleet.podGroups);
     fill(NODE_MOVES, fleet.moves);
+    fill(CHECKPOINTS, fleet.checkpoints);
+    fill(DISRUPTION_BUDGETS, fleet.disruptionBudgets);
   }
 
   /** Time passes: kubelets report, pods come and go, gangs end and others begin in their place. */
@@ -127,6 +132,7 @@ class World {
     const pods = this.caches.list(PODS);
     for (let i = 0; i < Math.ceil(pods.length / 4000); i++) this.replacePod(this.pick(pods) as Pod);
     this.replaceGang();
+    this.saveStates();
     this.carryOut();
   }
 
@@ -159,6 +165,11 @@ class World {
           metadata,
           spec: action.spec,
         });
+      }
+      case 'SetDeletionCost': {
+        const pod = this.caches.get(PODS, `${action.namespace}/${action.name}`)!;
+        const annotations = { ...pod.metadata.annotations, [DELETION_COST_ANNOTATION]: String(action.cost) };
+        return this.caches.put(PODS, { ...pod, metadata: { ...pod.metadata, annotations } });
       }
       case 'DeleteQueue':
         return this.caches.remove(QUEUES, this.caches.get(QUEUES, action.name)!);
@@ -209,6 +220,15 @@ class World {
     });
   }
 
+  /** Who writes checkpoints does so every ten minutes. */
+  private saveStates(): void {
+    const checkpoints = this.caches.list(CHECKPOINTS);
+    for (let i = 0; i < Math.ceil((checkpoints.length * STEP_MS) / 600_000); i++) {
+      const checkpoint = this.pick(checkpoints);
+      this.caches.put(CHECKPOINTS, { ...checkpoint, spec: { ...checkpoint.spec, takenAt: formatTime(this.nowMs) } });
+    }
+  }
+
   /** A gang ends, and one of the same size takes its place: on its nodes when it ran, in the queue when it waited. */
   private replaceGang(): void {
     const group = this.pick(this.caches.list(POD_GROUPS));
@@ -254,9 +274,11 @@ interface Took {
   readonly processorMs: number;
 }
 
+const memory = new Memory();
+
 function decide(world: World): Took & { readonly plan: CapacityPlan } {
   const [startMs, used] = [performance.now(), process.threadCpuUsage()];
-  const plan = planCapacity(observeCapacity({ cache: world.caches.of }, true), world.nowMs);
+  const plan = planCapacity(observeCapacity({ cache: world.caches.of }, true), world.nowMs, { memory });
   const { user, system } = process.threadCpuUsage(used);
   return { ms: performance.now() - startMs, processorMs: (user + system) / 1000, plan };
 }

@@ -1,5 +1,5 @@
 /** A fleet as a large customer has it, from one seed: mixed types, nodes in every phase, gangs and Deployments running and waiting. */
-import { CapacityBucket, CapacityPool, NodeMove } from '../lib/api';
+import { CapacityBucket, CapacityPool, Checkpoint, NodeMove } from '../lib/api';
 import { estimateAllocatable, requireInstanceType } from '../lib/catalog';
 import { formatTime, type KubeObject, type Pod } from '../lib/domain/kube';
 import { BUCKET_KEY } from '../lib/domain/node-keys';
@@ -37,7 +37,12 @@ export interface Fleet {
   readonly nodes: readonly KubeObject[];
   readonly pods: readonly Pod[];
   readonly podGroups: readonly KubeObject[];
+  /** Live ones, and what is left of those of the last hours. */
   readonly moves: readonly KubeObject[];
+  /** Of every other gang that runs. */
+  readonly checkpoints: readonly KubeObject[];
+  /** Of every Deployment. */
+  readonly disruptionBudgets: readonly KubeObject[];
   /** Reservation id → nodes, for EC2's side. */
   readonly reservations: ReadonlyMap<
     string,
@@ -136,6 +141,8 @@ class Builder {
   private readonly pods: Pod[] = [];
   private readonly podGroups: KubeObject[] = [];
   private readonly moves: KubeObject[] = [];
+  private readonly checkpoints: KubeObject[] = [];
+  private readonly disruptionBudgets: KubeObject[] = [];
   private readonly reservations = new Map<string, { instanceType: string; zone: string; nodes: number }>();
 
   constructor(private readonly size: FleetSize) {
@@ -163,7 +170,9 @@ class Builder {
       nodes: [...this.plans.map(makeNode), ...this.plain],
       pods: this.pods,
       podGroups: this.podGroups,
-      moves: this.moves,
+      moves: [...this.moves, ...this.pastMoves()],
+      checkpoints: this.checkpoints,
+      disruptionBudgets: this.disruptionBudgets,
       reservations: this.reservations,
     };
   }
@@ -282,6 +291,7 @@ class Builder {
     this.podGroups.push(
       makePodGroup(about, { minMember: size, minResources, running, oneLeaf: size > 1 && this.random() < 0.1 }),
     );
+    if (running && this.random() < 0.5) this.checkpoints.push(this.checkpointObject(bucket.name, name));
     const picky = this.random() < 0.3;
     for (let i = 0; i < size; i++) {
       const plan: PodPlan = {
@@ -294,6 +304,34 @@ class Builder {
       const needs = { bucket: bucket.name, gang: name, ...(picky && { instanceType: type }) };
       this.pods.push(makePod({ ...plan, ...needs, nodeName: on[i]?.name }));
     }
+  }
+
+  private checkpointObject(namespace: string, gang: string): KubeObject {
+    const takenAt = formatTime(this.size.nowMs - Math.floor(this.random() * 600_000));
+    const checkpoint = Checkpoint.make(gang, { gang, takenAt, durationSeconds: 40 });
+    return { ...checkpoint, metadata: { ...checkpoint.metadata, namespace, uid: uidOf(`${namespace}/${gang}`) } };
+  }
+
+  /** Moves that have ended: one for every fifty nodes, two hours of them, half with a gang that gave way. */
+  private pastMoves(): readonly KubeObject[] {
+    return Array.from({ length: Math.ceil(this.size.nodes / 50) }, (_, i) => {
+      const [plan, to] = [this.pick(this.plans), this.pick(this.buckets)];
+      const time = formatTime(this.size.nowMs - Math.floor(this.random() * 2 * HOUR_MS));
+      const name = `past-${i}`;
+      const move = NodeMove.make(name, { nodes: [plan.name], to: { kind: 'Bucket', bucket: to.name } });
+      const gang = {
+        key: `VolcanoJob ${this.pick(this.buckets).name}/job-${i}`,
+        step: 'Resumed',
+        gaveWayAt: time,
+      };
+      const status = {
+        step: 'HandedOver',
+        nodes: [{ name: plan.name, step: 'HandedOver', from: this.pick(this.buckets).name, since: time }],
+        gangs: i % 2 ? [gang] : [],
+        finishedAt: time,
+      };
+      return { ...move, metadata: { ...move.metadata, uid: uidOf(name), creationTimestamp: time }, status };
+    });
   }
 
   /** Replicas of one or four accelerators, packed onto the nodes of inference buckets; one in fifty waits. */
@@ -316,6 +354,13 @@ class Builder {
     const requests = { cpu: String(8 * gpus), memory: `${64 * gpus}Gi`, 'nvidia.com/gpu': String(gpus) };
     const about = { namespace: bucket.name, name: `podgroup-${name}`, queue: bucket.name, atMs: this.agoMs };
     this.podGroups.push(makePodGroup(about, { minMember: 1, minResources: requests, running: true }));
+    this.disruptionBudgets.push({
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name, namespace: bucket.name, uid: uidOf(`budget ${bucket.name}/${name}`) },
+      spec: { maxUnavailable: 1, selector: { matchLabels: { app: `${name}-5d4f8c7b9c` } } },
+      status: { disruptionsAllowed: 1 },
+    });
     for (const [i, nodeName] of places.entries()) {
       const atMs = nodeName ? this.agoMs : this.size.nowMs - Math.floor(this.random() * 600_000);
       const owner = { kind: 'ReplicaSet', name: `${name}-5d4f8c7b9c` };

@@ -1,5 +1,6 @@
 /** Checkpoint objects → what a gang would lose if it were stopped now. PURE. */
-import { parseTime, type KubeObject } from '../domain/kube';
+import { keyOf, parseTime, type KubeObject } from '../domain/kube';
+import { onceEach } from './lists';
 import { once } from './memo';
 import type { RunningGang } from './running-gangs';
 
@@ -17,6 +18,10 @@ export interface CheckpointFacts {
 
 /** Reads one Checkpoint. The same object gives the same facts object; undefined when its time cannot be read. */
 export const toCheckpointFacts: (checkpoint: KubeObject) => CheckpointFacts | undefined = once(readCheckpoint);
+
+/** Reads every Checkpoint of a cache's list. Those that did not change since the last list keep their facts objects. */
+export const toCheckpointFactsList: (checkpoints: readonly KubeObject[]) => readonly (CheckpointFacts | undefined)[] =
+  onceEach(readCheckpoint, keyOf);
 
 /** The newest checkpoint by `namespace/gang`. */
 export function newestCheckpoints(

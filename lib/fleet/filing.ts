@@ -42,6 +42,11 @@ export class Filing<T extends object, S> {
     return new Set(changes.keys());
   }
 
+  /** Takes everything out. */
+  clear(): void {
+    this.files.clear();
+  }
+
   /** The summary of a file; undefined when nothing is filed there. */
   get(value: string): S | undefined {
     return this.files.get(value)?.summary;

@@ -10,24 +10,39 @@ export interface Difference<T> {
   readonly added: readonly T[];
 }
 
+/** Lists by what they were made from: the list before, and how it differs. Asked for again and again within one look. */
+const origins = new WeakMap<
+  readonly unknown[],
+  { readonly before: readonly unknown[]; readonly by: Difference<any> }
+>();
+
 /** Items of lists that are (mostly) sorted by `keyOf`; in any other order the difference is as right, only larger. */
 export function difference<T extends object>(
   before: readonly T[],
   after: readonly T[],
   keyOf: (item: T) => string,
 ): Difference<T> {
+  if (before === after) return SAME;
+  const origin = origins.get(after);
+  if (origin?.before === before) return origin.by as Difference<T>;
   const removed: T[] = [];
   const added: T[] = [];
-  if (before === after) return { removed, added };
-  let b = 0;
-  for (const item of after) {
-    while (b < before.length && before[b] !== item && keyOf(before[b]!) <= keyOf(item)) removed.push(before[b++]!);
-    if (b < before.length && before[b] === item) b += 1;
-    else added.push(item);
-  }
-  for (; b < before.length; b++) removed.push(before[b]!);
-  return { removed, added };
+  walk(before, after, keyOf, {
+    onRemoved: (at) => removed.push(before[at]!),
+    onAdded: (at) => added.push(after[at]!),
+    onSame: () => undefined,
+  });
+  return remember(before, after, { removed, added });
 }
+
+function remember<T>(before: readonly T[], after: readonly T[], by: Difference<T>): Difference<T> {
+  // One step back and no more: each list would keep the one before it, and all of history with it.
+  origins.delete(before);
+  origins.set(after, { before, by });
+  return by;
+}
+
+const SAME: Difference<never> = { removed: [], added: [] };
 
 /**
  * `read` for every item of a list, computed once per item for as long as it stays in the list. Without a weak map: the collector
@@ -40,15 +55,55 @@ export function onceEach<T extends object, R>(
   let known: { readonly items: readonly T[]; readonly results: readonly R[] } = { items: [], results: [] };
   return (items) => {
     if (items === known.items) return known.results;
-    const { items: before, results: found } = known;
-    let b = 0;
-    const results = items.map((item) => {
-      while (b < before.length && before[b] !== item && keyOf(before[b]!) <= keyOf(item)) b += 1;
-      return b < before.length && before[b] === item ? found[b++]! : read(item);
+    const before = known.results;
+    const results: R[] = [];
+    const by = { removed: [] as R[], added: [] as R[] };
+    walk(known.items, items, keyOf, {
+      onRemoved: (at) => by.removed.push(before[at]!),
+      onAdded: (at) => {
+        const result = read(items[at]!);
+        results.push(result);
+        by.added.push(result);
+      },
+      onSame: (from, to) => {
+        for (let at = from; at < to; at++) results.push(before[at]!);
+      },
     });
     known = { items, results };
+    remember(before, results, by);
     return results;
   };
+}
+
+interface Steps {
+  /** The item at this place of the old list is not there any more. */
+  onRemoved(at: number): void;
+  /** The item at this place of the new list is new. */
+  onAdded(at: number): void;
+  /** Items of the old list from here to there (exclusive) come next in the new one. */
+  onSame(from: number, to: number): void;
+}
+
+/** Goes through both lists side by side. */
+function walk<T extends object>(
+  before: readonly T[],
+  after: readonly T[],
+  keyOf: (item: T) => string,
+  { onRemoved, onAdded, onSame }: Steps,
+): void {
+  let b = 0;
+  for (let a = 0; a < after.length;) {
+    const from = b;
+    while (b < before.length && a < after.length && before[b] === after[a]) {
+      a += 1;
+      b += 1;
+    }
+    if (b > from) onSame(from, b);
+    if (a === after.length) break;
+    if (b < before.length && keyOf(before[b]!) <= keyOf(after[a]!)) onRemoved(b++);
+    else onAdded(a++);
+  }
+  for (; b < before.length; b++) onRemoved(b);
 }
 
 /** Keys under which two maps hold different values. */

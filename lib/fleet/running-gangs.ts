@@ -5,7 +5,9 @@
  * Deployment are alone, though Volcano gives them a PodGroup (of minMember 1); so are pods of a plain Job without one.
  */
 import { isAccelerator } from './amounts';
+import { Filing } from './filing';
 import type { PodGroupFacts } from './gangs';
+import { difference } from './lists';
 import type { PodFacts } from './pods';
 import { workloadKey, type WorkloadRef } from './workloads';
 
@@ -33,16 +35,76 @@ export function toRunningGangs(
   podGroups: readonly PodGroupFacts[],
   pods: readonly PodFacts[],
 ): ReadonlyMap<string, RunningGang> {
-  const groups = new Map(podGroups.map((group) => [group.key, group] as const));
-  const members = new Map<string, PodFacts[]>();
-  for (const pod of pods) {
-    if (!runs(pod)) continue;
-    const key = gangKey(pod, groups);
-    const known = members.get(key);
-    if (known) known.push(pod);
-    else members.set(key, [pod]);
+  const gangs = new RunningGangs();
+  gangs.update(podGroups, pods);
+  return new Map([...gangs.keys()].sort().map((key) => [key, gangs.get(key)!] as const));
+}
+
+/** Running gangs, kept current from one look to the next; a gang is the same object for as long as nothing about it changes. */
+export class RunningGangs {
+  private pods: readonly PodFacts[] = [];
+  private podGroups: readonly PodGroupFacts[] = [];
+  /** PodGroup → pods that must start together. */
+  private readonly minMembers = new Map<string, number>();
+  private readonly gangs = new Filing<PodFacts, RunningGang>({
+    valueOf: (pod) => (runs(pod) ? this.keyOf(pod) : undefined),
+    compare: byName,
+    summarise: (pods, key) => toGang(key, pods, this.minMembers),
+  });
+  private readonly byPodGroup = new Filing<PodFacts, readonly PodFacts[]>({
+    valueOf: (pod) => (runs(pod) ? pod.gang : undefined),
+    compare: byName,
+    summarise: (pods) => pods,
+  });
+
+  /** Takes the next look; returns pods that stayed as they are and may belong to another gang now. */
+  update(podGroups: readonly PodGroupFacts[], pods: readonly PodFacts[]): readonly PodFacts[] {
+    const changed = this.changedPodGroups(podGroups);
+    const { removed, added } = difference(this.pods, pods, ({ key }) => key);
+    this.byPodGroup.update({ removed, added });
+    // Pods of a PodGroup whose minMember is another now may belong to another gang, or to none.
+    const gone = new Set(removed);
+    const fresh = new Set(added);
+    const again = [...changed.keys()].flatMap((key) => this.byPodGroup.items(key)).filter((pod) => !fresh.has(pod));
+    this.gangs.update({ removed: [...gone, ...again], added: [] });
+    for (const [key, minMember] of changed) {
+      if (minMember === undefined) this.minMembers.delete(key);
+      else this.minMembers.set(key, minMember);
+    }
+    this.gangs.update({ removed: [], added: [...again, ...added] });
+    this.pods = pods;
+    this.podGroups = podGroups;
+    return again;
   }
-  return new Map([...members.keys()].sort().map((key) => [key, toGang(key, members.get(key)!, groups)] as const));
+
+  /** The gang under this key, if any of it runs. */
+  get(key: string): RunningGang | undefined {
+    return this.gangs.get(key);
+  }
+
+  /** Keys of all gangs, in no particular order. */
+  keys(): Iterable<string> {
+    return this.gangs.values();
+  }
+
+  /** All gangs, in no particular order. */
+  *all(): Iterable<RunningGang> {
+    for (const [, gang] of this.gangs.summaries()) yield gang;
+  }
+
+  /** The key of the gang this pod is lost with. */
+  keyOf(pod: PodFacts): string {
+    return keyOfPod(pod, pod.gang === undefined ? 1 : (this.minMembers.get(pod.gang) ?? 1));
+  }
+
+  /** PodGroups whose minMember is not what it was; undefined: it is gone. */
+  private changedPodGroups(podGroups: readonly PodGroupFacts[]): ReadonlyMap<string, number | undefined> {
+    const { removed, added } = difference(this.podGroups, podGroups, ({ key }) => key);
+    const changed = new Map<string, number | undefined>(removed.map(({ key }) => [key, undefined] as const));
+    for (const { key, minMember } of added) changed.set(key, minMember);
+    for (const [key, minMember] of changed) if (this.minMembers.get(key) === minMember) changed.delete(key);
+    return changed;
+  }
 }
 
 /** Accelerators that a pod holds. */
@@ -58,24 +120,29 @@ function runs(pod: PodFacts): boolean {
 
 /** The key of the gang this pod is lost with. */
 export function gangKey(pod: PodFacts, groups: ReadonlyMap<string, PodGroupFacts>): string {
-  const { workload, gang } = pod;
-  const minMember = gang === undefined ? 1 : (groups.get(gang)?.minMember ?? 1);
-  if (workload && (workload.kind !== 'Job' || minMember > 1)) return workloadKey(workload);
-  return minMember > 1 ? `PodGroup ${gang}` : `Pod ${pod.key}`;
+  return keyOfPod(pod, pod.gang === undefined ? 1 : (groups.get(pod.gang)?.minMember ?? 1));
 }
 
-function toGang(key: string, pods: PodFacts[], groups: ReadonlyMap<string, PodGroupFacts>): RunningGang {
-  const members = pods.sort((a, b) => a.name.length - b.name.length || (a.name < b.name ? -1 : 1));
+function keyOfPod({ workload, gang, key }: PodFacts, minMember: number): string {
+  if (workload && (workload.kind !== 'Job' || minMember > 1)) return workloadKey(workload);
+  return minMember > 1 ? `PodGroup ${gang}` : `Pod ${key}`;
+}
+
+function byName(a: PodFacts, b: PodFacts): number {
+  return a.name.length - b.name.length || (a.name < b.name ? -1 : Number(a.name > b.name));
+}
+
+function toGang(key: string, members: readonly PodFacts[], minMembers: ReadonlyMap<string, number>): RunningGang {
   const first = members[0]!;
   const alone = key.startsWith('Pod ');
-  const group = first.gang === undefined ? undefined : groups.get(first.gang);
+  const minMember = first.gang === undefined ? undefined : minMembers.get(first.gang);
   return {
     key,
     namespace: first.namespace,
     workload: alone ? undefined : first.workload,
     podGroup: first.gang?.slice(first.namespace.length + 1),
     members,
-    minMember: alone ? 1 : (group?.minMember ?? members.length),
+    minMember: alone ? 1 : (minMember ?? members.length),
     accelerators: members.reduce((sum, pod) => sum + acceleratorsOf(pod), 0),
     startedAtMs: Math.max(...members.map(({ startedAtMs, createdAtMs }) => startedAtMs ?? createdAtMs)),
   };

@@ -5,6 +5,8 @@ import { Busy } from './busy';
 import { describeCost } from './busy-text';
 import type { FleetState } from './fleet-state';
 import type { ChooseVictims, VictimChoice } from './offer';
+import type { NodeStates } from './node-states';
+import type { RunningWork } from './running-work';
 import type { CapacitySnapshot } from './snapshot';
 import { spend, type Floor, type Supply, type Wish } from './supply';
 import { leastCost } from './victims';
@@ -14,6 +16,8 @@ import { refit, type Work } from './work';
 export interface Market {
   readonly snapshot: CapacitySnapshot;
   readonly nowMs: number;
+  readonly nodes: NodeStates;
+  readonly running: RunningWork;
   readonly choose?: ChooseVictims;
 }
 
@@ -35,7 +39,7 @@ export class BusySupply {
 
   /** What is known of busy nodes; looked up when it is first asked for. */
   get nodes(): Busy {
-    this.known ??= new Busy(this.supply.works, this.market.snapshot, this.market.nowMs);
+    this.known ??= new Busy(this.supply.works, this.market);
     return this.known;
   }
 
@@ -56,6 +60,8 @@ export class BusySupply {
     const free = this.supply.availableNow(taker, wish, floor);
     let busy = 0;
     const most = this.most(taker, { ...wish, count: free }, floor);
+    // Who may lose none need not be looked at.
+    if ([...most.values()].every((nodes) => nodes <= 0)) return free;
     for (const [giver, count] of this.nodes.openByGiver(taker, wish.type, wish.filter)) {
       busy += Math.min(count, most.get(giver.name) ?? 0);
     }
@@ -64,10 +70,12 @@ export class BusySupply {
 
   /** How many busy nodes one giver could lose to the taker, and the least that all of them would cost. */
   openIn(giver: Work, taker: Work, { type, filter }: Pick<Wish, 'type' | 'filter'>): { count: number; cost: number } {
+    const most = this.most(taker, { type, filter, count: 0 }, 'Minimum');
+    const open = this.nodes.openByGiver(taker, type, filter).get(giver) ?? 0;
+    const count = Math.min(open, most.get(giver.name) ?? 0);
+    if (count <= 0) return { count: 0, cost: 0 };
     const { nodes, gangs } = this.nodes.offer(taker, type, filter);
     const own = nodes.filter((node) => node.giver === giver.name);
-    const most = this.most(taker, { type, filter, count: 0 }, 'Minimum');
-    const count = Math.min(own.length, most.get(giver.name) ?? 0);
     const choose = this.market.choose ?? leastCost;
     const choice = choose({ nodes: own, gangs }, { count, most, wholeLeaves: false, near: taker.near });
     return { count: choice ? count : 0, cost: choice?.cost ?? 0 };
@@ -76,6 +84,7 @@ export class BusySupply {
   /** The cheapest way to have exactly so many, free ones first; undefined: they cannot be had. Nothing is taken yet. */
   find(taker: Work, wish: Omit<Wish, 'purpose'>, floor: Floor = 'Minimum'): Bargain | undefined {
     const free = Math.min(wish.count, this.supply.availableNow(taker, wish, floor));
+    if (this.available(taker, wish, floor) < wish.count) return undefined;
     const choice = (this.market.choose ?? leastCost)(this.nodes.offer(taker, wish.type, wish.filter), {
       count: wish.count - free,
       most: this.most(taker, { ...wish, count: free }, floor),

@@ -9,23 +9,23 @@
  */
 import { parseDuration } from '../../domain/duration';
 import {
-  gangKey,
   isLive,
   lossOf,
   median,
   newestCheckpoints,
-  occupies,
   surplusOf,
   toCheckpointRecord,
-  toRunningGangs,
-  type Loss,
+  type CheckpointRecord,
   type RunningGang,
+  type VolcanoJobFacts,
 } from '../../fleet';
-import { isLeaving, toOffered, type BusyGang } from './busy-gang';
+import { BusyGang, isLeaving, toOffered, type Price } from './busy-gang';
 import type { NodeState } from './fleet-state';
 import { gangCost, type CandidateGang, type CandidateNode, type VictimOffer } from './offer';
 import { accepts, type NodeFilter } from './placement';
 import { guard, type Guarded } from './protected';
+import type { NodeStates } from './node-states';
+import type { RunningWork } from './running-work';
 import type { CapacitySnapshot } from './snapshot';
 import type { Work } from './work';
 
@@ -39,12 +39,30 @@ export interface Keeper {
 }
 
 /** A busy node of some bucket. */
-export interface BusyNode {
-  readonly state: NodeState;
-  readonly work: Work;
-  readonly candidate: CandidateNode;
+export class BusyNode {
   keeper?: Keeper;
-  taken: boolean;
+  taken = false;
+  private offered?: CandidateNode;
+
+  constructor(
+    readonly state: NodeState,
+    readonly work: Work,
+    /** Keys of the gangs with work on it, sorted. */
+    readonly gangs: readonly string[],
+  ) {}
+
+  get candidate(): CandidateNode {
+    const { name, leaf, zone } = this.state.facts;
+    return (this.offered ??= { name, leaf, zone, giver: this.work.name, gangs: this.gangs });
+  }
+}
+
+/** What there is to know of running work. */
+export interface BusyMarket {
+  readonly snapshot: CapacitySnapshot;
+  readonly nodes: NodeStates;
+  readonly running: RunningWork;
+  readonly nowMs: number;
 }
 
 /** What the choice of victims is made from. */
@@ -52,18 +70,20 @@ export class Busy {
   private readonly byType = new Map<string, BusyNode[]>();
   private readonly byName = new Map<string, BusyNode>();
   private readonly gangs = new Map<string, BusyGang>();
-  private readonly queueSeconds = new Map<string, number>();
+  private readonly gangsOfWork = new Map<Work, BusyGang[]>();
+  private readonly queueSeconds = new Map<Work, number>();
+  private record?: CheckpointRecord;
+  private jobs?: ReadonlyMap<string, VolcanoJobFacts>;
+  /** What takers may have, by rank and type; and of that, what passes a filter, by giver. */
+  private readonly openTo = new Map<string, readonly BusyNode[]>();
+  private readonly counts = new Map<string, ReadonlyMap<Work, number>>();
 
   constructor(
-    works: readonly Work[],
-    private readonly snapshot: CapacitySnapshot,
-    private readonly nowMs: number,
+    private readonly works: readonly Work[],
+    private readonly market: BusyMarket,
   ) {
-    const keys = this.keysByNode();
-    const running = toRunningGangs(snapshot.podGroups, snapshot.pods);
-    for (const work of works) this.addWork(work, keys, running);
-    this.price(running);
-    this.keep(this.addMoves(running));
+    for (const work of works) this.addWork(work);
+    this.keep(this.addMoves());
   }
 
   /** What a taker may have: of strictly lower buckets, of this type. */
@@ -85,8 +105,12 @@ export class Busy {
 
   /** How many a taker may have, by giver. */
   openByGiver(taker: Work, type: string, filter: NodeFilter): ReadonlyMap<Work, number> {
+    const key = [taker.bucket.rank, type, filter.leaf ?? '', ...(filter.zones ?? [''])].join(' ');
+    const known = this.counts.get(key);
+    if (known) return known;
     const count = new Map<Work, number>();
     for (const { work } of this.open(taker, type, filter)) count.set(work, (count.get(work) ?? 0) + 1);
+    this.counts.set(key, count);
     return count;
   }
 
@@ -97,14 +121,15 @@ export class Busy {
 
   /** Leaves with busy nodes that may be had. */
   leaves(taker: Work, type: string): readonly string[] {
-    return [...new Set(this.open(taker, type, {}).map(({ candidate }) => candidate.leaf))].sort();
+    return [...new Set(this.open(taker, type, {}).map(({ state }) => state.facts.leaf))].sort();
   }
 
   /** Takes a node; its gangs are told to go. */
   take(name: string): BusyNode {
     const node = this.byName.get(name)!;
     node.taken = true;
-    for (const key of node.candidate.gangs) this.move(key, name);
+    this.counts.clear();
+    for (const key of node.gangs) this.gangs.get(key)!.move(name);
     return node;
   }
 
@@ -119,144 +144,151 @@ export class Busy {
   }
 
   private open(taker: Work, type: string, filter: NodeFilter): readonly BusyNode[] {
-    return (this.byType.get(type) ?? []).filter(
-      ({ state, work, keeper, taken }) =>
-        !taken && !keeper && work.bucket.rank < taker.bucket.rank && isGiver(work) && accepts(state, filter),
-    );
-  }
-
-  /** Keys of the gangs with work on each node. */
-  private keysByNode(): ReadonlyMap<string, ReadonlySet<string>> {
-    const { podGroups, pods, namespaceBuckets } = this.snapshot;
-    const groups = new Map(podGroups.map((group) => [group.key, group] as const));
-    const keys = new Map<string, Set<string>>();
-    for (const pod of pods) {
-      if (pod.deleting || !occupies(pod, namespaceBuckets)) continue;
-      const on = keys.get(pod.nodeName!);
-      if (on) on.add(gangKey(pod, groups));
-      else keys.set(pod.nodeName!, new Set([gangKey(pod, groups)]));
+    const { rank } = taker.bucket;
+    const key = `${rank} ${type}`;
+    let nodes = this.openTo.get(key);
+    if (!nodes) {
+      nodes = (this.byType.get(type) ?? []).filter(
+        ({ work, keeper }) => !keeper && work.bucket.rank < rank && isGiver(work),
+      );
+      this.openTo.set(key, nodes);
     }
-    return keys;
+    return nodes.filter(({ state, taken }) => !taken && accepts(state, filter));
   }
 
-  private addWork(
-    work: Work,
-    keysByNode: ReadonlyMap<string, ReadonlySet<string>>,
-    running: ReadonlyMap<string, RunningGang>,
-  ): void {
-    for (const state of work.bucket.active) {
-      if (!state.busy) continue;
-      const { name, leaf, zone, instanceType } = state.facts;
-      const gangs = [...(keysByNode.get(name) ?? [])].sort();
-      const candidate = { name, leaf, zone, giver: work.name, gangs };
-      const node: BusyNode = { state, work, candidate, taken: false };
-      this.byName.set(name, node);
-      if (!this.byType.has(instanceType)) this.byType.set(instanceType, []);
-      this.byType.get(instanceType)!.push(node);
-      for (const key of gangs) this.addGang(key, work, running.get(key)!);
+  private addWork(work: Work): void {
+    for (const [type, { busy }] of work.bucket.nodes.byType) {
+      const nodes = busy.map((state) => this.addNode(state, work));
+      const known = this.byType.get(type);
+      if (known) known.push(...nodes);
+      else this.byType.set(type, nodes);
     }
   }
 
-  private addGang(key: string, work: Work, running: RunningGang): void {
-    if (this.gangs.has(key)) return;
-    const loss: Loss = { seconds: 0, workSeconds: 0, since: 'nothing' };
-    this.gangs.set(key, { running, work, loss, surplus: 0, moved: new Set() });
+  private addNode(state: NodeState, work: Work): BusyNode {
+    const { name, assignedAtMs = 0 } = state.facts;
+    const node = new BusyNode(state, work, this.market.running.keysOn(name));
+    const untilMs = assignedAtMs + work.bucket.minHoldMs;
+    if (untilMs > this.market.nowMs) node.keeper = { rule: 'minHold', untilMs };
+    this.byName.set(name, node);
+    for (const key of node.gangs) if (!this.gangs.has(key)) this.addGang(key, work);
+    return node;
   }
 
-  private price(running: ReadonlyMap<string, RunningGang>): void {
-    const { checkpoints = [], volcanoJobs = [] } = this.snapshot;
-    const record = toCheckpointRecord(newestCheckpoints(checkpoints), running.values(), this.nowMs);
-    const jobs = new Map(volcanoJobs.map((job) => [job.key, job] as const));
-    const waits = new Map<string, number[]>();
-    for (const [key, gang] of this.gangs) {
-      const { running: one, work } = gang;
-      this.gangs.set(key, { ...gang, loss: lossOf(one, record, this.nowMs), surplus: surplusOf(one, jobs) });
-      const createdAtMs = Math.max(...one.members.map((pod) => pod.createdAtMs));
-      const list = waits.get(work.name) ?? work.units.map(({ sinceMs }) => this.nowMs - sinceMs);
-      list.push(Math.max(0, one.startedAtMs - createdAtMs));
-      waits.set(work.name, list);
+  private addGang(key: string, work: Work): void {
+    const gang = new BusyGang(this.market.running.gangs.get(key)!, work, this.priceOf);
+    this.gangs.set(key, gang);
+    const list = this.gangsOfWork.get(work);
+    if (list) list.push(gang);
+    else this.gangsOfWork.set(work, [gang]);
+  }
+
+  private readonly priceOf = (gang: RunningGang): Price => {
+    const { snapshot, running, nowMs } = this.market;
+    const { checkpoints = [], volcanoJobs = [] } = snapshot;
+    this.record ??= toCheckpointRecord(newestCheckpoints(checkpoints), running.gangs.all(), nowMs);
+    this.jobs ??= new Map(volcanoJobs.map((job) => [job.key, job] as const));
+    return { loss: lossOf(gang, this.record, nowMs), surplus: surplusOf(gang, this.jobs) };
+  };
+
+  /** How long a gang of this bucket would wait for nodes again. */
+  private queueSecondsOf(work: Work): number {
+    const known = this.queueSeconds.get(work);
+    if (known !== undefined) return known;
+    const waits = work.units.map(({ sinceMs }) => this.market.nowMs - sinceMs);
+    for (const { running } of this.gangsOfWork.get(work) ?? []) {
+      const createdAtMs = Math.max(...running.members.map((pod) => pod.createdAtMs));
+      waits.push(Math.max(0, running.startedAtMs - createdAtMs));
     }
-    for (const [name, list] of waits) this.queueSeconds.set(name, median(list)! / 1000);
+    const seconds = (median(waits) ?? 0) / 1000;
+    this.queueSeconds.set(work, seconds);
+    return seconds;
   }
 
   /** What live moves have told to go; returned whole, also what has no pods anywhere else. */
-  private addMoves(running: ReadonlyMap<string, RunningGang>): readonly RunningGang[] {
-    const nodes = new Set<string>();
-    for (const move of this.snapshot.moves) {
-      for (const node of move.nodes) if (isLive(move, node)) nodes.add(node.name);
+  private addMoves(): readonly RunningGang[] {
+    const { snapshot, nodes, running } = this.market;
+    const going = new Map<string, RunningGang>();
+    const live = snapshot.moves.flatMap((move) => move.nodes.filter((node) => isLive(move, node)));
+    for (const pod of live.flatMap(({ name }) => nodes.podsOn(name))) {
+      const key = running.gangs.keyOf(pod);
+      const gang = pod.deleting || pod.system ? undefined : running.gangs.get(key);
+      if (!gang) continue;
+      going.set(key, gang);
+      this.gangs.get(key)?.move(pod.nodeName!);
     }
-    if (nodes.size === 0) return [];
-    const going: RunningGang[] = [];
-    for (const [key, gang] of running) {
-      const on = gang.members.filter(({ nodeName }) => nodes.has(nodeName!));
-      if (on.length > 0) going.push(gang);
-      if (this.gangs.has(key)) for (const { nodeName } of on) this.move(key, nodeName!);
-    }
-    return going;
-  }
-
-  private move(key: string, node: string): void {
-    const gang = this.gangs.get(key)!;
-    gang.moved.add(node);
-    gang.offered = undefined;
+    return [...going.values()];
   }
 
   private toCandidate(key: string): CandidateGang {
     const gang = this.gangs.get(key)!;
-    gang.offered ??= toOffered(gang, this.queueSeconds.get(gang.work.name) ?? 0);
+    gang.offered ??= toOffered(gang, this.queueSecondsOf(gang.work));
     return gang.offered;
   }
 
   private keep(going: readonly RunningGang[]): void {
-    const givesWayAtMs = this.gaveWayAtMs();
-    for (const node of this.byName.values()) node.keeper = this.timeKeeper(node, givesWayAtMs);
-    const { budgets = [] } = this.snapshot;
+    this.coolDown();
+    const { budgets = [] } = this.market.snapshot;
     if (budgets.length === 0) return;
-    const nodes = [...this.byName.values()].filter(({ keeper, work }) => !keeper && isGiver(work));
+    // Where no budget is, none can be broken; and what nobody may take asks none.
+    const highest = Math.max(...this.works.map(({ bucket }) => bucket.rank));
+    const namespaces = new Set(budgets.map(({ namespace }) => namespace));
+    const nodes = [...this.byName.values()].filter(
+      ({ keeper, work, gangs }) =>
+        !keeper &&
+        isGiver(work) &&
+        work.bucket.rank < highest &&
+        gangs.some((key) => namespaces.has(this.gangs.get(key)!.running.namespace)),
+    );
     const guarded = nodes.map((node): Guarded => ({ node, cost: this.costAlone(node), gangs: this.runningOn(node) }));
     guard(guarded, going, budgets);
   }
 
-  private gangsOf({ candidate }: BusyNode): readonly BusyGang[] {
-    return candidate.gangs.map((key) => this.gangs.get(key)!);
-  }
-
-  private runningOn(node: BusyNode): readonly RunningGang[] {
-    return this.gangsOf(node).map(({ running }) => running);
+  private runningOn({ gangs }: BusyNode): readonly RunningGang[] {
+    return gangs.map((key) => this.gangs.get(key)!.running);
   }
 
   /** What it would cost by itself, whatever has been told to go. */
-  private costAlone({ candidate }: BusyNode): number {
+  private costAlone({ state, gangs }: BusyNode): number {
+    const { name } = state.facts;
     let cost = 0;
-    for (const key of candidate.gangs) {
+    for (const key of gangs) {
       const gang = this.gangs.get(key)!;
-      const untouched = toOffered({ ...gang, moved: new Set() }, this.queueSeconds.get(gang.work.name) ?? 0);
+      const untouched = toOffered(gang, this.queueSecondsOf(gang.work), new Set());
       const { membersByNode, acceleratorsByNode } = untouched;
-      cost += gangCost(untouched, membersByNode.get(candidate.name)!, acceleratorsByNode.get(candidate.name)!);
+      cost += gangCost(untouched, membersByNode.get(name)!, acceleratorsByNode.get(name)!);
     }
     return cost;
   }
 
+  /** Keeps nodes of gangs that gave way a moment ago, the longest time of each node. */
+  private coolDown(): void {
+    for (const [key, atMs] of this.gaveWayAtMs()) {
+      const gang = this.gangs.get(key);
+      if (!gang || isLeaving(gang)) continue;
+      const names = new Set(gang.running.members.map(({ nodeName }) => nodeName!));
+      for (const name of names) {
+        const node = this.byName.get(name);
+        if (node?.gangs.includes(key)) this.cool(node, atMs);
+      }
+    }
+  }
+
+  private cool(node: BusyNode, atMs: number): void {
+    const { keeper, work } = node;
+    const untilMs = atMs + parseDuration(work.spec.moves.coolDown);
+    if (keeper?.rule === 'minHold' || untilMs <= Math.max(this.market.nowMs, keeper?.untilMs ?? 0)) return;
+    node.keeper = { rule: 'coolDown', untilMs };
+  }
+
   private gaveWayAtMs(): ReadonlyMap<string, number> {
     const times = new Map<string, number>();
-    for (const { gangs } of this.snapshot.moves) {
+    for (const { gangs } of this.market.snapshot.moves) {
       for (const { key, gaveWayAtMs } of gangs) {
         if (gaveWayAtMs !== undefined) times.set(key, Math.max(gaveWayAtMs, times.get(key) ?? 0));
       }
     }
     return times;
-  }
-
-  private timeKeeper(node: BusyNode, gaveWayAtMs: ReadonlyMap<string, number>): Keeper | undefined {
-    const heldUntilMs = (node.state.facts.assignedAtMs ?? 0) + node.work.bucket.minHoldMs;
-    if (heldUntilMs > this.nowMs) return { rule: 'minHold', untilMs: heldUntilMs };
-    let coolUntilMs = 0;
-    for (const gang of this.gangsOf(node)) {
-      const atMs = gaveWayAtMs.get(gang.running.key);
-      if (atMs === undefined || isLeaving(gang)) continue;
-      coolUntilMs = Math.max(coolUntilMs, atMs + parseDuration(node.work.spec.moves.coolDown));
-    }
-    return coolUntilMs > this.nowMs ? { rule: 'coolDown', untilMs: coolUntilMs } : undefined;
   }
 }
 

@@ -17,6 +17,7 @@ import { ApiError, LeaseLost, NotFound } from '../../runtime/errors';
 import type { ClusterPort } from '../../runtime/ports';
 import { applyCapacityAction } from './apply';
 import { toFigures, type Look } from './figures';
+import { Memory } from './memory';
 import { observeCapacity } from './observe';
 import { planCapacity } from './plan';
 import { followWaits, NO_WAITS, type Waits } from './queue-wait';
@@ -50,12 +51,17 @@ export const capacityController: Controller = {
 /** Until when (epoch ms) each cluster is taken to be without Volcano. Lost with the process, and found again by the next apply. */
 const withoutVolcanoUntilMs = new WeakMap<ClusterPort, number>();
 
+/** What the last look at each cluster left behind. */
+const memories = new WeakMap<ClusterPort, Memory>();
+
 async function reconcileCapacity(_key: string, context: ControllerContext): Promise<Outcome> {
   const { clock, cluster, metrics } = context;
   const nowMs = clock.now();
   const absentUntilMs = withoutVolcanoUntilMs.get(cluster) ?? 0;
+  const memory = memories.get(cluster) ?? new Memory();
+  memories.set(cluster, memory);
   const snapshot = observeCapacity(context, absentUntilMs <= nowMs);
-  const { actions, requeueAfterMs, seen } = planCapacity(snapshot, nowMs);
+  const { actions, requeueAfterMs, seen } = planCapacity(snapshot, nowMs, { memory });
   metrics.observe(METRIC.decision, (clock.now() - nowMs) / 1000);
   show(metrics, { snapshot, actions, seen, nowMs });
   await applyAll(actions, context, nowMs);

@@ -35,31 +35,25 @@ export interface Unit {
   readonly gang: boolean;
   readonly oneLeaf: boolean;
   readonly pods: readonly UnitPods[];
+  /** Equal for units that ask for the same, but for how much of it; absent where pods differ. */
+  readonly kind?: string;
   /** Since when (epoch ms) all of it has waited. */
   readonly sinceMs: number;
 }
 
 /** Everything that waits, kept current from one look to the next. */
-class WaitingUnits {
+export class WaitingUnits {
+  private namespaceBuckets: ReadonlyMap<string, string> = new Map();
   private pods: readonly PodFacts[] = [];
-  private readonly gangs = new Gangs();
+  private gangs = new Gangs();
   /** Of gangs in which something waits. */
   private readonly ofGangs = new Map<string, readonly Unit[]>();
   /** Of pods without a gang, by namespace. */
-  private readonly alone: Filing<PodFacts, readonly Unit[]>;
-  private readonly bucketOf: (pod: PodFacts) => string | undefined;
+  private alone = this.fileAlone();
 
-  constructor(readonly namespaceBuckets: ReadonlyMap<string, string>) {
-    this.bucketOf = (pod) => bucketOfPod(pod, namespaceBuckets);
-    this.alone = new Filing<PodFacts, readonly Unit[]>({
-      valueOf: (pod) => (pod.gang === undefined && waits(pod) ? pod.namespace : undefined),
-      compare: (a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)),
-      summarise: (pods) => present(pods.map((pod) => podUnit(pod, this.bucketOf(pod)))),
-    });
-  }
-
-  /** Takes the next look. */
-  update({ podGroups, pods }: CapacitySnapshot): readonly Unit[] {
+  /** Takes the next look: everything that waits, in no particular order. */
+  update({ podGroups, pods, namespaceBuckets }: CapacitySnapshot): readonly Unit[] {
+    if (!sameEntries(this.namespaceBuckets, namespaceBuckets)) this.startOver(namespaceBuckets);
     for (const key of this.gangs.update(podGroups, pods)) {
       const gang = this.gangs.get(key);
       const units = gang ? present(gangUnits(gang, this.bucketOf)) : [];
@@ -70,18 +64,34 @@ class WaitingUnits {
     this.pods = pods;
     return [...[...this.ofGangs.values()].flat(), ...[...this.alone.summaries()].flatMap(([, units]) => units)];
   }
+
+  private startOver(namespaceBuckets: ReadonlyMap<string, string>): void {
+    this.namespaceBuckets = namespaceBuckets;
+    this.pods = [];
+    this.gangs = new Gangs();
+    this.ofGangs.clear();
+    this.alone = this.fileAlone();
+  }
+
+  private fileAlone(): Filing<PodFacts, readonly Unit[]> {
+    return new Filing<PodFacts, readonly Unit[]>({
+      valueOf: (pod) => (pod.gang === undefined && waits(pod) ? pod.namespace : undefined),
+      compare: (a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)),
+      summarise: (pods) => present(pods.map((pod) => podUnit(pod, this.bucketOf(pod)))),
+    });
+  }
+
+  private readonly bucketOf = (pod: PodFacts) => bucketOfPod(pod, this.namespaceBuckets);
 }
 
 const present = (units: readonly (Unit | undefined)[]) => units.filter((unit) => unit !== undefined);
 
-/** Units as the last look left them. What a look finds depends on its snapshot alone; this only spares it work. */
-let waiting = new WaitingUnits(new Map());
-
-/** Units by bucket, oldest first. Pods without a bucket that exists are nobody's. */
-export function toUnits(snapshot: CapacitySnapshot): ReadonlyMap<string, readonly Unit[]> {
-  const { buckets, namespaceBuckets } = snapshot;
-  if (!sameEntries(waiting.namespaceBuckets, namespaceBuckets)) waiting = new WaitingUnits(namespaceBuckets);
-  const names = buckets.map(({ name }) => name).sort();
+/** Units by bucket, oldest first. Pods without a bucket that exists are nobody's. `waiting`: from the look before, or new. */
+export function toUnits(
+  snapshot: CapacitySnapshot,
+  waiting = new WaitingUnits(),
+): ReadonlyMap<string, readonly Unit[]> {
+  const names = snapshot.buckets.map(({ name }) => name).sort();
   const units = new Map<string, Unit[]>(names.map((name) => [name, []] as const));
   for (const unit of waiting.update(snapshot)) units.get(unit.bucket)?.push(unit);
   for (const list of units.values()) list.sort((a, b) => a.sinceMs - b.sinceMs || (a.key < b.key ? -1 : 1));
@@ -102,7 +112,7 @@ function gangUnits(gang: Gang, bucketOf: (pod: PodFacts) => string | undefined):
   const members = waiting.slice(0, lacking);
   // Members still to be created will look like the last one.
   const unborn = Array<PodFacts>(lacking - members.length).fill(members.at(-1)!);
-  const whole: Unit = {
+  const whole = withKind({
     key: gang.key,
     label: `gang ${gang.key}`,
     bucket: bucketOf(first) ?? gang.queue ?? '',
@@ -110,7 +120,7 @@ function gangUnits(gang: Gang, bucketOf: (pod: PodFacts) => string | undefined):
     oneLeaf: gang.oneLeaf,
     pods: toUnitPods([...members, ...unborn]),
     sinceMs: Math.max(...members.map(({ createdAtMs }) => createdAtMs)),
-  };
+  });
   return [whole, ...waiting.slice(lacking).map((pod) => podUnit(pod, bucketOf(pod) ?? gang.queue))];
 }
 
@@ -123,7 +133,7 @@ function podlessUnit(gang: Gang): Unit | undefined {
     if (!counted) requests[resource] = amount / gang.minMember;
   }
   const shape = `podless:${JSON.stringify(requests)}`;
-  return {
+  return withKind({
     key: gang.key,
     label: `gang ${gang.key}`,
     bucket: gang.queue ?? '',
@@ -131,12 +141,12 @@ function podlessUnit(gang: Gang): Unit | undefined {
     oneLeaf: gang.oneLeaf,
     pods: [{ shape, requests, needs: {}, count: gang.minMember }],
     sinceMs: gang.createdAtMs,
-  };
+  });
 }
 
 function podUnit(pod: PodFacts, bucket: string | undefined): Unit | undefined {
   if (bucket === undefined) return undefined;
-  return {
+  return withKind({
     key: `${pod.key}#pod`,
     label: `pod ${pod.key}`,
     bucket,
@@ -144,7 +154,12 @@ function podUnit(pod: PodFacts, bucket: string | undefined): Unit | undefined {
     oneLeaf: false,
     pods: toUnitPods([pod]),
     sinceMs: pod.createdAtMs,
-  };
+  });
+}
+
+function withKind(unit: Unit): Unit {
+  const [first, second] = unit.pods;
+  return first && !second ? { ...unit, kind: `${unit.oneLeaf} ${first.shape}` } : unit;
 }
 
 function toUnitPods(pods: readonly PodFacts[]): readonly UnitPods[] {

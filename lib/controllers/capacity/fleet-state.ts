@@ -64,14 +64,11 @@ export interface FleetState {
   readonly changesAtMs: readonly number[];
 }
 
-/** Nodes as the last look left them. What a look finds depends on its snapshot alone; this only spares it work. */
-const states = new NodeStates();
-
-/** Brings the snapshot into order. The order of its lists does not matter. */
-export function toFleetState(snapshot: CapacitySnapshot, nowMs: number): FleetState {
-  const { leaveAtMs, liveMoves } = states.update(snapshot, nowMs);
-  const pools = toPools(snapshot.pools, nowMs);
-  const buckets = toBuckets(snapshot, liveMoves, nowMs);
+/** Brings the snapshot into order. The order of its lists does not matter. `states`: from the look before, or new. */
+export function toFleetState(snapshot: CapacitySnapshot, nowMs: number, states = new NodeStates()): FleetState {
+  const { leaveAtMs } = states.update(snapshot, nowMs);
+  const pools = toPools(snapshot.pools, states, nowMs);
+  const buckets = toBuckets(snapshot, states, nowMs);
   return {
     buckets,
     pools,
@@ -87,7 +84,7 @@ const byName = (a: { readonly name: string }, b: { readonly name: string }) => (
 const NO_BUCKET_NODES = bucketNodes([]);
 const NO_POOL_NODES = poolNodes([]);
 
-function toPools(pools: readonly PoolFacts[], nowMs: number): ReadonlyMap<string, PoolState> {
+function toPools(pools: readonly PoolFacts[], states: NodeStates, nowMs: number): ReadonlyMap<string, PoolState> {
   const later = (time: string | undefined) => {
     const ms = parseTime(time);
     return ms !== undefined && ms > nowMs ? ms : undefined;
@@ -111,16 +108,15 @@ function toPools(pools: readonly PoolFacts[], nowMs: number): ReadonlyMap<string
   return found;
 }
 
-function toBuckets(
-  snapshot: CapacitySnapshot,
-  liveMoves: ReadonlyMap<string, string>,
-  nowMs: number,
-): readonly BucketState[] {
+function toBuckets(snapshot: CapacitySnapshot, states: NodeStates, nowMs: number): readonly BucketState[] {
   const gone = departures(snapshot.moves, (node) => states.byName.get(node)?.facts.bucket, nowMs);
   const found = new Map(
-    [...snapshot.buckets].sort(byName).map((facts) => [facts.name, toBucket(facts, gone.get(facts.name))] as const),
+    [...snapshot.buckets].sort(byName).map((facts) => {
+      const nodes = states.ofBucket.get(facts.name) ?? NO_BUCKET_NODES;
+      return [facts.name, toBucket(facts, nodes, gone.get(facts.name))] as const;
+    }),
   );
-  for (const [node, { bucket = '', name }] of arrivals(snapshot, liveMoves)) {
+  for (const [node, { bucket = '', name }] of arrivals(snapshot, states)) {
     const state = found.get(bucket);
     if (state) addArriving(state, states.byName.get(node)!, name);
   }
@@ -141,9 +137,8 @@ function compareAge(a: MoveFacts, b: MoveFacts): number {
 /** For a bucket whose spec is invalid: nothing leaves it. */
 const NO_MOVES = { perHour: 0, inFlight: 0 };
 
-function toBucket(facts: BucketFacts, gone: Departures | undefined): BucketState {
+function toBucket(facts: BucketFacts, nodes: BucketNodes, gone: Departures | undefined): BucketState {
   const { spec } = facts;
-  const nodes = states.ofBucket.get(facts.name) ?? NO_BUCKET_NODES;
   return {
     name: facts.name,
     facts,
@@ -165,22 +160,23 @@ function toBucket(facts: BucketFacts, gone: Departures | undefined): BucketState
  * Node → bucket it is on its way into. Also a node whose move says HandedOver while its own object, an older copy, still carries
  * that move's claim: caches of two Kinds are never equally old, and asking for another node meanwhile would be one too many.
  */
-function arrivals({ moves }: CapacitySnapshot, winner: ReadonlyMap<string, string>): ReadonlyMap<string, MoveFacts> {
+function arrivals({ moves }: CapacitySnapshot, states: NodeStates): ReadonlyMap<string, MoveFacts> {
   const found = new Map<string, MoveFacts>();
-  for (const move of mattering(moves).sort(compareAge)) {
+  const { liveMoves } = states;
+  for (const move of mattering(moves, states).sort(compareAge)) {
     if (move.to !== 'Bucket' || move.bucket === undefined) continue;
     for (const { name, step } of move.nodes) {
       const state = states.byName.get(name);
       if (state?.phase !== 'Moving') continue;
       const landed = step === 'HandedOver' && state.facts.claim === move.name;
-      if (winner.get(name) === move.name || landed) found.set(name, move);
+      if (liveMoves.get(name) === move.name || landed) found.set(name, move);
     }
   }
   return found;
 }
 
 /** Moves that are live, or that a node on its way still names. The others are history, and most of them are. */
-function mattering(moves: readonly MoveFacts[]): MoveFacts[] {
+function mattering(moves: readonly MoveFacts[], states: NodeStates): MoveFacts[] {
   const claims = new Set<string | undefined>();
   for (const [, { moving }] of states.ofPool.summaries()) for (const { facts } of moving) claims.add(facts.claim);
   return moves.filter(({ name, finishedAtMs }) => finishedAtMs === undefined || claims.has(name));
@@ -188,7 +184,6 @@ function mattering(moves: readonly MoveFacts[]): MoveFacts[] {
 
 /** A node as it will be when it arrives in a bucket: without the work of another. */
 export function vacated(node: NodeState, bucket: string): NodeState {
-  const { busy, facts, overhead } = node;
-  if (!busy || facts.bucket === bucket) return node;
-  return { ...node, used: overhead, free: freeAccelerators(facts.allocatable, overhead) };
+  if (!node.busy || node.facts.bucket === bucket) return node;
+  return { ...node, used: node.overhead, free: freeAccelerators(node.facts.allocatable, node.overhead) };
 }

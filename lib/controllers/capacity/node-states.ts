@@ -72,6 +72,16 @@ export class NodeStates {
     leaving: new Set(),
   };
 
+  /** Node → NodeMove, for moves that have not ended. */
+  get liveMoves(): ReadonlyMap<string, string> {
+    return this.marks.liveMoves;
+  }
+
+  /** Pods bound to a node that have not ended, sorted by key. */
+  podsOn(node: string): readonly PodFacts[] {
+    return this.loads.items(node);
+  }
+
   /** Takes the next look. */
   update(snapshot: CapacitySnapshot, nowMs: number): Marks {
     const dirty = new Set<string>();

@@ -17,7 +17,7 @@ import {
 } from '../../domain/resources';
 import {
   once,
-  toCheckpointFacts,
+  toCheckpointFactsList,
   toDisruptionBudgetFacts,
   toMoveFactsList,
   toNodeFactsList,
@@ -43,7 +43,7 @@ export function observeCapacity({ cache }: Pick<ControllerContext, 'cache'>, vol
     podGroups: toPodGroupFactsList(cache(POD_GROUPS).list()),
     moves: toMoveFactsList(cache(NODE_MOVES).list()),
     queues: volcano ? cache(QUEUES).list().map(toQueueFacts) : undefined,
-    checkpoints: cache(CHECKPOINTS).list().map(toCheckpointFacts),
+    checkpoints: toCheckpointFactsList(cache(CHECKPOINTS).list()),
     budgets: cache(DISRUPTION_BUDGETS).list().map(toDisruptionBudgetFacts),
     volcanoJobs: cache(VOLCANO_JOBS).list().map(toVolcanoJobFacts),
     namespaceBuckets,

@@ -32,6 +32,8 @@ export function accepts({ facts }: NodeState, { zones, leaf }: NodeFilter): bool
 export class Shelf {
   private readonly byLeaf = new Map<string, NodeState[]>();
   private total = 0;
+  /** Leaves in order, once somebody has asked. */
+  private order: readonly string[] | undefined;
 
   constructor(nodes: readonly NodeState[] = []) {
     // Taken from the end: lowest name first.
@@ -57,7 +59,10 @@ export class Shelf {
   add(node: NodeState): void {
     const nodes = this.byLeaf.get(node.facts.leaf);
     if (nodes) nodes.push(node);
-    else this.byLeaf.set(node.facts.leaf, [node]);
+    else {
+      this.byLeaf.set(node.facts.leaf, [node]);
+      this.order = undefined;
+    }
     this.total += 1;
   }
 
@@ -82,6 +87,7 @@ export class Shelf {
   }
 
   private bestLeaf(wanted: number, filter: NodeFilter, { wholeLeaves, near }: Preference): string | undefined {
+    if (!wholeLeaves) return this.firstLeaf(filter);
     let best: { readonly leaf: string; readonly size: number } | undefined;
     // Where one leaf is asked for, the others need no look.
     for (const leaf of filter.leaf === undefined ? this.byLeaf.keys() : [filter.leaf]) {
@@ -89,9 +95,15 @@ export class Shelf {
       const size = isOpen(filter) ? nodes.length : nodes.filter((node) => accepts(node, filter)).length;
       if (size === 0) continue;
       const candidate = { leaf, size };
-      if (!best || compareChoice(candidate, best, wholeLeaves ? wanted : 0, near) < 0) best = candidate;
+      if (!best || compareChoice(candidate, best, wanted, near) < 0) best = candidate;
     }
     return best?.leaf;
+  }
+
+  /** The first leaf by name that has a node. */
+  private firstLeaf(filter: NodeFilter): string | undefined {
+    this.order ??= this.leaves();
+    return this.order.find((leaf) => this.byLeaf.get(leaf)!.some((node) => accepts(node, filter)));
   }
 
   private takeFrom(leaf: string, most: number, filter: NodeFilter): NodeState[] {
@@ -103,7 +115,10 @@ export class Shelf {
       if (i === nodes.length - 1) nodes.pop();
       else nodes.splice(i, 1);
     }
-    if (nodes.length === 0) this.byLeaf.delete(leaf);
+    if (nodes.length === 0) {
+      this.byLeaf.delete(leaf);
+      this.order = undefined;
+    }
     this.total -= taken.length;
     return taken;
   }
@@ -114,20 +129,16 @@ interface Choice {
   readonly size: number;
 }
 
-/** Negative: `a` is the better leaf for `wanted` nodes; `wanted` 0: by name alone. */
+/** Negative: `a` is the better leaf for `wanted` nodes. */
 function compareChoice(a: Choice, b: Choice, wanted: number, near: ReadonlySet<string>): number {
   const known = Number(a.leaf === UNKNOWN_LEAF) - Number(b.leaf === UNKNOWN_LEAF);
   if (known !== 0) return known;
-  if (wanted > 0) {
-    const holds = Number(b.size >= wanted) - Number(a.size >= wanted);
-    if (holds !== 0) return holds;
-    // Both hold it: the smaller; neither does: the larger.
-    const size = a.size >= wanted ? a.size - b.size : b.size - a.size;
-    if (size !== 0) return size;
-    const nearer = Number(near.has(b.leaf)) - Number(near.has(a.leaf));
-    if (nearer !== 0) return nearer;
-  }
-  return compareLeaves(a.leaf, b.leaf);
+  const holds = Number(b.size >= wanted) - Number(a.size >= wanted);
+  if (holds !== 0) return holds;
+  // Both hold it: the smaller; neither does: the larger.
+  const size = a.size >= wanted ? a.size - b.size : b.size - a.size;
+  if (size !== 0) return size;
+  return Number(near.has(b.leaf)) - Number(near.has(a.leaf)) || compareLeaves(a.leaf, b.leaf);
 }
 
 function isOpen({ zones, leaf }: NodeFilter): boolean {

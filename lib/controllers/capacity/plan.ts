@@ -22,9 +22,9 @@
  * Moving and count as arriving; made again from a stale cache it has the same name, and create is the lock.
  */
 import type { NodePhase } from '../../fleet';
-import { planDeletionCosts } from './deletion-cost';
 import { toUnits } from './demand';
 import { toFleetState, type FleetState } from './fleet-state';
+import { Memory } from './memory';
 import { moveName } from './move-name';
 import { planQueues } from './queues';
 import { planReleases, type Release } from './releases';
@@ -39,16 +39,23 @@ import { toWorks, type Drawn, type Work } from './work';
 /** Nodes in one NodeMove, at most (a bound of its schema). */
 const MOST_NODES = 256;
 
+/** What a plan is made with, beside what there is. */
+export interface PlanOptions {
+  /** Which running work gives way. @default what costs least */
+  readonly chooseVictims?: ChooseVictims;
+  /** Of earlier looks: spares work and changes nothing. @default none */
+  readonly memory?: Memory;
+}
+
 /** Decides for the whole fleet. */
-export function planCapacity(
-  snapshot: CapacitySnapshot,
-  nowMs: number,
-  options: { readonly chooseVictims?: ChooseVictims } = {},
-): CapacityPlan {
-  const fleet = toFleetState(snapshot, nowMs);
-  const units = toUnits(snapshot);
+export function planCapacity(snapshot: CapacitySnapshot, nowMs: number, options: PlanOptions = {}): CapacityPlan {
+  const { memory = new Memory(), chooseVictims } = options;
+  const fleet = toFleetState(snapshot, nowMs, memory.nodes);
+  const units = toUnits(snapshot, memory.units);
   const works = toWorks(fleet, units, nowMs);
-  const supply = new Supply(fleet, works, { snapshot, nowMs, choose: options.chooseVictims });
+  memory.running.update(snapshot);
+  memory.deletionCosts.update(snapshot, (node) => memory.nodes.podsOn(node));
+  const supply = new Supply(fleet, works, { snapshot, nowMs, ...memory, choose: chooseVictims });
   const unripe = serve(works, supply, fleet, nowMs);
   const { releases, nextAtMs } = planReleases(works, supply, { fleet, unripe, nowMs });
   const names = new Set(snapshot.moves.map(({ name }) => name));
@@ -59,7 +66,7 @@ export function planCapacity(
       ...releases.map((release) => releaseMove(release, names)),
       ...planRequests(fleet, supply, releases),
       ...(snapshot.queues ? planQueues(fleet, snapshot.queues) : []),
-      ...planDeletionCosts(fleet, snapshot),
+      ...memory.deletionCosts.plan(fleet),
       ...planStatuses(fleet.buckets, byName, nowMs),
     ],
     requeueAfterMs: nextLook(works, { fleet, unripe, nextAtMs: [...nextAtMs, ...supply.busy.changesAtMs()], nowMs }),

@@ -6,6 +6,7 @@
  * are, so that they are neither given to others nor given back.
  */
 import type { Unit } from './demand';
+import { Failures } from './failures';
 import type { FleetState } from './fleet-state';
 import type { NodeFilter } from './placement';
 import type { Supply } from './supply';
@@ -73,25 +74,6 @@ function takeBelowMinimum(work: Work, supply: Supply): void {
   }
   takeForMinimum(work, purpose, supply, 'Zero');
 }
-
-/** Shapes that found nothing: supply only shrinks while one bucket is served, so as many or more of them need not be tried again. */
-class Failures {
-  none = true;
-  private readonly least = new Map<string, number>();
-
-  has(unit: Unit): boolean {
-    return unit.pods.length === 1 && unit.pods[0]!.count >= (this.least.get(keyOf(unit)) ?? Infinity);
-  }
-
-  add(unit: Unit): void {
-    this.none = false;
-    if (unit.pods.length !== 1) return;
-    const { count } = unit.pods[0]!;
-    this.least.set(keyOf(unit), Math.min(count, this.least.get(keyOf(unit)) ?? Infinity));
-  }
-}
-
-const keyOf = (unit: Unit) => `${unit.oneLeaf} ${unit.pods[0]!.shape}`;
 
 /** What serving one unit needs to look at. */
 interface Serving {

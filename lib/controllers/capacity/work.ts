@@ -2,11 +2,11 @@
 import type { CapacityBucketSpec } from '../../api';
 import type { Amounts } from '../../fleet';
 import type { Unit } from './demand';
+import { Failures } from './failures';
 import { vacated, type BucketState, type FleetState } from './fleet-state';
-import { activeOfType, type ActiveOfType, type NodeState } from './node-groups';
-import type { TypeShape } from './shapes';
-import { Packing, servable } from './packing';
-import { Shelf } from './placement';
+import type { NodeState } from './node-groups';
+import { heldUntil, NONE_ACTIVE, packingsOf, typesOf } from './own-nodes';
+import { servable, type Packing } from './packing';
 import { maturedSurplus, nextStairs, type Stair } from './surplus';
 
 /** Why nodes are drawn for a bucket: its minimum, or a unit that waits. */
@@ -44,6 +44,8 @@ export interface Work {
   readonly spec: CapacityBucketSpec;
   /** Its waiting units, oldest first. */
   readonly units: readonly Unit[];
+  /** Types that units of a kind accept, where somebody has asked. */
+  readonly types: Map<string, readonly string[]>;
   packings: ReadonlyMap<string, Packing>;
   readonly busy: ReadonlyMap<string, number>;
   /** Active idle nodes by type at the start. */
@@ -113,6 +115,7 @@ function toWork(bucket: BucketState, spec: CapacityBucketSpec, units: readonly U
     name: bucket.name,
     spec,
     units,
+    types: new Map(),
     packings: new Map(),
     busy,
     idle,
@@ -131,17 +134,6 @@ function toWork(bucket: BucketState, spec: CapacityBucketSpec, units: readonly U
     stairs: new Map(),
     whyNot: [],
   };
-}
-
-/** Types it wants, by preference, then those it only still has. */
-function typesOf({ nodes }: BucketState, spec: CapacityBucketSpec): ReadonlySet<string> {
-  return new Set([...spec.instanceTypes, ...nodes.types]);
-}
-
-const NONE_ACTIVE = activeOfType([]);
-
-function heldUntil({ facts }: NodeState, { minHoldMs }: BucketState): number {
-  return (facts.assignedAtMs ?? 0) + minHoldMs;
 }
 
 /** Nodes of a bucket that units can be put on. */
@@ -173,33 +165,13 @@ function fit(work: Work, shapes: FleetState['shapes'], { gone, fresh }: Stock, n
   for (const unit of waiting) addUnmet(work, unit, shapes);
 }
 
-/** Nodes that are there, by type, with nothing put on them yet. */
-function packingsOf(
-  { bucket, spec }: Work,
-  gone: ReadonlySet<NodeState>,
-  shapes: FleetState['shapes'],
-  nowMs: number,
-): ReadonlyMap<string, Packing> {
-  const packings = new Map<string, Packing>();
-  for (const type of typesOf(bucket, spec)) {
-    const active = without(bucket.nodes.byType.get(type) ?? NONE_ACTIVE, gone);
-    const fixed = active.idle.filter((node) => heldUntil(node, bucket) > nowMs);
-    const movable = new Shelf(active.idle.filter((node) => heldUntil(node, bucket) <= nowMs));
-    packings.set(type, new Packing(shapes.get(type) ?? unknownShape(type), active, fixed, movable));
-  }
-  return packings;
-}
-
-function without(active: ActiveOfType, gone: ReadonlySet<NodeState>): ActiveOfType {
-  const stay = (node: NodeState) => !gone.has(node);
-  if (gone.size === 0 || (active.idle.every(stay) && active.busy.every(stay))) return active;
-  return activeOfType([...active.idle, ...active.busy].filter(stay));
-}
-
 /** Gives a place to every unit that finds one, in the type it likes best. */
 function settle(work: Work, waiting: Set<Unit>, shapes: FleetState['shapes']): void {
+  const failed = new Failures();
   for (const unit of waiting) {
+    if (failed.has(unit)) continue;
     if (typesFor(work, unit, shapes).some((type) => fitsNow(work, unit, type))) waiting.delete(unit);
+    else failed.add(unit);
   }
 }
 
@@ -209,14 +181,13 @@ function leavesOf({ nodes, arriving }: BucketState): Set<string> {
   return leaves;
 }
 
-/** A type the bucket does not want any more: what it has of it may be used up, no more is had. */
-function unknownShape(instanceType: string): TypeShape {
-  return { instanceType, offers: {}, most: 0 };
-}
-
 /** Types a unit accepts, in the bucket's order of preference. */
-export function typesFor({ spec }: Work, unit: Unit, shapes: FleetState['shapes']): readonly string[] {
-  return spec.instanceTypes.filter((type) => servable(unit.pods, shapes.get(type)!));
+export function typesFor({ spec, types }: Work, unit: Unit, shapes: FleetState['shapes']): readonly string[] {
+  const known = unit.kind === undefined ? undefined : types.get(unit.kind);
+  if (known) return known;
+  const found = spec.instanceTypes.filter((type) => servable(unit.pods, shapes.get(type)!));
+  if (unit.kind !== undefined) types.set(unit.kind, found);
+  return found;
 }
 
 /** Zones all pods of a unit accept; only its first pods are asked, gangs are of one kind. */

@@ -1,6 +1,6 @@
 /** Caches → what plan.ts decides on. */
 import { NodeMove, type CapacityBucketSpec, type NodeMoveSpec, type NodeMoveStatus } from '../../api';
-import { parseTime, type KubeObject, type Node, type Pod } from '../../domain/kube';
+import { parseTime, type KubeObject } from '../../domain/kube';
 import { BUCKET_KEY } from '../../domain/node-keys';
 import { parseDuration } from '../../domain/duration';
 import {
@@ -19,11 +19,11 @@ import {
   newestCheckpoints,
   occupies,
   once,
-  toCheckpointFacts,
+  toCheckpointFactsList,
   toDisruptionBudgetFacts,
-  toNodeFacts,
-  toPodFacts,
-  toPodGroupFacts,
+  toNodeFactsList,
+  toPodFactsList,
+  toPodGroupFactsList,
   toRunningGangs,
   type NodeFacts,
   type PodFacts,
@@ -37,14 +37,14 @@ import { NO_GANGS, type BucketState, type GangsSeen, type MovesSnapshot, type Mo
 export function observeMoves(context: Pick<ControllerContext, 'cache'>): MovesSnapshot {
   const { cache } = context;
   const nodeObjects = cache(NODES).list();
-  const nodes = new Map(nodeObjects.map((node) => [node.metadata.name, toNodeFacts(node as Node)] as const));
+  const nodes = new Map(toNodeFactsList(nodeObjects).map((node) => [node.name, node] as const));
   const setBacks = nodeObjects.flatMap(({ metadata }) => {
     const count = parseSetBacks(metadata.annotations);
     return count ? [[metadata.name, count] as const] : [];
   });
   const buckets = cache(CAPACITY_BUCKETS).list().map(toBucketState);
   const moves = cache(NODE_MOVES).list().map(toMoveState);
-  const pods = podsByNode(cache(PODS).list(), nodes, namespaceBuckets(context));
+  const pods = podsByNode(toPodFactsList(cache(PODS).list()), nodes, namespaceBuckets(context));
   return {
     moves,
     movesByName: new Map(moves.map((move) => [move.name, move] as const)),
@@ -64,13 +64,12 @@ function seenGangs(
 ): GangsSeen {
   const underWay = moves.filter(({ status, spec }) => spec && status.finishedAt === undefined);
   if (underWay.length === 0) return NO_GANGS;
-  const podGroups = cache(POD_GROUPS).list().map(toPodGroupFacts);
+  const podGroups = toPodGroupFactsList(cache(POD_GROUPS).list());
   const groups = new Map(podGroups.map((group) => [group.key, group] as const));
   const wanted = new Set(underWay.flatMap((move) => gangsOf(move, work, groups)));
   if (wanted.size === 0) return NO_GANGS;
   const bound = new Map<string, PodFacts[]>();
-  for (const object of cache(PODS).list()) {
-    const pod = toPodFacts(object as Pod);
+  for (const pod of toPodFactsList(cache(PODS).list())) {
     if (pod.nodeName === undefined || pod.ended || pod.system) continue;
     const key = gangKey(pod, groups);
     if (wanted.has(key)) append(bound, key, pod);
@@ -78,7 +77,7 @@ function seenGangs(
   return {
     running: toRunningGangs(podGroups, [...bound.values()].flat()),
     bound,
-    checkpoints: newestCheckpoints(cache(CHECKPOINTS).list().map(toCheckpointFacts)),
+    checkpoints: newestCheckpoints(toCheckpointFactsList(cache(CHECKPOINTS).list())),
     budgets: cache(DISRUPTION_BUDGETS).list().map(toDisruptionBudgetFacts),
   };
 }
@@ -117,14 +116,13 @@ export function isSquatter(
 }
 
 function podsByNode(
-  pods: readonly KubeObject[],
+  pods: readonly PodFacts[],
   nodes: ReadonlyMap<string, NodeFacts>,
   byNamespace: ReadonlyMap<string, string>,
 ) {
   const work = new Map<string, PodFacts[]>();
   const squatters = new Map<string, PodFacts[]>();
-  for (const object of pods) {
-    const pod = toPodFacts(object as Pod);
+  for (const pod of pods) {
     const node = pod.nodeName === undefined ? undefined : nodes.get(pod.nodeName);
     if (!node) continue;
     if (occupies(pod, byNamespace)) append(work, node.name, pod);

@@ -1,10 +1,10 @@
 /** Caches → what plan.ts decides on. */
 import { CapacityPool, type CapacityPoolSpec, type CapacityPoolStatus, type NodeMoveSpec } from '../../api';
 import { findCondition, isTrue } from '../../domain/conditions';
-import { parseTime, type Condition, type KubeObject, type Node } from '../../domain/kube';
+import { parseTime, type Condition, type KubeObject } from '../../domain/kube';
 import { FOREIGN_KEYS, POOL_LABEL } from '../../domain/node-keys';
 import { CAPACITY_POOLS, NODE_CLAIMS, NODE_MOVES, NODE_POOLS, NODES } from '../../domain/resources';
-import { once, toNodeFacts } from '../../fleet';
+import { once, toNodeFactsList, type NodeFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { limitOf, MANAGED_BY } from './node-pool';
 import type { ClaimFacts, MoveFacts, NodePoolFacts, PoolFacts, PoolsSnapshot, Reading, SuppliedNode } from './snapshot';
@@ -18,6 +18,8 @@ export function observePools(
   const names = new Set(pools.map(({ name }) => name));
   const ofPools = (object: KubeObject) => names.has(object.metadata.labels?.[FOREIGN_KEYS.nodePool] ?? '');
   const moves = context.cache(NODE_MOVES).list();
+  const nodes = context.cache(NODES).list();
+  const facts = toNodeFactsList(nodes);
   return {
     pools,
     nodePools: new Map(
@@ -28,7 +30,7 @@ export function observePools(
         .map((object) => [object.metadata.name, toNodePoolFacts(object)] as const),
     ),
     claims: context.cache(NODE_CLAIMS).list().filter(ofPools).map(toClaimFacts),
-    nodes: context.cache(NODES).list().filter(ofPools).map(toSuppliedNode),
+    nodes: nodes.flatMap((object, i) => (ofPools(object) ? [toSuppliedNode(object, facts[i]!)] : [])),
     moves: moves.filter(({ status }) => !status?.finishedAt).map(toMoveFacts),
     moveNames: new Set(moves.map(({ metadata }) => metadata.name)),
     readings,
@@ -84,9 +86,7 @@ function refusalOf(launched: Condition | undefined): string | undefined {
   return /insufficient\s?\w*\s?capacity/i.test(answer) ? answer : undefined;
 }
 
-function toSuppliedNode(object: KubeObject): SuppliedNode {
-  const { metadata, status } = object;
-  const node = toNodeFacts(object as Node);
+function toSuppliedNode({ metadata, status }: KubeObject, node: NodeFacts): SuppliedNode {
   return {
     name: node.name,
     uid: node.uid,

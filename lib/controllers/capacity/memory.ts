@@ -1,0 +1,16 @@
+/**
+ * What a look leaves behind for the next one. PURE in effect: a plan depends on its snapshot alone, whatever was looked at before;
+ * `look-by-look.test.ts` proves it on random histories. Whoever has none starts with a new one, and only takes longer.
+ */
+import { DeletionCosts } from './deletion-cost';
+import { WaitingUnits } from './demand';
+import { NodeStates } from './node-states';
+import { RunningWork } from './running-work';
+
+/** Nodes, units and running work as the last look left them. */
+export class Memory {
+  readonly nodes = new NodeStates();
+  readonly units = new WaitingUnits();
+  readonly running = new RunningWork();
+  readonly deletionCosts = new DeletionCosts();
+}
