@@ -173,11 +173,6 @@ class World {
       }
       case 'DeleteQueue':
         return this.caches.remove(QUEUES, this.caches.get(QUEUES, action.name)!);
-      case 'SetDeletionCost': {
-        const pod = this.caches.get(PODS, `${action.namespace}/${action.name}`)!;
-        const annotations = { ...pod.metadata.annotations, [DELETION_COST_ANNOTATION]: String(action.cost) };
-        return this.caches.put(PODS, { ...pod, metadata: { ...pod.metadata, annotations } });
-      }
     }
   }
 
