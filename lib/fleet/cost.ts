@@ -15,7 +15,7 @@ export const RESTART_SECONDS = 300;
 const WITHOUT_PROGRESS: ReadonlySet<string> = new Set(['ReplicaSet', 'StatefulSet']);
 
 /** What a loss is counted from. */
-export type LossSince = 'checkpoint' | 'start' | 'assumed checkpoint' | 'nothing';
+export type LossSince = 'checkpoint' | 'start' | 'nothing';
 
 /** What each accelerator of a gang loses when it is stopped. */
 export interface Loss {
@@ -26,49 +26,23 @@ export interface Loss {
   readonly since: LossSince;
 }
 
-/** What the fleet has reported, and what is assumed of gangs that have not. */
-export interface CheckpointRecord {
-  /** By `namespace/gang`. */
-  readonly newest: ReadonlyMap<string, CheckpointFacts>;
-  /** Median age (ms) of the checkpoints of gangs that run; absent: nobody has reported any. */
-  readonly medianAgeMs?: number;
-}
-
 /** Whether its pods have work in progress at all. */
 export function hasProgress({ workload, members }: RunningGang): boolean {
   return workload !== undefined || !members.every(({ owner }) => owner && WITHOUT_PROGRESS.has(owner.kind));
 }
 
-/** The record, with the median over gangs that run: those of gangs that have ended only grow older. */
-export function toCheckpointRecord(
-  newest: ReadonlyMap<string, CheckpointFacts>,
-  gangs: Iterable<RunningGang>,
-  nowMs: number,
-): CheckpointRecord {
-  const ages: number[] = [];
-  if (newest.size > 0) {
-    for (const gang of gangs) {
-      const found = hasProgress(gang) ? checkpointOf(gang, newest) : undefined;
-      if (found) ages.push(nowMs - clamp(found.takenAtMs, gang.startedAtMs, nowMs));
-    }
-  }
-  return { newest, medianAgeMs: median(ages) };
-}
-
 /**
- * What a gang loses. A checkpoint in the future counts as now, one from before its start as its start. Unknown: the start, or the
- * fleet's median if that is later, so that who reports is never worse off for it than who does not report and has just begun.
+ * What a gang loses. A checkpoint in the future counts as now, one from before its start as its start. Unknown: since its start,
+ * because that is what may be lost (docs/decisions/0010).
  */
-export function lossOf(gang: RunningGang, { newest, medianAgeMs }: CheckpointRecord, nowMs: number): Loss {
+export function lossOf(gang: RunningGang, newest: ReadonlyMap<string, CheckpointFacts>, nowMs: number): Loss {
   const found = checkpointOf(gang, newest);
   const restartSeconds = found?.restartMs === undefined ? RESTART_SECONDS : found.restartMs / 1000;
   if (!hasProgress(gang)) return { seconds: restartSeconds, workSeconds: 0, since: 'nothing' };
   const startMs = Math.min(gang.startedAtMs, nowMs);
-  const assumedMs = medianAgeMs === undefined ? startMs : nowMs - medianAgeMs;
-  const fromMs = clamp(found?.takenAtMs ?? assumedMs, startMs, nowMs);
+  const fromMs = found ? Math.min(nowMs, Math.max(startMs, found.takenAtMs)) : startMs;
   const workSeconds = (nowMs - fromMs) / 1000;
-  const word = found ? 'checkpoint' : 'assumed checkpoint';
-  return { seconds: workSeconds + restartSeconds, workSeconds, since: fromMs === startMs ? 'start' : word };
+  return { seconds: workSeconds + restartSeconds, workSeconds, since: fromMs === startMs ? 'start' : 'checkpoint' };
 }
 
 /** Members a gang can lose without being stopped. Operators other than Volcano restart all of their pods when one fails. */
@@ -79,10 +53,6 @@ export function surplusOf(gang: RunningGang, volcanoJobs: ReadonlyMap<string, Vo
   if (workload.kind !== 'VolcanoJob') return 0;
   const job = volcanoJobs.get(`${workload.namespace}/${workload.name}`);
   return job && !job.stopsWhole ? spare : 0;
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return Math.min(most, Math.max(least, value));
 }
 
 /** The middle of them, the lower of two; undefined for none. */

@@ -11,5 +11,5 @@ export type { BucketSample, Sample } from './samples';
 export type { TimelineEntry } from './timeline';
 export { VirtualClock } from './virtual-clock';
 export { CLOUD_TIMES, makeWorld, World, type NodeSummary, type WorldOptions, type WorldTimes } from './world';
-export { makeDeployment, makeVolcanoJob, type CheckpointHabit, type GangSpec } from './work';
+export { habitsOf, makeDeployment, makeVolcanoJob, type CheckpointHabit, type GangSpec } from './work';
 export { makeDisruptionBudget, makeGangJob, makeOperated, makeWorkloadKind } from './work-of-others';

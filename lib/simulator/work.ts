@@ -25,7 +25,10 @@ export interface GangSpec {
 }
 
 /** Annotations by which the models know how pods of the gang behave. */
-export function habitsOf({ runSeconds = 0, checkpoint }: GangSpec): Readonly<Record<string, string>> {
+export function habitsOf({
+  runSeconds = 0,
+  checkpoint,
+}: Pick<GangSpec, 'runSeconds' | 'checkpoint'>): Readonly<Record<string, string>> {
   return {
     ...(runSeconds > 0 ? { [RUN_SECONDS]: String(runSeconds) } : {}),
     ...(checkpoint ? { [CHECKPOINTS_AS]: JSON.stringify(checkpoint) } : {}),

@@ -19,9 +19,8 @@ import {
   toCheckpointFacts,
   toDisruptionBudgetFacts,
   toRunningGangs,
-  toCheckpointRecord,
   toVolcanoJobFacts,
-  type CheckpointRecord,
+  type CheckpointFacts,
   type DisruptionBudgetFacts,
   type RunningGang,
   type VolcanoJobFacts,
@@ -64,7 +63,7 @@ export interface Fleet {
   readonly state: FleetState;
   readonly units: ReadonlyMap<string, readonly Unit[]>;
   readonly gangs: ReadonlyMap<string, RunningGang>;
-  readonly checkpoints: CheckpointRecord;
+  readonly checkpoints: ReadonlyMap<string, CheckpointFacts>;
   readonly volcanoJobs: ReadonlyMap<string, VolcanoJobFacts>;
   readonly budgets: readonly DisruptionBudgetFacts[];
   /** Newest first. */
@@ -90,7 +89,7 @@ export function toFleet(objects: readonly KubeObject[], nowMs: number): Fleet {
     state: toFleetState(snapshot, nowMs),
     units: toUnits(snapshot),
     gangs,
-    checkpoints: toCheckpointRecord(newest, gangs.values(), nowMs),
+    checkpoints: newest,
     volcanoJobs: new Map(of(VOLCANO_JOBS).map((job) => [keyOf(job), toVolcanoJobFacts(job)] as const)),
     budgets: of(DISRUPTION_BUDGETS).map(toDisruptionBudgetFacts),
     moves: moves.sort((a, b) => b.createdAtMs - a.createdAtMs || (a.name < b.name ? -1 : 1)),

@@ -108,7 +108,7 @@ export function namesOf({ namespace, workload, podGroup, members }: RunningGang)
 
 /** Explains a gang that runs. */
 export function explainRunning(fleet: Fleet, gang: RunningGang): RunningExplanation {
-  const checkpoint = checkpointOf(gang, fleet.checkpoints.newest);
+  const checkpoint = checkpointOf(gang, fleet.checkpoints);
   const loss = lossOf(gang, fleet.checkpoints, fleet.nowMs);
   return {
     gang: gang.key,

@@ -1,16 +1,18 @@
 /**
  * The day a rehearsal plays: what people submit, derived from the buckets themselves, so that it fits any cluster.
  *
- * High buckets serve: a Deployment whose replicas follow the hours, with a burst before noon. Normal buckets train: gangs of several
- * nodes for hours, one of them too large for what is left. Low buckets run batch: waves of one-node Jobs. Every replica, worker and
- * job takes one whole node, because nodes are what this product moves.
+ * High buckets serve: a Deployment whose replicas follow the hours, with a burst before noon; its model needs one type of node.
+ * Normal buckets train: gangs of several nodes for hours, which save their state more or less often, so that the burst finds some
+ * dear and some cheap to stop. Low buckets run batch: waves of one-node Jobs. Every replica, worker and job takes one whole node,
+ * because nodes are what this product moves.
  */
 import { PRIORITY_RANK, type CapacityBucketSpec, type CapacityPoolSpec } from '../../api';
 import { requireInstanceType } from '../../catalog';
 import type { KubeObject } from '../../domain/kube';
+import { FOREIGN_KEYS } from '../../domain/node-keys';
 import { DEPLOYMENTS, JOBS, VOLCANO_JOBS, apiVersionOf } from '../../domain/resources';
 import type { Random } from '../../runtime/ports';
-import { RUN_SECONDS } from '../../simulator';
+import { habitsOf, RUN_SECONDS } from '../../simulator';
 import type { Named } from '../rules/parsed';
 
 /** One thing somebody does. */
@@ -82,51 +84,72 @@ function serving(work: Work): ScenarioStep[] {
       spec: {
         replicas,
         selector: { matchLabels: { app: 'serving' } },
-        template: { metadata: { labels: { app: 'serving' } }, spec: podSpec(work) },
+        template: {
+          metadata: { labels: { app: 'serving' } },
+          // Another type would help nobody: the burst must be met with the nodes there are.
+          spec: { ...podSpec(work), nodeSelector: { [FOREIGN_KEYS.instanceType]: work.instanceType } },
+        },
       },
     }),
   );
 }
 
-/** Gangs: two early ones, more through the day, each a share of what the bucket may have, for hours. */
+/** A gang of the day: when, its share of what the bucket may have, for how long, and how often it saves its state. */
+interface GangOfDay {
+  readonly hour: number;
+  readonly name: string;
+  readonly share: number;
+  readonly hours: number;
+  /** Minutes between two checkpoints; absent: it reports none. */
+  readonly saves?: number;
+}
+
+const GANGS: readonly GangOfDay[] = [
+  { hour: 0.5, name: 'pretrain', share: 0.35, hours: 11, saves: 60 },
+  { hour: 1, name: 'finetune-a', share: 0.15, hours: 11, saves: 15 },
+  { hour: 2.5, name: 'finetune-b', share: 0.15, hours: 10 },
+  { hour: 14, name: 'pretrain-2', share: 0.5, hours: 5, saves: 30 },
+  { hour: 20, name: 'finetune-c', share: 0.25, hours: 3, saves: 15 },
+];
+
+/** 2.3 TB in 40 s: BLOOM's checkpoints (stas00/ml-engineering, training/fault-tolerance). */
+const SAVING_SECONDS = 40;
+
+/** Gangs that train for hours. */
 function training(work: Work): ScenarioStep[] {
-  const size = (share: number) => Math.max(1, Math.floor(work.nodes * share));
-  const gangs: [number, string, number, number][] = [
-    [0.5, 'pretrain', size(0.35), 6],
-    [1, 'finetune-a', size(0.2), 3],
-    [5, 'finetune-b', size(0.3), 4],
-    [11.5, 'evaluate', size(0.2), 2],
-    [14, 'pretrain-2', size(0.5), 5],
-    [20, 'finetune-c', size(0.25), 3],
-  ];
-  return gangs.map(([hour, name, workers, hours]) => {
-    const seconds = Math.round(hours * HOUR_S * (0.9 + 0.2 * work.random()));
-    return step(work, hour, `${work.bucket.name} submits ${name}: a gang of ${workers}`, {
+  return GANGS.map(({ hour, name, share, hours, saves }) => {
+    const workers = Math.max(1, Math.floor(work.nodes * share));
+    const runSeconds = Math.round(hours * HOUR_S * (0.9 + 0.2 * work.random()));
+    const checkpoint = saves && { everySeconds: saves * 60, takesSeconds: SAVING_SECONDS, answers: true };
+    const annotations = habitsOf({ runSeconds, ...(checkpoint ? { checkpoint } : {}) });
+    const says = saves ? `which saves its state every ${saves} min` : 'which reports no checkpoints';
+    return step(work, hour, `${work.bucket.name} submits ${name}: a gang of ${workers}, ${says}`, {
       apiVersion: apiVersionOf(VOLCANO_JOBS),
       kind: VOLCANO_JOBS.kind,
       metadata: { name, namespace: namespaceOf(work) },
-      spec: {
-        schedulerName: 'volcano',
-        queue: work.bucket.name,
-        minAvailable: workers,
-        policies: [
-          { event: 'PodEvicted', action: 'RestartJob' },
-          { event: 'TaskCompleted', action: 'CompleteJob' },
-        ],
-        tasks: [
-          {
-            name: 'worker',
-            replicas: workers,
-            minAvailable: workers,
-            template: {
-              metadata: { annotations: { [RUN_SECONDS]: String(seconds) } },
-              spec: { ...podSpec(work), restartPolicy: 'Never' },
-            },
-          },
-        ],
-      },
+      spec: gangSpec(work, workers, annotations),
     });
   });
+}
+
+function gangSpec(work: Work, workers: number, annotations: Readonly<Record<string, string>>) {
+  return {
+    schedulerName: 'volcano',
+    queue: work.bucket.name,
+    minAvailable: workers,
+    policies: [
+      { event: 'PodEvicted', action: 'RestartJob' },
+      { event: 'TaskCompleted', action: 'CompleteJob' },
+    ],
+    tasks: [
+      {
+        name: 'worker',
+        replicas: workers,
+        minAvailable: workers,
+        template: { metadata: { annotations }, spec: { ...podSpec(work), restartPolicy: 'Never' } },
+      },
+    ],
+  };
 }
 
 /** Waves of one-node Jobs. */

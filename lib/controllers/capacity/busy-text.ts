@@ -37,7 +37,6 @@ function describeGang({ key, accelerators, lostSeconds }: StoppedGang, busy: Bus
   if (lostSeconds === 0 && loss.seconds > 0) return `${of}, giving way already`;
   if (loss.since === 'nothing') return `${of}, only its restart`;
   const age = formatAge(loss.workSeconds);
-  if (loss.since === 'assumed checkpoint') return `${of}, no checkpoint known, taken to be ${age} old`;
   return `${of}, ${age} since its ${loss.since}`;
 }
 

@@ -14,8 +14,7 @@ import {
   median,
   newestCheckpoints,
   surplusOf,
-  toCheckpointRecord,
-  type CheckpointRecord,
+  type CheckpointFacts,
   type RunningGang,
   type VolcanoJobFacts,
 } from '../../fleet';
@@ -72,7 +71,7 @@ export class Busy {
   private readonly gangs = new Map<string, BusyGang>();
   private readonly gangsOfWork = new Map<Work, BusyGang[]>();
   private readonly queueSeconds = new Map<Work, number>();
-  private record?: CheckpointRecord;
+  private newest?: ReadonlyMap<string, CheckpointFacts>;
   private jobs?: ReadonlyMap<string, VolcanoJobFacts>;
   /** What takers may have, by rank and type; and of that, what passes a filter, by giver. */
   private readonly openTo = new Map<string, readonly BusyNode[]>();
@@ -184,11 +183,11 @@ export class Busy {
   }
 
   private readonly priceOf = (gang: RunningGang): Price => {
-    const { snapshot, running, nowMs } = this.market;
+    const { snapshot, nowMs } = this.market;
     const { checkpoints = [], volcanoJobs = [] } = snapshot;
-    this.record ??= toCheckpointRecord(newestCheckpoints(checkpoints), running.gangs.all(), nowMs);
+    this.newest ??= newestCheckpoints(checkpoints);
     this.jobs ??= new Map(volcanoJobs.map((job) => [job.key, job] as const));
-    return { loss: lossOf(gang, this.record, nowMs), surplus: surplusOf(gang, this.jobs) };
+    return { loss: lossOf(gang, this.newest, nowMs), surplus: surplusOf(gang, this.jobs) };
   };
 
   /** How long a gang of this bucket would wait for nodes again. */
