@@ -6,12 +6,14 @@ import { capacityController } from '../controllers/capacity/controller';
 import { movesController } from '../controllers/moves/controller';
 import { poolsController } from '../controllers/pools/controller';
 import type { KubeObject } from '../domain/kube';
+import { NODE_MOVES } from '../domain/resources';
 import type { TimelineEntry, World } from '../simulator';
 import { readAssembly } from './assembly';
 import { writeObjects } from './objects';
 import { EXIT, UsageError, type Output } from './output';
 import { formatClock } from './report/charts';
 import { renderReport, type Sample } from './report/page';
+import { toTakings } from './report/takings';
 import { play } from './rehearsal/play';
 import { synthesizeReference } from './rehearsal/synthesize';
 
@@ -46,6 +48,9 @@ const STORY = new Set([
   'NodeAssigned',
   'NodeLeaving',
   'MoveMade',
+  'GangAsked',
+  'GangSuspending',
+  'GangResumed',
   'GangRunning',
   'GangWaiting',
   'JobFailed',
@@ -152,7 +157,7 @@ async function playFolder(folder: string, wanted: RehearseArguments, out: Output
 const UID_SUFFIX = /-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
 function toLine({ t, kind, object, message }: TimelineEntry): string {
-  const line = `${formatClock(t, true)}  ${kind.padEnd(13)} ${object.replace(UID_SUFFIX, '').padEnd(34)} ${message}`;
+  const line = `${formatClock(t, true)}  ${kind.padEnd(14)} ${object.replace(UID_SUFFIX, '').padEnd(34)} ${message}`;
   return line.replace(UID_SUFFIX, '');
 }
 
@@ -188,8 +193,9 @@ function writeReport(path: string, world: World, title: string, seed: number): v
     }),
   );
   const { steps, violations, events } = world;
+  const takings = toTakings(world.server.all(NODE_MOVES), world.startMs);
   try {
-    writeFileSync(path, renderReport({ title, seed, steps, violations, samples, events }));
+    writeFileSync(path, renderReport({ title, seed, steps, violations, samples, events, takings }));
   } catch (error) {
     throw new UsageError(`the report cannot be written to '${path}': ${(error as Error).message}`);
   }

@@ -26,7 +26,8 @@ export interface TimelineEntry {
   readonly message: string;
 }
 
-type Told = Pick<TimelineEntry, 'kind' | 'message'> | undefined;
+/** `object`: what it is about, when that is not the object that changed. */
+type Told = (Pick<TimelineEntry, 'kind' | 'message'> & { readonly object?: string }) | undefined;
 
 /** Collects the story. */
 export class Timeline {
@@ -40,7 +41,8 @@ export class Timeline {
     server.onChange((change) => {
       this.hash = hashText(`${change.version} ${change.type} ${change.object.metadata.name}`, this.hash);
       const told = TELLERS[resourceName(change.resource)]?.(change);
-      if (told) this.add(told.kind, `${change.resource.kind} ${change.object.metadata.name}`, told.message);
+      if (told)
+        this.add(told.kind, told.object ?? `${change.resource.kind} ${change.object.metadata.name}`, told.message);
     });
   }
 
@@ -150,5 +152,5 @@ function tellJob({ type, object, before }: Change): Told {
 function tellEvent({ type, object }: Change): Told {
   if (type !== 'ADDED') return undefined;
   const { regarding, note, reason } = object;
-  return { kind: reason ?? 'Event', message: `${regarding?.kind} ${regarding?.name}: ${note ?? ''}` };
+  return { kind: reason ?? 'Event', object: `${regarding?.kind} ${regarding?.name}`, message: note ?? '' };
 }

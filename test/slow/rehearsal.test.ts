@@ -53,6 +53,16 @@ describe('a rehearsal of the reference cluster', () => {
     expect(told('Fault', /kill -9/)).toBe(true);
   });
 
+  it('takes what costs least from running work when a burst finds nothing free, and says why', () => {
+    const made = day.events.find(({ kind, message }) => kind === 'MoveMade' && /busy in training/.test(message));
+    expect(made?.message).toMatch(
+      /for waiting pods of inference: .*accelerator-hours \(VolcanoJob training\/.*since its checkpoint/,
+    );
+    const about = day.events.filter(({ object }) => object === made!.object).map(({ kind }) => kind);
+    expect(about).toEqual(expect.arrayContaining(['GangAsked', 'GangCheckpointed', 'GangSuspending', 'GangResumed']));
+    expect(readFileSync(report, 'utf8')).toContain('Taken from running work');
+  });
+
   it('writes the report it names', () => {
     expect(day.report).toBe(report);
     expect(readFileSync(report, 'utf8')).toMatch(/^<!doctype html>[\s\S]*Demand against supply/);

@@ -1,6 +1,7 @@
 /** The report of a rehearsal: one HTML file that opens anywhere, without network. */
 import { demandChart, escapeHtml, formatClock, percentChart, stackedChart } from './charts';
 import type { Series } from './scale';
+import { takingsTable, type Taking } from './takings';
 
 /** One sample of the fleet. */
 export interface Sample {
@@ -32,6 +33,7 @@ export interface ReportContent {
   readonly violations: readonly { readonly t: number; readonly object: string; readonly message: string }[];
   readonly samples: readonly Sample[];
   readonly events: readonly StoryEvent[];
+  readonly takings: readonly Taking[];
 }
 
 /** Colours that stay apart for colour-blind readers (Okabe and Ito, 2008), the first ones used first. */
@@ -74,6 +76,11 @@ export function renderReport(content: ReportContent): string {
         { name: 'busy', color: '#5B7083', values: busy },
         { times, height: 180, label: 'GPU utilisation over time' },
       ),
+    ),
+    section(
+      'Taken from running work',
+      'Where nothing was free: the nodes whose loss costs least, why they were chosen, and what each gang lost when it gave way.',
+      takingsTable(content.takings),
     ),
     section('What happened', `${content.events.length} events.`, timeline(content.events)),
   ]);

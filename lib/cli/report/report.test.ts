@@ -1,6 +1,7 @@
 import { linear, niceTicks, stack, stepArea, stepPath } from './scale';
 import { formatClock } from './charts';
 import { renderReport, type ReportContent } from './page';
+import { toTakings } from './takings';
 
 describe('charts', () => {
   it.each([
@@ -46,6 +47,25 @@ describe('charts', () => {
 });
 
 describe('the report', () => {
+  const taking = {
+    apiVersion: 'aicluster.dev/v1alpha1',
+    kind: 'NodeMove',
+    metadata: { name: 'inference-1', creationTimestamp: '2026-11-02T10:00:00Z' },
+    spec: { reason: 'Capacity', nodes: ['a', 'b'], message: 'for <llm>: 2 busy in training' },
+    status: {
+      gangs: [
+        {
+          key: 'VolcanoJob training/llama',
+          step: 'Resumed',
+          accelerators: 16,
+          checkpointAt: '2026-11-02T10:00:01Z',
+          gaveWayAt: '2026-11-02T10:00:41Z',
+          acceleratorSecondsLost: 5400,
+        },
+        { key: 'Pod training/other', step: 'Asked' },
+      ],
+    },
+  };
   const content: ReportContent = {
     title: 'A <day>',
     seed: 7,
@@ -59,6 +79,7 @@ describe('the report', () => {
       gpus: { total: 40, busy: 30 },
     })),
     events: [{ t: 0, kind: 'NodeMove', object: 'NodeMove a', message: '<script>alert(1)</script>' }],
+    takings: toTakings([taking], Date.parse('2026-11-02T00:00:00Z')),
   };
   const html = renderReport(content);
 
@@ -76,7 +97,13 @@ describe('the report', () => {
       expect(html).toContain(text);
   });
 
+  it('tells what was taken from running work, why, and what it cost', () => {
+    const row = /<td>2<\/td><td>for &lt;llm&gt;: 2 busy in training<\/td><td>(.*?)<\/td><td>1\.5<\/td>/.exec(html);
+    expect(row?.[1]).toBe('VolcanoJob training/llama: 16 GPUs, checkpoint 40 s before, 1.5 GPU-hours');
+    expect(renderReport({ ...content, takings: [] })).toContain('No running work was stopped');
+  });
+
   it('can be drawn of a cluster that never had a node', () => {
-    expect(() => renderReport({ ...content, samples: [], events: [], violations: [] })).not.toThrow();
+    expect(() => renderReport({ ...content, samples: [], events: [], violations: [], takings: [] })).not.toThrow();
   });
 });
