@@ -4,7 +4,9 @@ import * as path from 'node:path';
 import { type Bed, startBed, waitFor } from '../bed';
 import { type Ec2StandIn, startEc2StandIn } from '../ec2-stand-in';
 import { install, Replica } from './controllers';
+import { Operators } from './operators';
 import { type ShippedAssembly, synthesizeShipped } from './shipped-assembly';
+import { Trainers } from './trainers';
 import { Witness } from './witness';
 import { World } from './world';
 import { WriteGate } from './write-gate';
@@ -25,15 +27,18 @@ export interface Stage {
   readonly witness: Witness;
   readonly gate: WriteGate;
   readonly ec2: Ec2StandIn;
+  /** Operators of gangs, and the training processes in their pods; not started. */
+  readonly operators: Operators;
+  readonly trainers: Trainers;
   /** A pod of the controllers' Deployment, not started. */
   replica(name: string): Replica;
   close(): Promise<void>;
 }
 
 /** Sets it up: a bed with Karpenter, and an active block in EC2. Nothing is deployed yet. */
-export async function setStage(): Promise<Stage> {
+export async function setStage(blockNodes = BLOCK_NODES): Promise<Stage> {
   // The bed last: what fails before it leaves no servers behind.
-  const shipped = await synthesizeShipped({ blockNodes: String(BLOCK_NODES), onDemandNodes: String(ON_DEMAND_NODES) });
+  const shipped = await synthesizeShipped({ blockNodes: String(blockNodes), onDemandNodes: String(ON_DEMAND_NODES) });
   const ec2 = await startEc2StandIn();
   const bed = await startBed({ karpenter: true, volcanoCrds: true });
   const nowMs = Date.now();
@@ -41,8 +46,8 @@ export async function setStage(): Promise<Stage> {
     instanceType: 'p5.48xlarge',
     availabilityZone: 'us-east-2a',
     state: 'active',
-    totalInstanceCount: BLOCK_NODES,
-    availableInstanceCount: BLOCK_NODES,
+    totalInstanceCount: blockNodes,
+    availableInstanceCount: blockNodes,
     reservationType: 'capacity-block',
     startDate: new Date(nowMs - DAY_MS).toISOString(),
     endDate: new Date(nowMs + 14 * DAY_MS).toISOString(),
@@ -53,6 +58,8 @@ export async function setStage(): Promise<Stage> {
   const bundle = install(bed, shipped.bundle);
   const world = new World(bed);
   const witness = new Witness(world);
+  const operators = new Operators(bed);
+  const trainers = new Trainers(bed);
   const replicas: Replica[] = [];
   return {
     bed,
@@ -61,13 +68,15 @@ export async function setStage(): Promise<Stage> {
     witness,
     gate,
     ec2,
+    operators,
+    trainers,
     replica: (name) => {
       const replica = new Replica(bed, name, { bundle, server, ec2: ec2.endpoint });
       replicas.push(replica);
       return replica;
     },
     close: async () => {
-      await witness.stop();
+      await Promise.all([witness, operators, trainers].map((one) => one.stop()));
       await Promise.all(replicas.map((replica) => replica.terminate()));
       await Promise.all([gate.close(), ec2.close()]);
       shipped.remove();

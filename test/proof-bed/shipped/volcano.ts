@@ -1,0 +1,111 @@
+/**
+ * Plays Volcano's controllers for Jobs, Commands and PodGroups, as in the recorded run 08a (abort, then resume): a Command is deleted
+ * before it is carried out; AbortJob deletes pods and PodGroup; ResumeJob costs a retry, and makes them anew. Pods are bound by the
+ * bed's second scheduler profile one by one, so gangs are not all or nothing here.
+ */
+import type { KubeObject, Pod } from '../../../lib/domain/kube';
+import { FOREIGN_KEYS } from '../../../lib/domain/node-keys';
+import { POD_GROUPS, VOLCANO_COMMANDS, VOLCANO_JOBS } from '../../../lib/domain/resources';
+import { isOf, ownedBy } from './objects';
+import { makePods, type Turn } from './operators';
+
+/** Volcano's default. Our admission raises it. */
+const DEFAULT_MAX_RETRY = 3;
+const FINAL = ['Aborted', 'Completed', 'Failed', 'Terminated'];
+
+/** One turn of it. */
+export async function playVolcano(turn: Turn): Promise<void> {
+  const [jobs, commands, groups] = await Promise.all(
+    [VOLCANO_JOBS, VOLCANO_COMMANDS, POD_GROUPS].map((resource) => turn.objects.list(resource)),
+  );
+  for (const command of commands!) await carryOut(command, jobs!, turn);
+  // A Job that a Command has just changed is looked at again in the next turn, when it is read anew.
+  const told = new Set(commands!.map(({ target }) => target?.name));
+  const others = jobs!.filter(({ metadata }) => !metadata.deletionTimestamp && !told.has(metadata.name));
+  await Promise.all(others.map((job) => playJob(job, turn)));
+  await Promise.all(groups!.map((group) => playPodGroup(group, turn)));
+}
+
+const phaseOf = (job: KubeObject): string => job.status?.state?.phase ?? '';
+const groupName = ({ metadata }: KubeObject): string => `${metadata.name}-${metadata.uid}`;
+const setStatus = (job: KubeObject, status: object, { objects }: Turn): Promise<void> =>
+  objects.patch(VOLCANO_JOBS, job, { status }, 'status');
+
+async function carryOut(command: KubeObject, jobs: readonly KubeObject[], turn: Turn): Promise<void> {
+  await turn.objects.remove(VOLCANO_COMMANDS, command);
+  const { namespace } = command.metadata;
+  const job = jobs.find(({ metadata }) => metadata.uid === command.target?.uid && metadata.namespace === namespace);
+  if (!job) return;
+  const phase = phaseOf(job);
+  const version = (job.status?.version ?? 0) + 1;
+  if (command.action === 'AbortJob' && phase !== 'Aborting' && !FINAL.includes(phase)) {
+    await setStatus(job, { version, state: { phase: 'Aborting' } }, turn);
+    await kill(job, turn);
+  }
+  if (command.action === 'ResumeJob' && ['Aborting', 'Aborted'].includes(phase)) {
+    const retryCount = (job.status?.retryCount ?? 0) + 1;
+    await setStatus(job, { version, retryCount, state: { phase: 'Restarting' } }, turn);
+  }
+}
+
+async function kill(job: KubeObject, { objects, pods }: Turn): Promise<void> {
+  await objects.removePods(pods.filter((pod) => isOf(pod, job)));
+  const group = await objects.find(POD_GROUPS, { name: groupName(job), namespace: job.metadata.namespace });
+  if (group) await objects.remove(POD_GROUPS, group);
+}
+
+async function playJob(job: KubeObject, turn: Turn): Promise<void> {
+  const phase = phaseOf(job);
+  const own = turn.pods.filter((pod) => isOf(pod, job));
+  if (FINAL.includes(phase)) return;
+  if (phase === '') return setStatus(job, { state: { phase: 'Pending' }, minAvailable: job.spec.minAvailable }, turn);
+  if (phase === 'Aborting') {
+    if (own.length === 0) return setStatus(job, { state: { phase: 'Aborted' } }, turn);
+    // Killed again: one of its pods may have been made in the same moment.
+    return kill(job, turn);
+  }
+  if (phase === 'Restarting') {
+    const spent = (job.status?.retryCount ?? 0) >= (job.spec.maxRetry || DEFAULT_MAX_RETRY);
+    return setStatus(job, { state: { phase: spent ? 'Failed' : 'Pending' } }, turn);
+  }
+  await complete(job, turn);
+  const running = own.filter(({ status, metadata }) => status?.phase === 'Running' && !metadata.deletionTimestamp);
+  const next = running.length >= job.spec.minAvailable ? 'Running' : 'Pending';
+  if (next !== phase) await setStatus(job, { state: { phase: next }, running: running.length }, turn);
+}
+
+/** PodGroup first: pods that name one which is not there would be a gang of one each. */
+async function complete(job: KubeObject, turn: Turn): Promise<void> {
+  const { name, namespace } = job.metadata;
+  const { minAvailable, queue, tasks } = job.spec;
+  await turn.objects.make(POD_GROUPS, {
+    apiVersion: 'scheduling.volcano.sh/v1beta1',
+    kind: 'PodGroup',
+    metadata: { name: groupName(job), namespace, ...ownedBy(job) },
+    spec: { minMember: minAvailable, queue },
+  });
+  for (const { name: task, replicas, template } of tasks) {
+    const { labels, annotations } = template.metadata ?? {};
+    const metadata = {
+      labels: { ...labels, 'volcano.sh/job-name': name, 'volcano.sh/task-spec': task },
+      annotations: { ...annotations, [FOREIGN_KEYS.gangName]: groupName(job) },
+    };
+    const names = Array.from({ length: replicas }, (_, i) => `${name}-${task}-${i}`);
+    await makePods(job, { metadata, spec: { ...template.spec, schedulerName: 'volcano' } }, { names, turn });
+  }
+}
+
+/** Without the action `enqueue` every PodGroup is Inqueue at once; it is Running when enough of its pods are bound. */
+async function playPodGroup(group: KubeObject, { objects, pods }: Turn): Promise<void> {
+  const bound = pods.filter((pod) => isMember(pod, group) && pod.spec?.nodeName && !pod.metadata.deletionTimestamp);
+  const runs = bound.length >= group.spec.minMember;
+  const phase = runs ? 'Running' : 'Inqueue';
+  if (group.status?.phase === phase) return;
+  const scheduled = { type: 'Scheduled', status: 'True', reason: 'tasks in gang are ready to be scheduled' };
+  await objects.patch(POD_GROUPS, group, { status: { phase, ...(runs && { conditions: [scheduled] }) } }, 'status');
+}
+
+function isMember({ metadata }: Pod, group: KubeObject): boolean {
+  const { name, namespace } = group.metadata;
+  return metadata.namespace === namespace && metadata.annotations?.[FOREIGN_KEYS.gangName] === name;
+}
