@@ -101,7 +101,12 @@ export function everyKind(namespace: string, node: string): KubeObject[] {
       apiVersion: 'ray.io/v1',
       kind: 'RayJob',
       ...named('rj'),
-      spec: { entrypoint: 'python train.py', rayClusterSpec: { headGroupSpec: { template: template('rj', {}) } } },
+      spec: {
+        entrypoint: 'python train.py',
+        // KubeRay suspends no RayJob that keeps its cluster.
+        shutdownAfterJobFinishes: true,
+        rayClusterSpec: { headGroupSpec: { template: template('rj', {}) } },
+      },
     },
     {
       apiVersion: 'kubeflow.org/v1',

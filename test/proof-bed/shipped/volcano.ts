@@ -33,19 +33,24 @@ const setStatus = (job: KubeObject, status: object, { objects }: Turn): Promise<
 
 async function carryOut(command: KubeObject, jobs: readonly KubeObject[], turn: Turn): Promise<void> {
   await turn.objects.remove(VOLCANO_COMMANDS, command);
-  const { namespace } = command.metadata;
-  const job = jobs.find(({ metadata }) => metadata.uid === command.target?.uid && metadata.namespace === namespace);
-  if (!job) return;
-  const phase = phaseOf(job);
-  const version = (job.status?.version ?? 0) + 1;
-  if (command.action === 'AbortJob' && phase !== 'Aborting' && !FINAL.includes(phase)) {
-    await setStatus(job, { version, state: { phase: 'Aborting' } }, turn);
-    await kill(job, turn);
-  }
-  if (command.action === 'ResumeJob' && ['Aborting', 'Aborted'].includes(phase)) {
-    const retryCount = (job.status?.retryCount ?? 0) + 1;
-    await setStatus(job, { version, retryCount, state: { phase: 'Restarting' } }, turn);
-  }
+  const job = jobs.find(({ metadata }) => metadata.uid === command.target?.uid);
+  const act = { AbortJob: abort, ResumeJob: resume }[command.action as string];
+  if (job && act) await act(job, turn);
+}
+
+const versionAfter = ({ status }: KubeObject): number => (status?.version ?? 0) + 1;
+const retriesOf = ({ status }: KubeObject): number => status?.retryCount ?? 0;
+
+async function abort(job: KubeObject, turn: Turn): Promise<void> {
+  if (phaseOf(job) === 'Aborting' || FINAL.includes(phaseOf(job))) return;
+  await setStatus(job, { version: versionAfter(job), state: { phase: 'Aborting' } }, turn);
+  await kill(job, turn);
+}
+
+async function resume(job: KubeObject, turn: Turn): Promise<void> {
+  if (!['Aborting', 'Aborted'].includes(phaseOf(job))) return;
+  const retryCount = retriesOf(job) + 1;
+  await setStatus(job, { version: versionAfter(job), retryCount, state: { phase: 'Restarting' } }, turn);
 }
 
 async function kill(job: KubeObject, { objects, pods }: Turn): Promise<void> {
@@ -56,22 +61,24 @@ async function kill(job: KubeObject, { objects, pods }: Turn): Promise<void> {
 
 async function playJob(job: KubeObject, turn: Turn): Promise<void> {
   const phase = phaseOf(job);
-  const own = turn.pods.filter((pod) => isOf(pod, job));
   if (FINAL.includes(phase)) return;
   if (phase === '') return setStatus(job, { state: { phase: 'Pending' }, minAvailable: job.spec.minAvailable }, turn);
-  if (phase === 'Aborting') {
-    if (own.length === 0) return setStatus(job, { state: { phase: 'Aborted' } }, turn);
-    // Killed again: one of its pods may have been made in the same moment.
-    return kill(job, turn);
-  }
+  if (phase === 'Aborting') return settleAborted(job, turn);
   if (phase === 'Restarting') {
-    const spent = (job.status?.retryCount ?? 0) >= (job.spec.maxRetry || DEFAULT_MAX_RETRY);
+    const spent = retriesOf(job) >= (job.spec.maxRetry || DEFAULT_MAX_RETRY);
     return setStatus(job, { state: { phase: spent ? 'Failed' : 'Pending' } }, turn);
   }
   await complete(job, turn);
-  const running = own.filter(({ status, metadata }) => status?.phase === 'Running' && !metadata.deletionTimestamp);
-  const next = running.length >= job.spec.minAvailable ? 'Running' : 'Pending';
-  if (next !== phase) await setStatus(job, { state: { phase: next }, running: running.length }, turn);
+  const own = turn.pods.filter((pod) => isOf(pod, job) && !pod.metadata.deletionTimestamp);
+  const running = own.filter(({ status }) => status?.phase === 'Running').length;
+  const next = running >= job.spec.minAvailable ? 'Running' : 'Pending';
+  if (next !== phase) await setStatus(job, { state: { phase: next }, running }, turn);
+}
+
+async function settleAborted(job: KubeObject, turn: Turn): Promise<void> {
+  // Killed again: one of its pods may have been made in the moment of the Command.
+  if (turn.pods.some((pod) => isOf(pod, job))) return kill(job, turn);
+  return setStatus(job, { state: { phase: 'Aborted' } }, turn);
 }
 
 /** PodGroup first: pods that name one which is not there would be a gang of one each. */
