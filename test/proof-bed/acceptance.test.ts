@@ -8,9 +8,11 @@ import { BUCKET_KEY, GROUP } from '../../lib/domain/node-keys';
 import { waitFor } from './bed';
 import { describeOnBed } from './describe-on-bed';
 import { declaredRights, grantedRights, readAudit } from './shipped/audit';
+import { BusyNodes } from './shipped/busy-nodes';
 import { ACCOUNT, type Replica } from './shipped/controllers';
 import { dieThroughout, untilLeading } from './shipped/deaths';
 import { deploy, destroy } from './shipped/deployment';
+import { clearEveryKind, tellEveryKind } from './shipped/every-kind';
 import { atRest, freeze } from './shipped/freeze';
 import { exorcise } from './shipped/ghosts';
 import { tellRareThings } from './shipped/rare-things';
@@ -37,6 +39,7 @@ describeOnBed('the shipped bundle on a real control plane', () => {
   let stage: Stage;
   let first: Replica;
   let second: Replica;
+  let busy: BusyNodes;
 
   const objects = (): KubeObject[] => stage.shipped.resources.flatMap((resource) => [...resource.objects]);
   const poolNodes = async (pool: string): Promise<string[]> =>
@@ -58,6 +61,7 @@ describeOnBed('the shipped bundle on a real control plane', () => {
     stage = await setStage();
     first = stage.replica('controllers-1');
     second = stage.replica('controllers-2');
+    busy = new BusyNodes(stage, say);
   });
 
   afterAll(async () => {
@@ -85,7 +89,7 @@ describeOnBed('the shipped bundle on a real control plane', () => {
     'everything applies in the order of the assembly, and RBAC grants exactly the table of permissions',
     async () => {
       await deploy(stage.bed, stage.shipped);
-      expect([...grantedRights(objects())].sort()).toEqual([...declaredRights()].sort());
+      expect([...grantedRights(objects(), ACCOUNT)].sort()).toEqual([...declaredRights()].sort());
       stage.witness.start();
     },
   );
@@ -197,6 +201,29 @@ describeOnBed('the shipped bundle on a real control plane', () => {
       expect(removed.deaths).toContainEqual(expect.stringMatching(/^DELETE nodes\//));
       await patch('cpool/l40s', { nodes: { max: ON_DEMAND_NODES } });
       await patch('cbkt/batch', { hysteresis: { idleFor: '3s' } });
+    },
+  );
+
+  chapter(
+    'an inference burst takes the training gang that costs least, after its checkpoint was asked for',
+    async () => {
+      await busy.setTheScene();
+      await busy.burst();
+    },
+  );
+
+  chapter('a PodDisruptionBudget keeps the next one: a dearer one goes, then nothing, and the bucket says why', () =>
+    busy.forbid(),
+  );
+
+  chapter('demand falls: the nodes come home, and training runs again, whole', () => busy.comeHome());
+
+  chapter(
+    'a node full of every kind of work is taken by hand: each leaves in its own way, and comes back; what its user suspends stays so',
+    async () => {
+      await tellEveryKind(stage, await busy.emptyNode(), say);
+      await clearEveryKind(stage);
+      await busy.clearTheScene();
     },
   );
 

@@ -24,10 +24,17 @@ export function declaredRights(): Set<Right> {
   return new Set(rights);
 }
 
-/** The rights that the shipped ClusterRole and Role grant. */
-export function grantedRights(objects: readonly KubeObject[]): Set<Right> {
+/** The rights that the shipped roles grant to this service account. */
+export function grantedRights(objects: readonly KubeObject[], account: string): Set<Right> {
+  const bindings = objects.filter(
+    ({ kind, subjects }) =>
+      kind.endsWith('RoleBinding') &&
+      subjects.some((one: any) => one.kind === 'ServiceAccount' && one.name === account),
+  );
+  const isBound = ({ kind, metadata }: KubeObject) =>
+    bindings.some(({ roleRef }) => roleRef.kind === kind && roleRef.name === metadata.name);
   const rights = objects
-    .filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role')
+    .filter(isBound)
     .flatMap(({ kind, rules }) => (rules as PolicyRule[]).flatMap((rule) => rightsOf(rule, kind === 'Role')));
   return new Set(rights);
 }

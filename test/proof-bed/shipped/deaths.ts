@@ -3,9 +3,17 @@ import { waitFor } from '../bed';
 import type { Replica } from './controllers';
 import type { WriteGate } from './write-gate';
 
-/** Ends the process after each single write until `done` settles. Returns the writes it died on, as `PATCH nodes/NAME`. */
+/** Who dies, and how many writes after its start. */
+export interface Death {
+  readonly gate: WriteGate;
+  readonly replica: Replica;
+  /** @default 1: between any two writes */
+  readonly writes?: () => number;
+}
+
+/** Ends the process after so many writes, again and again until `done` settles. Returns the writes it died on, as `PATCH nodes/NAME`. */
 export async function dieThroughout<T>(
-  { gate, replica }: { readonly gate: WriteGate; readonly replica: Replica },
+  { gate, replica, writes = () => 1 }: Death,
   done: Promise<T>,
 ): Promise<{ result: T; deaths: string[] }> {
   const deaths: string[] = [];
@@ -15,7 +23,7 @@ export async function dieThroughout<T>(
   );
   for (;;) {
     let dead: Promise<void> | undefined;
-    const last = await Promise.race([gate.killAfter(1, () => (dead = replica.kill())), ended]);
+    const last = await Promise.race([gate.killAfter(writes(), () => (dead = replica.kill())), ended]);
     if (!last) break;
     await dead;
     const [, resource = last.path] = /\/v1[^/]*\/(.*)$/.exec(last.path) ?? [];

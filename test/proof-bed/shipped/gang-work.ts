@@ -1,10 +1,10 @@
 /** Work that comes as gangs, as its users would write it: one of every Kind that moves knows, and Jobs with a PodGroup. */
 import type { KubeObject } from '../../../lib/domain/kube';
-import { FOREIGN_KEYS } from '../../../lib/domain/node-keys';
+import { BUCKET_KEY, FOREIGN_KEYS } from '../../../lib/domain/node-keys';
 import { TRAINER_LABEL } from './trainers';
 
 /** Label of pods of a gang of `jobGang`. */
-const GANG_LABEL = 'example.com/gang';
+export const GANG_LABEL = 'example.com/gang';
 const HOSTNAME = 'kubernetes.io/hostname';
 
 const container = (gpus: number) => ({
@@ -46,20 +46,7 @@ export function jobGang(namespace: string, name: string): KubeObject[] {
   ];
 }
 
-/** Pods of the collection below, by the object a person would name. */
-export const EVERY_KIND = [
-  'VolcanoJob vj',
-  'Job jg',
-  'JobSet js',
-  'RayCluster rc',
-  'RayJob rj',
-  'PyTorchJob pt',
-  'LeaderWorkerSet lws',
-  'Deployment web',
-  'Pod alone',
-] as const;
-
-/** One small workload of every Kind, all of them on one node: eight GPUs in all. */
+/** One small workload of every Kind that has an operator, all of them on one node: eight GPUs in all. */
 export function everyKind(namespace: string, node: string): KubeObject[] {
   const spec = (gpus = 1, extra: object = {}) => ({
     nodeSelector: { [HOSTNAME]: node },
@@ -123,6 +110,15 @@ export function everyKind(namespace: string, node: string): KubeObject[] {
   ];
 }
 
+/** Work that asks for no accelerator, and says itself which bucket it uses: it needs a place on the same node. */
+export function lightSpec(bucket: string, node: string): object {
+  return {
+    nodeSelector: { [HOSTNAME]: node, [BUCKET_KEY]: bucket },
+    tolerations: [{ key: BUCKET_KEY, operator: 'Equal', value: bucket, effect: 'NoSchedule' }],
+    containers: [{ name: 'work', image: 'example/light' }],
+  };
+}
+
 /** A batch/v1 Job. */
 export function job(
   namespace: string,
@@ -143,7 +139,8 @@ export function job(
   };
 }
 
-function podGroup(namespace: string, name: string, minMember: number): KubeObject {
+/** A PodGroup. */
+export function podGroup(namespace: string, name: string, minMember: number): KubeObject {
   return {
     apiVersion: 'scheduling.volcano.sh/v1beta1',
     kind: 'PodGroup',

@@ -3,9 +3,10 @@
  * annotations, as through the downward API, save, and report it as a Checkpoint of the name that the label gives.
  */
 import { Checkpoint } from '../../../lib/api';
-import { formatTime, parseTime, type Pod } from '../../../lib/domain/kube';
+import { parseTime, type Pod } from '../../../lib/domain/kube';
 import { CHECKPOINT_REQUESTED_ANNOTATION } from '../../../lib/domain/pod-keys';
-import { PODS } from '../../../lib/domain/resources';
+import { CHECKPOINTS, PODS } from '../../../lib/domain/resources';
+import { objectPath } from '../../../lib/runtime/kubernetes/urls';
 import type { Bed } from '../bed';
 import { Objects } from './objects';
 
@@ -22,6 +23,7 @@ export class Trainers {
   private readonly objects: Objects;
   /** Newest request that each has answered. */
   private readonly last = new Map<string, number>();
+  private readonly tokens = new Map<string, string>();
   private ended = false;
   private done: Promise<void> = Promise.resolve();
 
@@ -54,9 +56,22 @@ export class Trainers {
       if (!gang || askedMs === undefined || metadata.deletionTimestamp || this.silent.has(key)) continue;
       if ((this.last.get(key) ?? -Infinity) >= askedMs) continue;
       this.last.set(key, askedMs);
-      await reportCheckpoint(this.bed, { namespace: metadata.namespace!, gang, takenAtMs: Date.now() });
+      await this.report({ namespace: metadata.namespace!, gang, takenAtMs: Date.now() });
       this.answered.push(key);
     }
+  }
+
+  /** Writes the Checkpoint, as the training process does: with the service account of its pod, and the Role that ships. */
+  async report({ namespace, gang, takenAtMs }: Report): Promise<void> {
+    if (!this.tokens.has(namespace)) this.tokens.set(namespace, await this.bed.tokenFor(namespace, 'default'));
+    const takenAt = new Date(takenAtMs).toISOString();
+    await this.bed.api({
+      method: 'PATCH',
+      path: `${objectPath(CHECKPOINTS, { name: gang, namespace })}?fieldManager=trainer&force=true`,
+      contentType: 'application/apply-patch+yaml',
+      body: Checkpoint.make(gang, { gang, takenAt, durationSeconds: 1, restartSeconds: 30 }, { namespace }),
+      token: this.tokens.get(namespace)!,
+    });
   }
 }
 
@@ -65,11 +80,4 @@ export interface Report {
   readonly namespace: string;
   readonly gang: string;
   readonly takenAtMs: number;
-}
-
-/** Writes the Checkpoint, as administrator: that the shipped Role is enough is shown where the client is tested. */
-export async function reportCheckpoint(bed: Bed, { namespace, gang, takenAtMs }: Report): Promise<void> {
-  // Times on the wire have whole seconds; rounded down it would be older than the request.
-  const takenAt = formatTime(Math.ceil(takenAtMs / 1000) * 1000);
-  await bed.apply(Checkpoint.make(gang, { gang, takenAt, durationSeconds: 1, restartSeconds: 30 }, { namespace }));
 }
