@@ -227,14 +227,23 @@ describeOnBed('the shipped bundle on a real control plane', () => {
     },
   );
 
-  chapter('what rarely happens: a claim of nobody, old history, a protected squatter, a drain that hangs', async () => {
-    await setWork(stage, 'batch', 1);
-    const [onDemand] = await untilWorking(stage, 'batch', 1);
-    const { training } = await stage.world.byBucket();
-    const story = await tellRareThings(stage, { onDemand: onDemand!, reserved: training! });
-    await untilOwned(stage, { inference: 3, training: 3 });
-    expect(story).toEqual({ claim: 'taken off', history: 'deleted', squatter: 'evicted', drain: 'cut short' });
-  });
+  chapter(
+    'what rarely happens: a claim of nobody, old history, a protected squatter, a drain that hangs, an order in vain',
+    async () => {
+      await setWork(stage, 'batch', 1);
+      const [onDemand] = await untilWorking(stage, 'batch', 1);
+      const { training } = await stage.world.byBucket();
+      const story = await tellRareThings(stage, { onDemand: onDemand!, reserved: training! });
+      await untilOwned(stage, { inference: 3, training: 3 });
+      expect(story).toEqual({
+        claim: 'taken off',
+        history: 'deleted',
+        squatter: 'evicted',
+        drain: 'cut short',
+        order: 'taken back',
+      });
+    },
+  );
 
   chapter(
     'redeployed with one label changed, and its pods rolled: no NodePool, no Queue and no Node moves',

@@ -2,9 +2,11 @@
 import { NodeMove } from '../../../lib/api';
 import { formatTime, type KubeObject } from '../../../lib/domain/kube';
 import { BUCKET_KEY, FOREIGN_KEYS, MOVE_ANNOTATION } from '../../../lib/domain/node-keys';
-import { EVENTS, NODE_CLAIMS } from '../../../lib/domain/resources';
+import { EVENTS, NODE_CLAIMS, VOLCANO_COMMANDS } from '../../../lib/domain/resources';
 import { type Bed, waitFor } from '../bed';
+import { gpuSpec } from '../workloads';
 import { setWork, type Stage } from './stage';
+import { DEAF_LABEL } from './volcano';
 
 const DAY_MS = 24 * 3_600_000;
 /** A series of Events is written once a minute. */
@@ -20,13 +22,14 @@ export interface Cast {
 
 /** Makes them happen side by side, and returns how each ended. Throws when one does not end. */
 export async function tellRareThings(stage: Stage, { onDemand, reserved }: Cast): Promise<Record<string, string>> {
-  const [claim, history, squatter, drain] = await Promise.all([
+  const [claim, history, squatter, drain, order] = await Promise.all([
     claimOfNobody(stage, reserved[0]!),
     oldHistory(stage, reserved[0]!),
     protectedSquatter(stage, reserved[1]!),
     hangingDrain(stage, onDemand),
+    orderInVain(stage, reserved[2]!),
   ]);
-  return { claim, history, squatter, drain };
+  return { claim, history, squatter, drain, order };
 }
 
 /** A claim annotation of a NodeMove that does not exist. */
@@ -90,6 +93,30 @@ async function hangingDrain(stage: Stage, node: string): Promise<string> {
       () => undefined, // the pod collector was faster
     );
   return 'cut short';
+}
+
+/** A Volcano Job that nobody aborts, though told to, and whose NodeMove a person deletes: the order must not be carried out later. */
+async function orderInVain({ bed, world }: Stage, node: string): Promise<string> {
+  const [name, namespace] = ['unheard', 'training'];
+  const spec = { nodeSelector: { 'kubernetes.io/hostname': node }, restartPolicy: 'Never', ...gpuSpec() };
+  await bed.apply({
+    apiVersion: 'batch.volcano.sh/v1alpha1',
+    kind: 'Job',
+    metadata: { name, namespace, labels: { [DEAF_LABEL]: 'true' } },
+    spec: { minAvailable: 1, tasks: [{ name: 'w', replicas: 1, template: { spec } }] },
+  });
+  const pod = `pod/${name}-w-0`;
+  await waitFor('its pod', () => bed.kubectl('get', pod, `--namespace=${namespace}`));
+  await bed.kubectl('wait', pod, `--namespace=${namespace}`, '--for=jsonpath={.status.phase}=Running');
+  await bed.apply(NodeMove.make(name, { nodes: [node], to: { kind: 'Bucket', bucket: 'batch' } }));
+  const orders = async () =>
+    (await world.list(VOLCANO_COMMANDS)).filter(({ target, action }) => target.name === name && action === 'AbortJob');
+  await waitFor('the order', async () => (await orders()).length === 1, PATIENCE);
+  await bed.kubectl('delete', 'nmv', name, '--timeout=120s');
+  expect(await orders()).toEqual([]);
+  await bed.kubectl('delete', 'vcjob', name, `--namespace=${namespace}`);
+  await bed.kubectl('wait', pod, `--namespace=${namespace}`, '--for=delete', '--timeout=60s');
+  return 'taken back';
 }
 
 /** A pod in kube-system, where our admission policies do not look, on a node of our choice. */
