@@ -49,7 +49,7 @@ export function jobGang(namespace: string, name: string): KubeObject[] {
 /** One small workload of every Kind that has an operator, all of them on one node: eight GPUs in all. */
 export function everyKind(namespace: string, node: string): KubeObject[] {
   const spec = (gpus = 1, extra: object = {}) => ({
-    nodeSelector: { [HOSTNAME]: node },
+    ...pinnedTo(node),
     containers: [container(gpus)],
     ...extra,
   });
@@ -110,10 +110,18 @@ export function everyKind(namespace: string, node: string): KubeObject[] {
   ];
 }
 
+/** This node and no other, by its name: Karpenter's KWOK provider gives nodes a hostname that is not it. */
+export function pinnedTo(node: string): object {
+  const terms = [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] }];
+  const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } };
+  return { affinity: { nodeAffinity } };
+}
+
 /** Work that asks for no accelerator, and says itself which bucket it uses: it needs a place on the same node. */
 export function lightSpec(bucket: string, node: string): object {
   return {
-    nodeSelector: { [HOSTNAME]: node, [BUCKET_KEY]: bucket },
+    ...pinnedTo(node),
+    nodeSelector: { [BUCKET_KEY]: bucket },
     tolerations: [{ key: BUCKET_KEY, operator: 'Equal', value: bucket, effect: 'NoSchedule' }],
     containers: [{ name: 'work', image: 'example/light' }],
   };

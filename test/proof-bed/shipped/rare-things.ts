@@ -5,6 +5,7 @@ import { BUCKET_KEY, FOREIGN_KEYS, MOVE_ANNOTATION } from '../../../lib/domain/n
 import { EVENTS, NODE_CLAIMS, VOLCANO_COMMANDS } from '../../../lib/domain/resources';
 import { type Bed, waitFor } from '../bed';
 import { gpuSpec } from '../workloads';
+import { pinnedTo } from './gang-work';
 import { setWork, type Stage } from './stage';
 import { DEAF_LABEL } from './volcano';
 
@@ -98,7 +99,7 @@ async function hangingDrain(stage: Stage, node: string): Promise<string> {
 /** A Volcano Job that nobody aborts, though told to, and whose NodeMove a person deletes: the order must not be carried out later. */
 async function orderInVain({ bed, world }: Stage, node: string): Promise<string> {
   const [name, namespace] = ['unheard', 'training'];
-  const spec = { nodeSelector: { 'kubernetes.io/hostname': node }, restartPolicy: 'Never', ...gpuSpec() };
+  const spec = { ...pinnedTo(node), restartPolicy: 'Never', ...gpuSpec() };
   await bed.apply({
     apiVersion: 'batch.volcano.sh/v1alpha1',
     kind: 'Job',
