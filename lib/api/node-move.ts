@@ -99,6 +99,11 @@ const movedGang = z.object({
     .describe(
       'Suspend: its workload is suspended, and resumed afterwards; Evict: all its pods are evicted together; Surplus: only its pods on these nodes are, it runs on without them; Wait: somebody else has stopped it, its pods are waited for.',
     ),
+  workload: z
+    .string()
+    .max(400)
+    .optional()
+    .describe('What is suspended and resumed, where it is not what the key names: the RayJob that makes a RayCluster.'),
   nodes: z
     .array(dnsSubdomain())
     .max(256)

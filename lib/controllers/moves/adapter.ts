@@ -42,6 +42,8 @@ export type WorkloadOutcome = 'Resumed' | 'Gone' | 'Wait' | 'Evict' | 'Surplus';
 export interface Answer {
   readonly writes: readonly WorkloadWrite[];
   readonly outcome?: WorkloadOutcome;
+  /** The workload that makes this one, and that is to be asked instead: nothing was written. As in `workloadKey`. */
+  readonly maker?: string;
   /** Ask again after this long: the operator has to act first. */
   readonly againMs?: number;
 }
@@ -74,6 +76,8 @@ export interface WorkloadAct extends Omit<Ask, 'nowMs'> {
 /** What came of all of them. */
 export interface WorkloadReport {
   readonly outcomes: ReadonlyMap<string, WorkloadOutcome>;
+  /** Gang → the workload that makes its workload, and that is to be asked instead. */
+  readonly makers: ReadonlyMap<string, string>;
   /** Gang → why the API server or a webhook refuses. */
   readonly refused: ReadonlyMap<string, string>;
   readonly againMs?: number;

@@ -7,7 +7,7 @@
 import type { KubeObject, PodSpec } from '../../domain/kube';
 import { isTrue } from '../../domain/conditions';
 import { JOB_SETS, JOBS, PYTORCH_JOBS, RAY_CLUSTERS, RAY_JOBS, type ResourceType } from '../../domain/resources';
-import type { WorkloadKind } from '../../fleet';
+import { workloadKey, type WorkloadKind } from '../../fleet';
 import { isOurs, note, type GangAdapter } from './adapter';
 import { volcanoJobAdapter } from './volcano-job';
 
@@ -54,12 +54,27 @@ const rayJobMayStop = (spec: {
   readonly clusterSelector?: PodSpec['nodeSelector'];
 }): boolean => spec.shutdownAfterJobFinishes === true && Object.keys(spec.clusterSelector ?? {}).length === 0;
 
+/** Labels that KubeRay puts on the RayClusters it makes, and not on their pods. */
+const MADE_BY = { kind: 'ray.io/originated-from-crd', name: 'ray.io/originated-from-cr-name' } as const;
+
+/** The RayCluster of a RayJob is deleted and made anew: the RayJob is asked. A RayService knows no suspension. */
+const rayClusterAdapter: GangAdapter = {
+  ...ownField(RAY_CLUSTERS),
+  suspend(cluster, ask) {
+    const { namespace = '', labels = {} } = cluster.metadata;
+    const [kind, name] = [labels[MADE_BY.kind], labels[MADE_BY.name]];
+    if (kind === undefined || name === undefined) return ownField(RAY_CLUSTERS).suspend(cluster, ask);
+    if (kind !== 'RayJob') return { writes: [], outcome: 'Evict' };
+    return { writes: [], maker: workloadKey({ kind, namespace, name }) };
+  },
+};
+
 /** Adapters by kind; kinds without one are evicted. */
 export const ADAPTERS: Readonly<Partial<Record<WorkloadKind, GangAdapter>>> = {
   VolcanoJob: volcanoJobAdapter,
   Job: ownField(JOBS),
   JobSet: ownField(JOB_SETS),
-  RayCluster: ownField(RAY_CLUSTERS),
+  RayCluster: rayClusterAdapter,
   RayJob: ownField(RAY_JOBS, rayJobMayStop),
   PyTorchJob: fieldAdapter({
     resource: PYTORCH_JOBS,

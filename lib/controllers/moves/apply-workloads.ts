@@ -17,12 +17,14 @@ export async function applyWorkloadActs(
 ): Promise<WorkloadReport> {
   const outcomes = new Map<string, WorkloadOutcome>();
   const refused = new Map<string, string>();
+  const makers = new Map<string, string>();
   let againMs = Infinity;
   let failure: unknown;
   for (const act of acts) {
     try {
       const done = await applyOne(act, context);
       if (done.outcome) outcomes.set(act.key, done.outcome);
+      if (done.maker) makers.set(act.key, done.maker);
       againMs = Math.min(againMs, done.againMs ?? Infinity);
     } catch (error) {
       context.metrics.count(METRIC.actions, { type: act.act, result: (error as Error).name });
@@ -34,7 +36,7 @@ export async function applyWorkloadActs(
       } else failure ??= error;
     }
   }
-  return { outcomes, refused, failure, ...(Number.isFinite(againMs) ? { againMs } : {}) };
+  return { outcomes, makers, refused, failure, ...(Number.isFinite(againMs) ? { againMs } : {}) };
 }
 
 async function applyOne(act: WorkloadAct, context: ControllerContext): Promise<Answer> {

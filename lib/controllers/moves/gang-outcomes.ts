@@ -33,14 +33,16 @@ const CHANGES: Readonly<Record<WorkloadOutcome, Changes>> = {
 /** The status with what came of suspending and resuming, and with what was refused. */
 export function withOutcomes(
   status: NodeMoveStatus,
-  { outcomes, refused }: WorkloadReport,
+  { outcomes, makers, refused }: WorkloadReport,
   acts: readonly WorkloadAct[],
   nowMs: number,
 ): NodeMoveStatus {
-  if (outcomes.size + refused.size === 0) return status;
+  if (outcomes.size + makers.size + refused.size === 0) return status;
   const gangs = (status.gangs ?? []).map((gang) => {
     const why = refused.get(gang.key);
     if (why !== undefined) return { ...gang, message: `refused: ${why}`.slice(0, 1024) };
+    const workload = makers.get(gang.key);
+    if (workload !== undefined) return { ...gang, workload, message: `${workload} makes it, and is being suspended` };
     const outcome = outcomes.get(gang.key);
     const changes =
       outcome &&

@@ -254,7 +254,8 @@ function suspend(input: GangInput, record: MovedGang): WorkloadAct | undefined {
   const { running, move } = input;
   if (!running?.workload) return undefined;
   const surplus = surplusOf(input, running);
-  const { workload } = running;
+  // Said before it is asked: when its own workload is gone, this is how the one that makes it is found again.
+  const workload = record.workload === undefined ? running.workload : parseWorkload(record.workload);
   const gaveWayAtMs = parseTime(record.gaveWayAt) ?? 0;
   const act = { act: 'Suspend', key: record.key, workload, move, gaveWayAtMs } as const;
   if (!surplus) return act;
@@ -267,7 +268,7 @@ function suspend(input: GangInput, record: MovedGang): WorkloadAct | undefined {
 
 function resume(move: string, record: MovedGang): WorkloadAct {
   const gaveWayAtMs = parseTime(record.gaveWayAt) ?? 0;
-  return { act: 'Resume', key: record.key, workload: parseWorkload(record.key), move, gaveWayAtMs };
+  return { act: 'Resume', key: record.key, workload: parseWorkload(record.workload ?? record.key), move, gaveWayAtMs };
 }
 
 /** The workload that a key of a suspended gang names: its pods are gone. */

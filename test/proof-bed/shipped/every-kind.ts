@@ -132,12 +132,11 @@ async function finished({ world }: Stage): Promise<KubeObject | undefined> {
   throw new Error(JSON.stringify(move?.status));
 }
 
-/** Gang → how it left and what became of it. Names that a controller made end where the hash begins. */
+/** What left → how, and what became of it. Names that a controller made end where the hash begins. */
 function waysOf({ status }: KubeObject): Record<string, string> {
+  const gangs: readonly { key: string; workload?: string; how?: string; step: string }[] = status.gangs;
+  const nameOf = (name: string): string => name.replace(/(\/web)-.*$/, '$1');
   return Object.fromEntries(
-    status.gangs.map(({ key, how, step }: { key: string; how?: string; step: string }) => {
-      const name = key.replace(/(\/web)-.*$/, '$1');
-      return [name, how ? `${how}, ${step}` : step];
-    }),
+    gangs.map(({ key, workload = key, how, step }) => [nameOf(workload), how ? `${how}, ${step}` : step]),
   );
 }
