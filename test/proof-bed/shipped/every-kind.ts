@@ -66,7 +66,7 @@ export async function tellEveryKind(stage: Stage, node: string, say: Say): Promi
 
 /** Deletes all of it. */
 export async function clearEveryKind({ bed }: Stage): Promise<void> {
-  const kinds = 'jobsets,rayjobs,rayclusters,pytorchjobs,leaderworkersets,vcjobs,deployments';
+  const kinds = 'jobsets,rayjobs,rayclusters,pytorchjobs,leaderworkersets,jobs.batch.volcano.sh,deployments';
   await bed.kubectl('delete', kinds, '--all', `--namespace=${NAMESPACE}`, '--wait=false');
   await bed.kubectl('delete', 'pods', '--selector=example.com/light', `--namespace=${NAMESPACE}`, '--wait=false');
 }

@@ -115,7 +115,7 @@ async function orderInVain({ bed, world }: Stage, node: string): Promise<string>
   await waitFor('the order', async () => (await orders()).length === 1, PATIENCE);
   await bed.kubectl('delete', 'nmv', name, '--timeout=120s');
   expect(await orders()).toEqual([]);
-  await bed.kubectl('delete', 'vcjob', name, `--namespace=${namespace}`);
+  await bed.kubectl('delete', 'jobs.batch.volcano.sh', name, `--namespace=${namespace}`);
   await bed.kubectl('wait', pod, `--namespace=${namespace}`, '--for=delete', '--timeout=60s');
   return 'taken back';
 }
