@@ -23,7 +23,7 @@ const HAND_OVERS = 100;
 /** Of the bursts: so many nodes are taken from gangs, and come home. */
 const BURST = NODES;
 /** It dies at the latest after so many writes. */
-const MOST_WRITES = 20;
+const MOST_WRITES = 40;
 const LEAST_DEATHS = 20;
 /** In the end inference keeps so many. */
 const KEPT = 3;
