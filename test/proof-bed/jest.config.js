@@ -1,4 +1,4 @@
-/** Tests on the proof bed: real servers, one file after the other. `npm run test:proof-bed`. */
+/** Tests on the proof bed: real servers, two files side by side. `npm run test:proof-bed`. */
 module.exports = {
   rootDir: '../..',
   testEnvironment: 'node',
@@ -7,6 +7,7 @@ module.exports = {
   globalSetup: '<rootDir>/test/proof-bed/prepare.ts',
   setupFiles: ['<rootDir>/test/seed-setup.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } }] },
+  testSequencer: '<rootDir>/test/proof-bed/sequencer.js',
   testTimeout: 600_000,
-  maxWorkers: 1,
+  maxWorkers: 2,
 };
