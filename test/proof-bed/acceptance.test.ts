@@ -150,7 +150,7 @@ describeOnBed('the shipped bundle on a real control plane', () => {
       'AGE',
     ]);
     expect(await table('cpool')).toEqual(['NAME', 'TYPE', 'SOURCE', 'DESIRED', 'NODES', 'READY', 'SUPPLIED', 'AGE']);
-    expect(await table('nmv')).toEqual(['NAME', 'REASON', 'TO', 'BUCKET', 'STEP', 'NODE', 'AGE']);
+    expect(await table('nmv')).toEqual(['NAME', 'REASON', 'TO', 'BUCKET', 'STEP', 'NODE', 'LOST', 'AGE']);
   });
 
   chapter('when demand ends the pool shrinks, and the nodes that go are the ones the NodeMoves named', async () => {
