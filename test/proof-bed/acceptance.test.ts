@@ -224,9 +224,13 @@ describeOnBed('the shipped bundle on a real control plane', () => {
     async () => {
       await tellEveryKind(stage, await busy.emptyNode(), say);
       await clearEveryKind(stage);
-      await busy.clearTheScene();
     },
   );
+
+  chapter('a Deployment that shrinks leaves a whole node empty', async () => {
+    await busy.shrink();
+    await busy.clearTheScene();
+  });
 
   chapter(
     'what rarely happens: a claim of nobody, old history, a protected squatter, a drain that hangs, an order in vain',

@@ -23,8 +23,8 @@ export async function applyWorkloadActs(
   for (const act of acts) {
     try {
       const done = await applyOne(act, context);
-      if (done.outcome) outcomes.set(act.key, done.outcome);
-      if (done.maker) makers.set(act.key, done.maker);
+      put(makers, act.key, done.maker);
+      put(outcomes, act.key, done.outcome);
       againMs = Math.min(againMs, done.againMs ?? Infinity);
     } catch (error) {
       context.metrics.count(METRIC.actions, { type: act.act, result: (error as Error).name });
@@ -37,6 +37,10 @@ export async function applyWorkloadActs(
     }
   }
   return { outcomes, makers, refused, failure, ...(Number.isFinite(againMs) ? { againMs } : {}) };
+}
+
+function put<T>(into: Map<string, T>, key: string, value: T | undefined): void {
+  if (value !== undefined) into.set(key, value);
 }
 
 async function applyOne(act: WorkloadAct, context: ControllerContext): Promise<Answer> {

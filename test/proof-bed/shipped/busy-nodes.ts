@@ -6,7 +6,7 @@
  * at once: KWOK knows no grace period.
  */
 import type { KubeObject, Pod } from '../../../lib/domain/kube';
-import { SUSPENDED_BY_ANNOTATION } from '../../../lib/domain/pod-keys';
+import { DELETION_COST_ANNOTATION, SUSPENDED_BY_ANNOTATION } from '../../../lib/domain/pod-keys';
 import { JOBS, PODS } from '../../../lib/domain/resources';
 import { waitFor } from '../bed';
 import { GANG_LABEL, jobGang } from './gang-work';
@@ -125,10 +125,36 @@ export class BusyNodes {
     return node;
   }
 
+  /** A Deployment whose pods share nodes says which go first, and shrinking it leaves a whole node empty. */
+  async shrink(): Promise<void> {
+    const { bed, world } = this.stage;
+    await setWork(this.stage, 'inference', 0);
+    const labels = { app: 'small' };
+    const containers = [{ name: 'work', image: 'example/work', resources: { limits: { 'nvidia.com/gpu': '4' } } }];
+    await bed.apply({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'small', namespace: 'inference' },
+      spec: {
+        replicas: 6,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers } },
+      },
+    });
+    const pods = async () => (await world.work()).filter(({ metadata }) => metadata.labels?.['app'] === 'small');
+    const hasCost = ({ metadata }: Pod) => Number(metadata.annotations?.[DELETION_COST_ANNOTATION] ?? 0) > 0;
+    const six = async () => (await pods()).filter(hasCost).length === 6;
+    await waitFor('all six pods to say what their nodes work on', six, PATIENCE);
+    await bed.kubectl('scale', 'deployment', 'small', '--namespace=inference', '--replicas=4');
+    await waitFor('two pods to go', async () => (await pods()).length === 4, PATIENCE);
+    expect(new Set((await pods()).map(({ spec }) => spec!.nodeName)).size).toBe(2);
+    await bed.kubectl('delete', 'deployment', 'small', '--namespace=inference');
+    await waitFor('all to go', async () => (await pods()).length === 0, PATIENCE);
+  }
+
   /** Everything is as it was before the scene was set. */
   async clearTheScene(): Promise<void> {
     const { stage } = this;
-    await Promise.all([setWork(stage, 'inference', 0), setWork(stage, 'batch', 0)]);
     await stage.bed.kubectl('delete', 'jobs.batch,podgroups', '--all', '--namespace=training', '--wait=false');
     await this.patch('cpool/l40s', { nodes: { max: 4 } });
     await this.patch('cbkt/training', { nodes: { min: 4 } });
