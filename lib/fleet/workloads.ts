@@ -24,6 +24,7 @@ const LABELS = {
   leaderWorkerSet: 'leaderworkerset.sigs.k8s.io/name',
   leaderWorkerGroup: 'leaderworkerset.sigs.k8s.io/group-index',
   rayCluster: 'ray.io/cluster',
+  // KubeRay labels RayClusters so, not their pods: there only when the pod template says it.
   rayOrigin: 'ray.io/originated-from-crd',
   rayOriginName: 'ray.io/originated-from-cr-name',
 } as const;
