@@ -175,6 +175,16 @@ describe('a gang that gives way', () => {
     expect(act?.act === 'Resume').toBe(resumed);
   });
 
+  it('is suspended and resumed through the workload that makes its own, once that is written down', () => {
+    const own = { ...stopping('Suspend'), workload: 'RayJob default/tune' };
+    const rayJob = { kind: 'RayJob', namespace: 'default', name: 'tune' };
+    expect(stepGang(input({ kind: 'RayCluster', record: own })).act).toMatchObject({
+      act: 'Suspend',
+      workload: rayJob,
+    });
+    expect(withdrawGang('m', own, NOW).act).toMatchObject({ act: 'Resume', workload: rayJob });
+  });
+
   it('by eviction loses all its pods of that time everywhere, and those that came later only here', () => {
     const old = pods('JobSet');
     const young = { ...old[1]!, key: 'default/young', name: 'young', createdAtMs: NOW };
