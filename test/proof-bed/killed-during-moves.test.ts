@@ -18,7 +18,8 @@ import { setStage, setWork, type Stage, untilOwned, untilWorking } from './shipp
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-const NODES = 10;
+/** As many as training may own. */
+const NODES = 14;
 const HAND_OVERS = 100;
 /** Of the bursts: so many nodes are taken from gangs, and come home. */
 const BURST = NODES;
@@ -82,7 +83,7 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
     await stage.operators.start();
     stage.trainers.start();
     await patch('cpool/l40s', { nodes: { max: 0 } });
-    await patch('cbkt/inference', { nodes: { min: 0 }, moves: { inFlight: NODES } });
+    await patch('cbkt/inference', { nodes: { min: 0 }, moves: { inFlight: NODES }, hysteresis: { idleFor: '1s' } });
     await patch('cbkt/training', { nodes: { min: NODES }, moves: { inFlight: NODES } });
     await replica.start();
     await untilOwned(stage, { training: NODES });
@@ -106,9 +107,12 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
 
   /** Takes busy nodes until so many have changed hands: up, and down again. */
   async function burstOverAndOver(): Promise<void> {
-    while ((await handOvers()) < NODES + HAND_OVERS) {
+    // The first hand-overs were those of new nodes to training.
+    const enough = async () => (await handOvers()) >= NODES + HAND_OVERS;
+    while (!(await enough())) {
       await setWork(stage, 'inference', BURST);
       await untilWorking(stage, 'inference', BURST);
+      if (await enough()) return;
       await setWork(stage, 'inference', 0);
       await untilWhole(GANGS.length);
     }
