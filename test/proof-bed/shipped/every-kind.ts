@@ -1,6 +1,6 @@
 /**
  * One node with a small workload of every Kind on it is taken by a person's NodeMove: each leaves in its own way, each runs again when
- * the node is back. What its user suspends meanwhile stays suspended.
+ * the node is back. A PodDisruptionBudget delays one of them; what its user suspends meanwhile stays suspended.
  */
 import { NodeMove } from '../../../lib/api';
 import type { KubeObject, Pod } from '../../../lib/domain/kube';
@@ -16,6 +16,8 @@ import { TRAINER_LABEL } from './trainers';
 
 const NAMESPACE = 'training';
 const MOVE = 'by-hand';
+/** Forbids losing the gang `jg`, for a while. */
+const BUDGET = 'not-jg';
 const PATIENCE = { timeoutMs: 90_000 };
 /** Pods on the node by the start of their names; `paused` and `alone` are gone for good. */
 const RETURNING = ['jg', 'jg', 'js', 'lws', 'pt', 'rc', 'rj', 'vj', 'web'];
@@ -39,6 +41,10 @@ export async function tellEveryKind(stage: Stage, node: string, say: Say): Promi
     return pods.some(({ metadata }) => isCalled(metadata, 'paused') && isAsked(metadata));
   });
   await bed.kubectl('patch', 'jobs.batch/paused', `--namespace=${NAMESPACE}`, '--patch={"spec":{"suspend":true}}');
+
+  const why = await waitFor('the move to name the budget', () => budgetNamed(stage));
+  say(`Job training/jg: ${why}`);
+  await bed.kubectl('delete', 'pdb', BUDGET, `--namespace=${NAMESPACE}`);
 
   const move = await waitFor('the move to end', () => finished(stage), PATIENCE);
   expect(waysOf(move)).toEqual({
@@ -88,6 +94,12 @@ async function fill({ bed }: Stage, node: string, objects: Objects): Promise<voi
       metadata: { name: 'alone', namespace: NAMESPACE, labels: { 'example.com/light': '' } },
       spec,
     },
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: BUDGET, namespace: NAMESPACE },
+      spec: { minAvailable: 2, selector: { matchLabels: { [TRAINER_LABEL]: 'jg' } } },
+    },
     podGroup(NAMESPACE, 'paused', 2),
     job(NAMESPACE, 'paused', {
       pods: 2,
@@ -124,6 +136,13 @@ function untilOn(objects: Objects, node: string, names: readonly string[]): Prom
     },
     PATIENCE,
   );
+}
+
+/** What the move says of the gang that a budget keeps, once it says so. */
+async function budgetNamed({ world }: Stage): Promise<string | undefined> {
+  const move = (await world.moves()).find(({ metadata }) => metadata.name === MOVE);
+  const gang = move?.status?.gangs?.find(({ key }: { key: string }) => key === `Job ${NAMESPACE}/jg`);
+  return gang?.message?.includes(`PodDisruptionBudget ${NAMESPACE}/${BUDGET}`) && gang.message;
 }
 
 async function finished({ world }: Stage): Promise<KubeObject | undefined> {
