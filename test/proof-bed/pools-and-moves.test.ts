@@ -131,6 +131,7 @@ describeOnBed('pools and moves', () => {
     await bed.kubectl('delete', 'cbkt', '--all', '--timeout=60s');
     await bed.kubectl('delete', 'cpool', '--all', '--timeout=120s');
     await until('no NodePool', async () => (await nodePool().catch(() => undefined)) === undefined);
-    expect(errors).toEqual([]);
+    // A server that has just been given CRDs ends watches of theirs once more; the cache lists again.
+    expect(errors.filter((line) => !line.includes('storage is (re)initializing'))).toEqual([]);
   });
 });
