@@ -24,7 +24,7 @@ const HAND_OVERS = 100;
 /** Of the bursts: so many nodes are taken from gangs, and come home. */
 const BURST = NODES;
 /** It dies at the latest after so many writes. */
-const MOST_WRITES = 40;
+const MOST_WRITES = 80;
 const LEAST_DEATHS = 20;
 /** In the end inference keeps so many. */
 const KEPT = 3;
