@@ -3,8 +3,8 @@
  * against the least it could have cost.
  *
  * It looks when something has changed that could change its mind, and when its own plan says so, at most every `betweenPlansMs`. What
- * cannot change its mind: training work that starts or ends while inference has what it asks for, or has it on the way; and training
- * work that comes while inference has nothing idle. A test looks at those moments, too, and finds nothing to do.
+ * cannot change its mind: training work that starts or ends while inference has what it asks for, or has it on the way, and nothing that
+ * it could do without; and training work that comes while inference has nothing idle. A test looks at those moments, too, and finds nothing to do.
  */
 import type { ChooseVictims, VictimChoice, VictimOffer } from '../../controllers/capacity/offer';
 import { planCapacity } from '../../controllers/capacity/plan';

@@ -36,6 +36,10 @@ export class Gang {
   keptMs = 0;
   lostMs = 0;
   preemptions = 0;
+  /** When its work was done. */
+  doneAtMs: number | undefined;
+  /** When its pods were last gone after it gave way. */
+  goneAtMs: number | undefined;
   state: 'Unborn' | 'Waiting' | 'Running' | 'Ending' | 'Done' = 'Unborn';
   seats: readonly Seat[] = [];
   pods: readonly PodFacts[] = [];
@@ -86,6 +90,7 @@ export class Gang {
   finish(nowMs: number): void {
     this.close(this.job.durationMs, nowMs);
     this.state = 'Done';
+    this.doneAtMs = nowMs;
   }
 
   /** SIGTERM: what it has not saved is lost from here on. */
@@ -99,6 +104,7 @@ export class Gang {
     this.close(this.job.checkpoints ? this.savedMs : 0, nowMs);
     if (!this.job.checkpoints) this.savedMs = 0;
     this.preemptions += 1;
+    this.goneAtMs = nowMs;
   }
 
   /** A checkpoint that was asked for then is there now. */
@@ -127,7 +133,7 @@ export class Gang {
   settle(endMs: number): void {
     if (this.state === 'Waiting') this.waitedMs += endMs - this.queuedAtMs;
     if (this.state === 'Running') this.close(this.progressAt(endMs), endMs);
-    if (this.state === 'Ending') this.close(this.job.checkpoints ? this.savedMs : 0, endMs);
+    if (this.state === 'Ending' && this.run) this.close(this.job.checkpoints ? this.savedMs : 0, endMs);
   }
 
   private close(progressMs: number, nowMs: number): void {

@@ -8,7 +8,7 @@
 import { Deciding, type Decision } from './deciding';
 import { EventQueue } from './event-queue';
 import { Inference } from './inference';
-import { chooseJobs, type JobTrace } from './jobs';
+import { chooseJobs, type JobTrace, type ReplayJob } from './jobs';
 import { Moving } from './moving';
 import { Nodes } from './nodes';
 import { nodesNeeded, type RequestTrace } from './requests';
@@ -19,6 +19,7 @@ import {
   EPOCH_MS,
   GPUS_PER_NODE,
   HOUR_MS,
+  INFERENCE,
   MINUTE_MS,
   TRAINING_LOAD,
   type ReplayOptions,
@@ -55,26 +56,36 @@ export interface Replay {
   readonly result: ReplayResult;
   readonly samples: readonly ReplaySample[];
   readonly decisions: readonly Decision[];
-  /** Only when audited: looks that were skipped, and those that would have made a move. */
-  readonly audit: { readonly skipped: number; readonly missed: number };
 }
 
 const SAMPLE_MS = 10 * MINUTE_MS;
 
-/** Plays the traces. `auditSkips`: also decide where the replay thinks it cannot matter, and count where it would have. */
-export function playReplay(
-  { jobs, requests }: ReplayTraces,
-  options: ReplayOptions,
-  { auditSkips = false }: { readonly auditSkips?: boolean } = {},
-): Replay {
+/** Plays the traces. */
+export function playReplay({ jobs, requests }: ReplayTraces, options: ReplayOptions): Replay {
   const needed = nodesNeeded(requests, options);
   const chosen = chooseJobs(jobs, options, trainingRoom(needed, options));
-  const endMs = EPOCH_MS + Math.round(options.days * DAY_MS);
+  const { cluster, deciding, samples } = playCluster({ needed, jobs: chosen.jobs }, options);
+  return { result: summarize(cluster, { options, chosen, deciding }), samples, decisions: deciding.decisions };
+}
+
+/** What a cluster has to do: nodes that requests need, minute by minute, and jobs. */
+export interface Work {
+  readonly needed: readonly number[];
+  readonly jobs: readonly ReplayJob[];
+}
+
+/** A cluster that has been played to its end. `auditSkips`: it also looks where it thinks that looking cannot matter. */
+export function playCluster(
+  { needed, jobs }: Work,
+  options: Omit<ReplayOptions, 'days' | 'coverage'>,
+  { auditSkips = false }: { readonly auditSkips?: boolean } = {},
+): { readonly cluster: Cluster; readonly deciding: Deciding; readonly samples: readonly ReplaySample[] } {
+  const endMs = EPOCH_MS + needed.length * INFERENCE.binMs;
   const events = new EventQueue(EPOCH_MS);
   const specs = bucketSpecs(options.nodes);
   const nodes = new Nodes(options.nodes, Math.max(specs.inference.nodes.min, Math.ceil(needed[0]!)));
   const inference = new Inference(events, nodes, needed, specs.inference.nodes.max);
-  const training = new Training(events, nodes, chosen.jobs, { intervalMs: options.intervalMs });
+  const training = new Training(events, nodes, jobs, { intervalMs: options.intervalMs });
   const moving = new Moving({
     events,
     nodes,
@@ -86,12 +97,13 @@ export function playReplay(
       deciding.touch();
     },
   });
+  const buckets = new Buckets(options.nodes);
   const cluster: Cluster = { nodes, training, inference, moving };
-  const deciding = new Deciding(events, cluster, new Buckets(options.nodes), options);
+  const deciding = new Deciding(events, cluster, buckets, options);
   inference.onChange = () => deciding.touch();
   training.onChange = (change) => {
     const lacks = inference.waiting > moving.arriving('inference') + nodes.emptyCount('inference');
-    const spares = change === 'Queued' && nodes.emptyCount('inference') > 0;
+    const spares = nodes.emptyCount('inference') > 0 && (change === 'Queued' || buckets.hasMatureSurplus(events.nowMs));
     if (lacks || spares) deciding.touch();
     else if (auditSkips) deciding.audit();
   };
@@ -103,12 +115,7 @@ export function playReplay(
   events.playUntil(endMs);
   inference.count();
   training.settle(endMs);
-  return {
-    result: summarize(cluster, { options, chosen, deciding }),
-    samples,
-    decisions: deciding.decisions,
-    audit: deciding.audited,
-  };
+  return { cluster, deciding, samples };
 }
 
 /** GPU time that inference leaves to training, as offered work; and the largest job that can ever run. */

@@ -1,8 +1,8 @@
 /** The replayed cluster as one look of the capacity controller: the only place that knows the shape of its snapshot. */
-import type { CapacityBucketStatus } from '../../api';
 import type { BucketFacts, CapacityAction, CapacitySnapshot, PoolFacts } from '../../controllers/capacity/snapshot';
+import { parseDuration } from '../../domain/duration';
 import type { CheckpointFacts } from '../../fleet';
-import { JOB_NAMESPACE, type BucketName } from './fleet-facts';
+import { JOB_NAMESPACE } from './fleet-facts';
 import type { Gang } from './gang';
 import type { Inference } from './inference';
 import type { Moving } from './moving';
@@ -56,9 +56,12 @@ export class Buckets {
     this.facts = this.facts.map((facts) => (facts.name === bucket ? { ...facts, status } : facts));
   }
 
-  /** The status of one. */
-  statusOf(bucket: BucketName): CapacityBucketStatus {
-    return this.facts.find(({ name }) => name === bucket)!.status;
+  /** Whether inference has had nodes without need for `idleFor`, so that they are anybody's who can use them. */
+  hasMatureSurplus(nowMs: number): boolean {
+    const { spec, status } = this.facts.find(({ name }) => name === 'inference')!;
+    const idleForMs = parseDuration(spec!.hysteresis.idleFor);
+    const stairs = (status.byType ?? []).flatMap(({ surplus = [] }) => surplus);
+    return stairs.some(({ since }) => Date.parse(since) + idleForMs <= nowMs);
   }
 }
 
