@@ -38,6 +38,7 @@ interface Chosen {
 export class Deciding {
   readonly decisions: Decision[] = [];
   plans = 0;
+  private readonly auditSkips: boolean;
   readonly audited = { skipped: 0, missed: 0 };
   private readonly choose: ChooseVictims;
   private chosen: Chosen[] = [];
@@ -48,8 +49,9 @@ export class Deciding {
     private readonly events: EventQueue,
     private readonly cluster: Cluster,
     private readonly buckets: Buckets,
-    options: Pick<ReplayOptions, 'policy' | 'seed' | 'ask'>,
+    options: Pick<ReplayOptions, 'policy' | 'seed' | 'ask'> & { readonly auditSkips: boolean },
   ) {
+    this.auditSkips = options.auditSkips;
     const choose = policyOf(options, cluster, events);
     this.choose = (offer, wish) => {
       const choice = choose(offer, wish);
@@ -81,6 +83,14 @@ export class Deciding {
     });
   }
 
+  /** The time that the plan of that moment asked for. A rule that ends matters to nobody while inference neither waits nor idles. */
+  private lookAgain(plannedMs: number): void {
+    if (plannedMs !== this.lastMs) return;
+    const { inference, nodes } = this.cluster;
+    if (inference.waiting > 0 || nodes.emptyCount('inference') > 0) this.touch();
+    else if (this.auditSkips) this.audit();
+  }
+
   private decide(): void {
     const { nowMs } = this.events;
     this.lastMs = nowMs;
@@ -89,7 +99,7 @@ export class Deciding {
     this.chosen = [];
     const plan = planCapacity(snapshotOf(this.cluster, this.buckets, nowMs), nowMs, { chooseVictims: this.choose });
     for (const action of plan.actions) this.carryOut(action);
-    if (plan.requeueAfterMs !== undefined) this.lookAt(nowMs + plan.requeueAfterMs);
+    if (plan.requeueAfterMs !== undefined) this.events.at(nowMs + plan.requeueAfterMs, () => this.lookAgain(nowMs));
   }
 
   private carryOut(action: CapacityAction): void {
@@ -98,7 +108,6 @@ export class Deciding {
     const { name, nodes, bucket } = action;
     this.book(nodes);
     this.cluster.moving.begin(name, nodes, bucket as BucketName);
-    this.touch();
   }
 
   /** Writes down the choice that this move carries out: the planner may have tried others, also smaller ones. */

@@ -94,19 +94,21 @@ export function playCluster(
     checkpointTimeout: specs.training.moves.checkpointTimeout,
     onHandedOver: (bucket) => {
       (bucket === 'training' ? training : inference).scheduleSoon();
-      deciding.touch();
+      lookIf(lacks() || spares());
     },
   });
   const buckets = new Buckets(options.nodes);
   const cluster: Cluster = { nodes, training, inference, moving };
-  const deciding = new Deciding(events, cluster, buckets, options);
-  inference.onChange = () => deciding.touch();
-  training.onChange = (change) => {
-    const lacks = inference.waiting > moving.arriving('inference') + nodes.emptyCount('inference');
-    const spares = nodes.emptyCount('inference') > 0 && (change === 'Queued' || buckets.hasMatureSurplus(events.nowMs));
-    if (lacks || spares) deciding.touch();
+  const deciding = new Deciding(events, cluster, buckets, { ...options, auditSkips });
+  const lacks = () => inference.waiting > moving.arriving('inference') + nodes.emptyCount('inference');
+  const spares = () => nodes.emptyCount('inference') > 0 && buckets.hasMatureSurplus(events.nowMs);
+  const lookIf = (matters: boolean) => {
+    if (matters) deciding.touch();
     else if (auditSkips) deciding.audit();
   };
+  inference.onChange = () => deciding.touch();
+  training.onChange = (change) =>
+    lookIf(lacks() || spares() || (change === 'Queued' && nodes.emptyCount('inference') > 0));
   const samples: ReplaySample[] = [];
   for (let atMs = EPOCH_MS; atMs < endMs; atMs += SAMPLE_MS) {
     events.at(atMs, () => samples.push(sampleOf(cluster, events.nowMs)));
