@@ -5,7 +5,7 @@ import type { ReplayResult } from '../lib/simulator/replay';
 /** One replay that was played. */
 export interface Played {
   readonly key: string;
-  /** Hash of the code that played it. */
+  /** What the code that played it decides. */
   readonly code: string;
   readonly variant: string;
   readonly result: ReplayResult;
