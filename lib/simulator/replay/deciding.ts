@@ -7,6 +7,7 @@
  * it could do without; and training work that comes while inference has nothing idle. A test looks at those moments, too, and finds nothing to do.
  */
 import type { ChooseVictims, VictimChoice, VictimOffer } from '../../controllers/capacity/offer';
+import { Memory } from '../../controllers/capacity/memory';
 import { planCapacity } from '../../controllers/capacity/plan';
 import type { CapacityAction } from '../../controllers/capacity/snapshot';
 import { leastCost } from '../../controllers/capacity/victims';
@@ -39,6 +40,7 @@ export class Deciding {
   readonly decisions: Decision[] = [];
   plans = 0;
   private readonly auditSkips: boolean;
+  private readonly memory = new Memory();
   readonly audited = { skipped: 0, missed: 0 };
   private readonly choose: ChooseVictims;
   private chosen: Chosen[] = [];
@@ -97,7 +99,10 @@ export class Deciding {
     this.dueMs = Infinity;
     this.plans += 1;
     this.chosen = [];
-    const plan = planCapacity(snapshotOf(this.cluster, this.buckets, nowMs), nowMs, { chooseVictims: this.choose });
+    const plan = planCapacity(snapshotOf(this.cluster, this.buckets, nowMs), nowMs, {
+      chooseVictims: this.choose,
+      memory: this.memory,
+    });
     for (const action of plan.actions) this.carryOut(action);
     if (plan.requeueAfterMs !== undefined) this.events.at(nowMs + plan.requeueAfterMs, () => this.lookAgain(nowMs));
   }

@@ -3,7 +3,9 @@
  * keep the cluster busy, and which of them write checkpoints. PURE; the same trace and seed give the same jobs.
  *
  * The window lies in the middle 70 % of the trace, because traces begin and end thin. Jobs that were running when it opens run when the
- * replay begins, with the age they had: what is killed first by age would be unrealistically young otherwise.
+ * replay begins, with the age they had, or with MOST_AGE_MS: without ages what is taken first by age would be unrealistically young; but
+ * the trace is of a cluster where nobody took nodes, and a gang of hundreds of GPUs that ran there for a week would not have outlived
+ * yesterday's peak here.
  *
  * Load: offered work (clipped to the window) is brought to TRAINING_LOAD of what the nodes left by inference can do. Jobs are sorted by
  * work and sampled systematically, each as often as the factor says, so that thinning keeps the mix of sizes; further copies of a job
@@ -16,7 +18,15 @@
 import type { Random } from '../../runtime/ports';
 import { splitRandom } from '../random';
 import { parseCsv, parseMoment, parseNumber, CsvError } from './csv';
-import { DAY_MS, EPOCH_MS, GPUS_PER_NODE, HOUR_MS, MOST_SCALED_GPUS, type ReplayOptions } from './settings';
+import {
+  DAY_MS,
+  EPOCH_MS,
+  GPUS_PER_NODE,
+  HOUR_MS,
+  MOST_AGE_MS,
+  MOST_SCALED_GPUS,
+  type ReplayOptions,
+} from './settings';
 
 /** A job as the trace has it. */
 export interface TraceJob {
@@ -153,7 +163,7 @@ function copies(
       const jitterMs = copy === 0 ? 0 : Math.round((random() - 0.5) * HOUR_MS);
       if (submitMs < startMs) {
         const elapsedMs = copy === 0 ? startMs - submitMs : Math.round(random() * durationMs);
-        drafts.push({ gpus, durationMs, submitMs: EPOCH_MS, elapsedMs: inSeconds(elapsedMs, durationMs) });
+        drafts.push({ gpus, submitMs: EPOCH_MS, ...aged(elapsedMs, durationMs) });
       } else {
         const atMs = Math.min(Math.max(submitMs - startMs + jitterMs, 0), windowMs - 1000);
         drafts.push({ gpus, durationMs, submitMs: EPOCH_MS + Math.floor(atMs / 1000) * 1000, elapsedMs: 0 });
@@ -163,7 +173,9 @@ function copies(
   return drafts;
 }
 
-/** Whole seconds, at least one of them still to come. */
-function inSeconds(elapsedMs: number, durationMs: number): number {
-  return Math.min(Math.floor(elapsedMs / 1000) * 1000, durationMs - 1000);
+/** What is left to do stays; what was done before is cut off at MOST_AGE_MS. Whole seconds, at least one of them still to come. */
+function aged(elapsedMs: number, durationMs: number): Pick<ReplayJob, 'elapsedMs' | 'durationMs'> {
+  const leftMs = Math.max(1000, durationMs - Math.floor(elapsedMs / 1000) * 1000);
+  const ageMs = Math.min(durationMs - leftMs, MOST_AGE_MS);
+  return { elapsedMs: ageMs, durationMs: ageMs + leftMs };
 }

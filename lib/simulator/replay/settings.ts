@@ -63,6 +63,8 @@ export const INFERENCE = {
 export const TRAINING_LOAD = 1.15;
 /** KAI's minruntime has no default but 0; Meta preempts a job only after 2 h (arXiv 2410.21680). */
 export const MIN_RUNTIME_MS = 2 * HOUR_MS;
+/** Age that a job has at most when a replay begins: since yesterday's peak, which took nodes last. Assumed. */
+export const MOST_AGE_MS = 12 * HOUR_MS;
 /** Largest job of Acme's LLM cluster Kalos. */
 export const MOST_SCALED_GPUS = 1024;
 /** Nodes below one leaf switch. Assumed. */
