@@ -43,6 +43,9 @@ export interface Row {
 export interface Comparison {
   /** 1 − lost / lost by Kueue, sums over seeds; bootstrap over seeds. */
   readonly savedShare: Estimate;
+  /** Seeds on which no more was lost than by Kueue, and how many there are. */
+  readonly seedsNotWorse: number;
+  readonly seeds: number;
   readonly missShare: Estimate;
   readonly movesPerDay: Estimate;
   readonly utilisation: Estimate;
@@ -117,6 +120,8 @@ function compare(pairs: readonly Pair[]): Comparison {
     bootstrap(pairs, (sample) => sample.reduce((sum, [own, other]) => sum + of(own) - of(other), 0) / sample.length);
   return {
     savedShare: bootstrap(pairs, saved),
+    seedsNotWorse: pairs.filter(([own, other]) => lost(own) <= lost(other)).length,
+    seeds: pairs.length,
     missShare: difference(missShareOf),
     movesPerDay: difference(({ movesPerDay }) => movesPerDay),
     utilisation: difference(({ utilisation }) => utilisation),

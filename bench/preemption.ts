@@ -110,6 +110,9 @@ const ABOUT = [
   'median. `oracle` knows what each gang will really lose. Cost / optimum compares each choice with the least it could have cost at that',
   'instant as the planner knew it: an oracle of one decision, not of the future.',
   '',
+  'Sizes × 20: a gang of hundreds of GPUs that has not saved its state outweighs everything else. On 64 nodes it cannot outlive the peak of',
+  'inference, so whoever spares it longest loses most: one seed can decide a mean. Look at *not worse on* beside it.',
+  '',
   'Intervals: percentile bootstrap over seeds (10,000 resamples), paired by seed in differences. Few seeds: read them as a sign of spread.',
 ];
 
