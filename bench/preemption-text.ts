@@ -31,7 +31,9 @@ export function toMarkdown(rows: readonly Row[], about: readonly string[]): stri
 }
 
 const LEAST_SEEDS = 3;
-const OURS = VARIANTS.map(({ name }) => name).filter((name) => name.startsWith('ours'));
+const OURS: readonly string[] = VARIANTS.map(({ name }) => name).filter(
+  (name) => name === 'ours' || name === 'ours, no ask',
+);
 
 function goalTables(rows: readonly Row[]): readonly string[] {
   return [null, ...new Set(rows.flatMap(({ scaleJobs }) => scaleJobs ?? []))].flatMap((scale) => {

@@ -27,8 +27,8 @@ and options give the same figures.
   --requests FILE   CSV with the columns TIMESTAMP, ContextTokens, GeneratedTokens; others are ignored
   --nodes N         nodes of the block, 8 GPUs each, 8 to 2048 (default: 64)
   --policy P        ours         least cost: work since the last checkpoint, restart, what is left idle
-                    ours-start   the same, but a gang that never reported a checkpoint is taken to lose all
-                                 since its start (ours: since the fleet's median checkpoint)
+                    ours-median  the same, but a gang that never reported a checkpoint is taken to lose what
+                                 the median of those that do would lose (ours: all since its start)
                     kueue        lowest priority, newest first, until it is enough; then fill back
                     largest      most GPUs first
                     random       any, by the seed

@@ -33,7 +33,8 @@ export interface ReportContent {
   readonly violations: readonly { readonly t: number; readonly object: string; readonly message: string }[];
   readonly samples: readonly Sample[];
   readonly events: readonly StoryEvent[];
-  readonly takings: readonly Taking[];
+  /** Absent: the page says nothing of them. */
+  readonly takings?: readonly Taking[];
 }
 
 /** Colours that stay apart for colour-blind readers (Okabe and Ito, 2008), the first ones used first. */
@@ -77,13 +78,17 @@ export function renderReport(content: ReportContent): string {
         { times, height: 180, label: 'GPU utilisation over time' },
       ),
     ),
-    section(
-      'Taken from running work',
-      'Where nothing was free: the nodes whose loss costs least, why they were chosen, and what each gang lost when it gave way.',
-      takingsTable(content.takings),
-    ),
+    ...(content.takings ? [takingsSection(content.takings)] : []),
     section('What happened', `${content.events.length} events.`, timeline(content.events)),
   ]);
+}
+
+function takingsSection(takings: readonly Taking[]): string {
+  return section(
+    'Taken from running work',
+    'Where nothing was free: the nodes whose loss costs least, why they were chosen, and what each gang lost when it gave way.',
+    takingsTable(takings),
+  );
 }
 
 function header({ title, seed, steps, violations, samples }: ReportContent): string {

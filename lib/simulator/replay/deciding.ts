@@ -11,6 +11,7 @@ import { Memory } from '../../controllers/capacity/memory';
 import { planCapacity } from '../../controllers/capacity/plan';
 import type { CapacityAction } from '../../controllers/capacity/snapshot';
 import { leastCost } from '../../controllers/capacity/victims';
+import { median } from '../../fleet/cost';
 import { splitRandom } from '../random';
 import type { EventQueue } from './event-queue';
 import { gangKeyOf, type BucketName } from './fleet-facts';
@@ -144,8 +145,8 @@ function policyOf(
   switch (policy) {
     case 'ours':
       return leastCost;
-    case 'ours-start':
-      return (offer, wish) => leastCost(sinceStart(offer, training.running(), events.nowMs), wish);
+    case 'ours-median':
+      return (offer, wish) => leastCost(sinceMedian(offer, training.running(), events.nowMs), wish);
     case 'kueue':
       return kueueVictims;
     case 'largest':
@@ -159,12 +160,21 @@ function policyOf(
   }
 }
 
-/** The offer with everything since its start as the loss of a gang that has never reported a checkpoint. */
-function sinceStart(offer: VictimOffer, gangs: Iterable<Gang>, nowMs: number): VictimOffer {
+/**
+ * The offer with the median age of the fleet's checkpoints as the loss of a gang that has never reported one, but no more than since its
+ * start: the rule that docs/decisions/0010 replaced, kept to show why.
+ */
+function sinceMedian(offer: VictimOffer, running: Iterable<Gang>, nowMs: number): VictimOffer {
+  const gangs = [...running].filter(({ state }) => state === 'Running');
+  const agesMs = gangs.flatMap((gang) => {
+    const takenAtMs = gang.checkpointAtMs(nowMs);
+    return takenAtMs === undefined ? [] : nowMs - Math.max(takenAtMs, gang.startedAtMs);
+  });
+  const medianMs = median(agesMs) ?? Infinity;
   const losses = new Map<string, number>();
   for (const gang of gangs) {
-    if (gang.state !== 'Running' || gang.checkpointAtMs(nowMs) !== undefined) continue;
-    losses.set(gangKeyOf(gang.name), nowMs - gang.startedAtMs + TIMES.restartMs);
+    if (gang.checkpointAtMs(nowMs) !== undefined) continue;
+    losses.set(gangKeyOf(gang.name), Math.min(nowMs - gang.startedAtMs, medianMs) + TIMES.restartMs);
   }
   return withLosses(offer, losses);
 }

@@ -46,7 +46,7 @@ describe('a burst that needs two busy nodes', () => {
   // Seconds since the last checkpoint, or the start, and 30 s until the pods are gone. Nobody finds room to restart.
   it.each([
     ['ours', 'cheapest', 16 * (569 + 30)],
-    ['ours-start', 'cheapest', 16 * (569 + 30)],
+    ['ours-median', 'cheapest', 16 * (569 + 30)],
     ['oracle', 'cheapest', 16 * (569 + 30)],
     ['kueue', 'newest', 16 * (1889 + 30)],
     ['largest', 'largest', 24 * (2969 + 30)],

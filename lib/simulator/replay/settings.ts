@@ -73,7 +73,7 @@ export const NODES_PER_LEAF = 16;
 export const EPOCH_MS = Date.UTC(2026, 0, 5, INFERENCE.quietestHour);
 
 /** Who chooses the gangs that give way. */
-export const POLICIES = ['ours', 'ours-start', 'kueue', 'largest', 'random', 'min-runtime', 'oracle'] as const;
+export const POLICIES = ['ours', 'ours-median', 'kueue', 'largest', 'random', 'min-runtime', 'oracle'] as const;
 export type Policy = (typeof POLICIES)[number];
 
 /** One replay. */
