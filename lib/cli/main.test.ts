@@ -25,7 +25,7 @@ describe('aicluster', () => {
     expect(await run('rehears')).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean rehearse') });
   });
 
-  it.each(['rehearse', 'explain', 'catalog', 'check'])('%s --help shows examples', async (command) => {
+  it.each(['rehearse', 'explain', 'simulate', 'catalog', 'check'])('%s --help shows examples', async (command) => {
     expect(await run(command, '--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('Examples:') });
   });
 

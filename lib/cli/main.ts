@@ -5,6 +5,7 @@ import { checkCommand } from './check';
 import { explainCommand } from './explain';
 import { EXIT, UsageError, type Output } from './output';
 import { rehearseCommand } from './rehearse';
+import { simulateCommand } from './simulate';
 
 /** A command: its arguments in, its exit code out. */
 type Command = (args: readonly string[], out: Output) => number | Promise<number>;
@@ -12,6 +13,7 @@ type Command = (args: readonly string[], out: Output) => number | Promise<number
 const COMMANDS: Readonly<Record<string, { readonly run: Command; readonly about: string }>> = {
   rehearse: { run: rehearseCommand, about: 'play a cluster in memory, with the real controllers, in virtual time' },
   explain: { run: explainCommand, about: 'why a bucket, a node or a gang has what it has' },
+  simulate: { run: simulateCommand, about: 'replay traces of jobs and requests, and count what taking nodes costs' },
   catalog: { run: catalogCommand, about: 'what an EC2 accelerator type has: EFA layout, addresses, pods' },
   check: { run: checkCommand, about: 'check a synthesized assembly against the rules that need no cluster' },
 };

@@ -55,6 +55,19 @@ export function percentChart(series: Series, options: ChartOptions): string {
   );
 }
 
+/** Lines from 0 up, one for each series. */
+export function linesChart(series: readonly Series[], options: ChartOptions): string {
+  const max = series.reduce((most, { values }) => values.reduce((a, b) => Math.max(a, b), most), 1);
+  return chart(max, options, ({ x, y }) =>
+    series
+      .map(({ name, color, values }) => {
+        const title = `<title>${escapeHtml(name)}</title>`;
+        return `<path d="${stepPath(options.times, values, x, y)}" class="line" stroke="${color}">${title}</path>`;
+      })
+      .join(''),
+  );
+}
+
 interface Scales {
   readonly x: Scale;
   readonly y: Scale;

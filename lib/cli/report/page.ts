@@ -33,11 +33,12 @@ export interface ReportContent {
   readonly violations: readonly { readonly t: number; readonly object: string; readonly message: string }[];
   readonly samples: readonly Sample[];
   readonly events: readonly StoryEvent[];
-  readonly takings: readonly Taking[];
+  /** Absent: the page says nothing of them. */
+  readonly takings?: readonly Taking[];
 }
 
 /** Colours that stay apart for colour-blind readers (Okabe and Ito, 2008), the first ones used first. */
-const PALETTE = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#F0E442'];
+export const PALETTE: readonly string[] = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#F0E442'];
 const UNASSIGNED_COLOR = '#B8BEC6';
 
 /** Renders the whole page. */
@@ -56,7 +57,7 @@ export function renderReport(content: ReportContent): string {
     { name: 'no bucket', color: UNASSIGNED_COLOR, values: content.samples.map(({ unassigned }) => unassigned) },
   ];
   const busy = content.samples.map(({ gpus }) => (gpus.total === 0 ? 0 : Math.round((100 * gpus.busy) / gpus.total)));
-  return page(content.title, [
+  return htmlPage(content.title, [
     header(content),
     section(
       'Nodes per bucket',
@@ -77,13 +78,17 @@ export function renderReport(content: ReportContent): string {
         { times, height: 180, label: 'GPU utilisation over time' },
       ),
     ),
-    section(
-      'Taken from running work',
-      'Where nothing was free: the nodes whose loss costs least, why they were chosen, and what each gang lost when it gave way.',
-      takingsTable(content.takings),
-    ),
+    ...(content.takings ? [takingsSection(content.takings)] : []),
     section('What happened', `${content.events.length} events.`, timeline(content.events)),
   ]);
+}
+
+function takingsSection(takings: readonly Taking[]): string {
+  return section(
+    'Taken from running work',
+    'Where nothing was free: the nodes whose loss costs least, why they were chosen, and what each gang lost when it gave way.',
+    takingsTable(takings),
+  );
 }
 
 function header({ title, seed, steps, violations, samples }: ReportContent): string {
@@ -126,11 +131,13 @@ function bucketFigure(name: string, color: string, samples: readonly Sample[]): 
   return `<figure><figcaption><i style="background:${color}"></i>${escapeHtml(name)}</figcaption>${demandChart(supply, demand, options)}</figure>`;
 }
 
-function section(title: string, text: string, ...body: readonly string[]): string {
+/** A card of the page: heading, one sentence, and what it shows. */
+export function section(title: string, text: string, ...body: readonly string[]): string {
   return `<section><h2>${title}</h2><p class="sub">${text}</p>${body.join('')}</section>`;
 }
 
-function legend(series: readonly Series[]): string {
+/** What the colours mean. */
+export function legend(series: readonly Series[]): string {
   return `<div class="legend">${series.map(({ name, color }) => `<span><i style="background:${color}"></i>${escapeHtml(name)}</span>`).join('')}</div>`;
 }
 
@@ -158,7 +165,8 @@ figcaption{color:var(--ink);font-weight:600;gap:0;align-items:center;margin-bott
 td,th{padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}time{font-variant-numeric:tabular-nums;color:var(--soft)}
 .kind{background:var(--paper);border:1px solid var(--line);border-radius:6px;padding:1px 7px;white-space:nowrap}.violations{color:var(--short)}`;
 
-function page(title: string, parts: readonly string[]): string {
+/** A whole page of its parts; it loads nothing. */
+export function htmlPage(title: string, parts: readonly string[]): string {
   return (
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">` +
     `<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body><main>${parts.join('')}</main></body></html>\n`

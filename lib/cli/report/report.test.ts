@@ -1,5 +1,5 @@
 import { linear, niceTicks, stack, stepArea, stepPath } from './scale';
-import { formatClock } from './charts';
+import { formatClock, linesChart } from './charts';
 import { renderReport, type ReportContent } from './page';
 import { toTakings } from './takings';
 
@@ -38,6 +38,20 @@ describe('charts', () => {
         [4, 2],
       ],
     ]);
+  });
+
+  it('draws one named line for each series, on one scale', () => {
+    const values = [0, 10];
+    const svg = linesChart(
+      [
+        { name: 'ours', color: '#111', values },
+        { name: 'a < b', color: '#222', values: [0, 40] },
+      ],
+      { times: [0, 60_000], label: 'lost' },
+    );
+    expect(svg.match(/class="line"/g)).toHaveLength(2);
+    expect(svg).toContain('<title>a &lt; b</title>');
+    expect(svg).toContain('>40</text>');
   });
 
   it('writes times as hours and minutes', () => {
