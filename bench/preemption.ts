@@ -113,6 +113,8 @@ const ABOUT = [
   'Sizes × 20: a gang of hundreds of GPUs that has not saved its state outweighs everything else. On 64 nodes it cannot outlive the peak of',
   'inference, so whoever spares it longest loses most: one seed can decide a mean. Look at *not worse on* beside it.',
   '',
+  'What is not in the tables was not played: the whole matrix is 1,890 replays, and the command goes on where it stopped.',
+  '',
   'Curves of one seed: [preemption.html](preemption.html), one file that loads nothing.',
   '',
   'Intervals: percentile bootstrap over seeds (10,000 resamples), paired by seed in differences. Few seeds: read them as a sign of spread.',
