@@ -20,6 +20,8 @@ import type { ApiServer } from './api-server';
 
 /** Phases and moves, computed when asked for and kept until something changes. */
 export class FleetView {
+  /** Nodes that a validation has now: whoever stands in for node-health says so. */
+  readonly validating = new Set<string>();
   private version = -1;
   private atMs = -1;
   private readonly known = new Map<string, NodePhase>();
@@ -77,6 +79,7 @@ export class FleetView {
       buckets: new Set(this.server.all(CAPACITY_BUCKETS).map(({ metadata }) => metadata.name)),
       liveMoves: liveMovesByNode(this.server.all(NODE_MOVES).map(toMoveFacts)),
       squatted: this.squatted(),
+      validating: this.validating,
       leaveAtMs: this.leaveTimes(),
     };
     return this.context;

@@ -4,7 +4,7 @@
  */
 import { PRIORITY_RANK, type CapacityBucketSpec } from '../api';
 import { keyOf, type KubeObject, type Node, type Pod } from '../domain/kube';
-import { BUCKET_KEY, NODE_KEYS, NODEGROUP_LABEL, UNASSIGNED_TAINT } from '../domain/node-keys';
+import { BUCKET_KEY, MOVE_ANNOTATION } from '../domain/node-keys';
 import { parseQuantity } from '../domain/quantity';
 import {
   CAPACITY_BUCKETS,
@@ -17,11 +17,12 @@ import {
   PODS,
   resourceName,
 } from '../domain/resources';
-import { hasTaint } from '../domain/taints';
-import { bucketOfPod, gangKey, toMoveFacts, toNodeFacts, toPodFacts, toPodGroupFacts } from '../fleet';
+import { bucketOfPod, gangKey, squats, toMoveFacts, toNodeFacts, toPodFacts, toPodGroupFacts } from '../fleet';
+import type { Ages } from './ages';
 import type { ApiServer } from './api-server';
 import type { FleetView } from './fleet-view';
 import { poolOf } from './karpenter-context';
+import { isConsistent, keepsForeignKeys } from './node-invariants';
 import type { Change } from './object-store';
 import { CONTROLLERS_ACTOR } from './replica';
 
@@ -40,9 +41,13 @@ export interface Checked {
   readonly view: FleetView;
   /** How long somebody else's change may stay unknown to the controllers, in milliseconds. */
   readonly graceMs: number;
+  /** How long a change to pods and disruption budgets may stay unknown to them, in milliseconds. */
+  readonly staleMs: number;
+  readonly ages: Ages;
 }
 
-type Breach = (invariant: string, object: string, message: string) => void;
+/** Between looking at the pods of a node and handing it over one may still land: it is found and evicted afterwards. */
+const LANDING_MS = 1_000;
 
 /** Watches every change and reports what must not be. */
 export class Invariants {
@@ -50,6 +55,8 @@ export class Invariants {
   private readonly startMs: number;
   /** Bucket → when somebody else last changed how many nodes it can use. */
   private readonly disturbedMs = new Map<string, number>();
+  /** NodeMoves that somebody else has made. */
+  private readonly byHand = new Set<string>();
 
   constructor(private readonly checked: Checked) {
     this.startMs = checked.server.clock.now();
@@ -72,7 +79,7 @@ export class Invariants {
     if (name === resourceName(NODE_CLAIMS)) return this.checkClaims(change);
     if (name === resourceName(CAPACITY_BUCKETS)) return this.noteBucket(change, ours);
     if (name === resourceName(NODE_POOLS)) return this.checkPool(change, ours);
-    if (name === resourceName(NODE_MOVES) && ours) return this.checkMove(change);
+    if (name === resourceName(NODE_MOVES)) return this.checkMove(change, ours);
     if (name === resourceName(PODS) && ours) return this.checkEviction(change);
   }
 
@@ -84,32 +91,38 @@ export class Invariants {
     }
   }
 
+  /** Somebody else has changed how many nodes a bucket has, or what it may do. */
+  disturb(bucket: string): void {
+    this.disturbedMs.set(bucket, this.now());
+  }
+
   private noteBucket({ type, object, before }: Change, ours: boolean): void {
     if (!ours && (type !== 'MODIFIED' || object.spec !== before?.spec))
       this.disturbedMs.set(object.metadata.name, this.now());
   }
 
-  private isUndisturbed(bucket: string): boolean {
+  /** Whether nobody else has disturbed the bucket for so long that the controllers must know. */
+  isUndisturbed(bucket: string): boolean {
     return this.now() - (this.disturbedMs.get(bucket) ?? -Infinity) > this.checked.graceMs;
   }
 
   private checkOurNode({ type, object, before }: Change): void {
     if (type !== 'MODIFIED' || !before) return;
-    const breach: Breach = (...args) => this.breach(...args);
+    const breach: typeof this.breach = (...args) => this.breach(...args);
     keepsForeignKeys(object as Node, before as Node, breach);
     if (before.metadata.deletionTimestamp === object.metadata.deletionTimestamp)
       isConsistent(object as Node, before as Node, breach);
     const [is, was] = [object.metadata.labels?.[BUCKET_KEY], before.metadata.labels?.[BUCKET_KEY]];
-    if (is !== undefined && is !== was) this.checkArrival(object as Node, is);
+    if (is !== undefined && is !== was) this.checkArrival(object as Node, before as Node, is);
   }
 
-  private checkArrival(node: Node, bucket: string): void {
+  private checkArrival(node: Node, before: Node, bucket: string): void {
     const { server, view } = this.checked;
     const max = server.find(CAPACITY_BUCKETS, { name: bucket })?.spec?.nodes.max;
     const active = view.active(bucket);
     if (max === undefined)
       this.breach('bucket exists', `Node ${node.metadata.name}`, `given to ${bucket}, which does not exist`);
-    else if (active > max && this.isUndisturbed(bucket)) {
+    else if (active > max && this.isUndisturbed(bucket) && !this.isByHand(before)) {
       this.breach(
         'never above max',
         `CapacityBucket ${bucket}`,
@@ -125,10 +138,15 @@ export class Invariants {
     }
   }
 
+  /** A person's NodeMove is carried out, whatever the bounds of the bucket. */
+  private isByHand({ metadata }: Node): boolean {
+    return this.byHand.has(metadata.annotations?.[MOVE_ANNOTATION] ?? '');
+  }
+
   private hasStrangers(node: Node, bucket: string): boolean {
     const buckets = this.checked.view.namespaceBuckets();
     return this.checked.server.all(PODS).some((pod) => {
-      if (pod.spec?.nodeName !== node.metadata.name) return false;
+      if (pod.spec?.nodeName !== node.metadata.name || this.checked.ages.ofPod(pod) < LANDING_MS) return false;
       const facts = toPodFacts(pod as Pod);
       const own = bucketOfPod(facts, buckets);
       return !facts.ended && !facts.system && own !== undefined && own !== bucket;
@@ -136,8 +154,10 @@ export class Invariants {
   }
 
   /** A move for capacity may not leave a bucket with fewer usable nodes than its minimum. */
-  private checkMove({ type, object }: Change): void {
-    if (type !== 'ADDED' || (object.spec.reason ?? 'Capacity') !== 'Capacity') return;
+  private checkMove({ type, object }: Change, ours: boolean): void {
+    if (type !== 'ADDED') return;
+    if (!ours) return void this.byHand.add(object.metadata.name);
+    if ((object.spec.reason ?? 'Capacity') !== 'Capacity') return;
     const { view } = this.checked;
     const wanted = new Set<string>(object.spec.nodes);
     const givers = view.nodes().flatMap(({ name, bucket }) => (bucket && wanted.has(name) ? [bucket] : []));
@@ -167,11 +187,21 @@ export class Invariants {
   private checkEviction({ object, before, type }: Change): void {
     const began = type === 'DELETED' || (object.metadata.deletionTimestamp && !before?.metadata.deletionTimestamp);
     const nodeName = object.spec?.nodeName as string | undefined;
-    if (!began || !nodeName || this.checked.view.liveMoves().has(nodeName) || this.givesWay(object as Pod)) return;
+    if (!began || !nodeName || this.checked.view.liveMoves().has(nodeName)) return;
+    if (this.squatted(object as Pod) || this.givesWay(object as Pod)) return;
     this.breach(
       'no pod is evicted without a live move',
       `Pod ${object.metadata.name}`,
       `evicted from ${nodeName}, which no live move has`,
+    );
+  }
+
+  /** A pod of another bucket is evicted wherever it is. */
+  private squatted(pod: Pod): boolean {
+    const node = this.checked.server.find(NODES, { name: pod.spec!.nodeName! });
+    return (
+      node !== undefined &&
+      squats(toPodFacts(pod), toNodeFacts(node as Node).bucket, this.checked.view.namespaceBuckets())
     );
   }
 
@@ -219,44 +249,6 @@ export class Invariants {
         `${claims} NodeClaims, limit ${limit}`,
       );
   }
-}
-
-const OUR_KEYS = new Set(NODE_KEYS.filter(({ owner }) => owner === 'moves').map(({ key }) => key));
-
-/** A write of ours changes no label, taint or annotation that is not ours. */
-function keepsForeignKeys(node: Node, before: Node, breach: Breach): void {
-  const object = `Node ${node.metadata.name}`;
-  for (const field of ['labels', 'annotations'] as const) {
-    const [is, was] = [node.metadata[field] ?? {}, before.metadata[field] ?? {}];
-    for (const key of new Set([...Object.keys(is), ...Object.keys(was)])) {
-      if (!OUR_KEYS.has(key) && is[key] !== was[key])
-        breach('foreign keys stay', object, `${field} ${key}: ${was[key]} → ${is[key]}`);
-    }
-  }
-  const foreign = ({ spec }: Node) =>
-    (spec?.taints ?? [])
-      .filter(({ key }) => !OUR_KEYS.has(key))
-      .map(({ key, value, effect }) => `${key}=${value ?? ''}:${effect}`)
-      .sort()
-      .join(' ');
-  if (foreign(node) !== foreign(before))
-    breach('foreign keys stay', object, `taints ${foreign(before)} → ${foreign(node)}`);
-}
-
-/** Bucket by label, by taint and by node group, and whether the node says that it has none. */
-function placeOf(node: Node): string {
-  const { bucket, nodegroup, taints } = toNodeFacts(node);
-  const bucketTaints = taints.filter(({ key }) => key === BUCKET_KEY).map(({ value }) => value);
-  const unassigned = hasTaint(taints, UNASSIGNED_TAINT);
-  return `label ${bucket}, taint ${bucketTaints}, ${NODEGROUP_LABEL} ${nodegroup}, unassigned ${unassigned}`;
-}
-
-/** A write of ours that changes a node's place leaves it in one bucket by label, taint and node group, or in none and saying so. */
-function isConsistent(node: Node, before: Node, breach: Breach): void {
-  const bucket = node.metadata.labels?.[BUCKET_KEY];
-  const wanted = `label ${bucket}, taint ${bucket ?? ''}, ${NODEGROUP_LABEL} ${bucket}, unassigned ${bucket === undefined}`;
-  if (placeOf(node) === wanted || placeOf(node) === placeOf(before)) return;
-  breach('no node in two buckets', `Node ${node.metadata.name}`, `${placeOf(before)} → ${placeOf(node)}`);
 }
 
 /** Most nodes of a NodePool; a pool without a limit has none. */

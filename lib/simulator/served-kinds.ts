@@ -58,6 +58,11 @@ export class ServedKinds {
     this.served.delete(`${crd.spec.names.plural}.${crd.spec.group}`);
   }
 
+  /** Whether the type is served. */
+  serves(resource: ResourceType): boolean {
+    return this.served.has(resourceName(resource));
+  }
+
   /** Throws the 404 of an unknown path when the type is not served. */
   require(resource: ResourceType): void {
     if (this.served.has(resourceName(resource))) return;

@@ -1,6 +1,7 @@
 /** What must be true when nothing disturbs a cluster any more and its controllers have had time: nothing is left half done. */
 import { parseTime } from '../domain/kube';
 import { checkGangs } from './gang-invariants';
+import { checkServed } from './served';
 import type { World } from './world';
 
 /** A settled node is in one of these. */
@@ -13,6 +14,7 @@ const MOVE_MS = 600_000;
 export function checkSettled(world: World): void {
   checkNodes(world);
   checkMoves(world);
+  checkServed(world);
   checkGangs(world.server, (...breach) => world.invariants.breach(...breach));
 }
 

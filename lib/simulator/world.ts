@@ -8,6 +8,7 @@ import { FINAL_STEPS } from '../api';
 import type { NodePhase } from '../fleet';
 import type { Controller } from '../runtime/controller';
 import type { ObjectName } from '../runtime/ports';
+import { Ages } from './ages';
 import { ApiServer } from './api-server';
 import { startCheckpointing } from './checkpointing';
 import { CloudModel, type CloudOptions } from './cloud';
@@ -31,6 +32,7 @@ import { Replica } from './replica';
 import { countBy, takeSample, type Sample } from './samples';
 import { checkSettled } from './settled';
 import { startSteering } from './steering';
+import { TakingInvariants } from './taking-invariants';
 import { Timeline, type TimelineEntry } from './timeline';
 import { VirtualClock } from './virtual-clock';
 import { startVolcanoJobs } from './volcano-jobs';
@@ -82,6 +84,8 @@ export interface WorldOptions {
   readonly sampleEveryMs?: number;
   /** How long the controllers may not know of somebody else's change before breaking a bound counts. @default 5000 */
   readonly graceMs?: number;
+  /** How long they may not know of a change to pods and disruption budgets. @default graceMs, at least 5000 */
+  readonly staleMs?: number;
 }
 
 /** Nodes of the fleet by bucket; `unassigned` for those in none. */
@@ -121,7 +125,11 @@ export class World {
     this.server.onChange(() => this.stepCount++);
     startModels(this, { ...CLOUD_TIMES, ...options.times });
     const graceMs = options.graceMs ?? 5_000;
-    this.invariants = new Invariants({ server: this.server, view: this.view, graceMs });
+    const { server, view } = this;
+    const ages = new Ages(server);
+    const checked = { server, view, ages, graceMs, staleMs: options.staleMs ?? Math.max(graceMs, 5_000) };
+    this.invariants = new Invariants(checked);
+    new TakingInvariants(this.invariants, checked);
     watchGangs(this.server, (...breach) => this.invariants.breach(...breach));
     this.replicas = Array.from({ length: options.replicas ?? 1 }, (_, i) =>
       this.makeReplica(`aicluster-capacity-${i}`),

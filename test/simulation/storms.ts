@@ -1,6 +1,7 @@
 /** Storms: a world under faults and disturbances until it has made so many steps, calm now and then to see that nothing is left half done. */
 import type { Controller } from '../../lib/runtime/controller';
-import { Chaos, makeWorld, type FaultRates, type World, type WorldOptions } from '../../lib/simulator';
+import { JOB_SETS, PYTORCH_JOBS, RAY_CLUSTERS } from '../../lib/domain/resources';
+import { Chaos, makeWorld, makeWorkloadKind, type FaultRates, type World, type WorldOptions } from '../../lib/simulator';
 import { BLOCK_NODES, blockReservation, NAMESPACES, ON_DEMAND_MAX, smallCluster } from './small-cluster';
 
 /** A bad day on the network. */
@@ -50,7 +51,7 @@ const CALM_MS = 45 * 60_000;
 export async function rage(storm: Storm): Promise<World> {
   const world = makeWorld({
     seed: storm.seed,
-    objects: smallCluster(),
+    objects: [...smallCluster(), ...[JOB_SETS, RAY_CLUSTERS, PYTORCH_JOBS].map(makeWorkloadKind)],
     controllers: storm.controllers,
     times: QUICK,
     graceMs: 130_000,
@@ -69,6 +70,7 @@ export async function rage(storm: Storm): Promise<World> {
     everyMs: storm.everyMs ?? [200, 8_000],
     namespaces: NAMESPACES,
     maxGang: Math.floor(BLOCK_NODES / 3),
+    maxWork: 10,
     only: storm.only,
   });
   while (world.steps < storm.steps && world.violations.length === 0) {

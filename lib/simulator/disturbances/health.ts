@@ -1,0 +1,88 @@
+/**
+ * Stands in for node-health, which is not part of this version: probation, validations, verdicts, reboots. The keys are written as the
+ * table of node keys says; after a while every node is proved again.
+ */
+import { isTrue } from '../../domain/conditions';
+import type { Taint } from '../../domain/kube';
+import { PROBATION_TAINT, VALIDATED_CONDITION, VERDICT_ANNOTATION } from '../../domain/node-keys';
+import { NODES } from '../../domain/resources';
+import { setCondition } from './nodes';
+import { aimed, editNode, liveNode, type Disturbance, type Happening, type Stage } from './stage';
+
+const PROVING_MS = [10_000, 90_000] as const;
+const PROBATION: Taint = { key: PROBATION_TAINT, effect: 'NoSchedule' };
+
+/** The verdict first, then the evidence, then the taint. */
+function prove(stage: Stage, name: string): string | undefined {
+  const { validating } = stage.world.view;
+  validating.delete(name);
+  const node = liveNode(stage, name);
+  if (!node) return undefined;
+  if (!isTrue(node.status?.conditions, VALIDATED_CONDITION)) verdict(stage, name, 'True');
+  const bootId = node.status?.nodeInfo?.bootID;
+  const taints = (node.spec?.taints ?? []).filter(({ key }) => key !== PROBATION_TAINT);
+  return editNode(stage, name, {
+    metadata: { annotations: { [VERDICT_ANNOTATION]: JSON.stringify({ bootId }) } },
+    spec: { taints },
+  });
+}
+
+function verdict(stage: Stage, name: string, status: 'True' | 'False' | 'Unknown'): void {
+  const node = liveNode(stage, name);
+  if (node) setCondition(stage, node, { type: VALIDATED_CONDITION, status, reason: 'Simulated' });
+}
+
+/** A node has to be proved; `how` says what is found out on the way. */
+function unprove(how: (stage: Stage, name: string) => void): Happening {
+  return (stage) => {
+    const node = stage.node();
+    if (!node) return undefined;
+    stage.lasting(`proof ${node.name}`, PROVING_MS, () => prove(stage, node.name));
+    how(stage, node.name);
+    return node.name;
+  };
+}
+
+function close(stage: Stage, name: string): void {
+  const others = (liveNode(stage, name)?.spec?.taints ?? []).filter(({ key }) => key !== PROBATION_TAINT);
+  editNode(stage, name, { spec: { taints: [...others, PROBATION] } });
+}
+
+const reboot = unprove((stage, name) => {
+  const node = liveNode(stage, name)!;
+  const before = node.status?.nodeInfo?.bootID;
+  if (node.metadata.annotations?.[VERDICT_ANNOTATION] === undefined)
+    editNode(stage, name, { metadata: { annotations: { [VERDICT_ANNOTATION]: JSON.stringify({ bootId: before }) } } });
+  const nodeInfo = { ...node.status?.nodeInfo, bootID: `boot-${stage.next()}` };
+  stage.world.server.mergePatch(
+    NODES,
+    { name },
+    { status: { nodeInfo } },
+    { subresource: 'status', manager: 'kubelet' },
+  );
+});
+
+/** Disturbances by the health of nodes. */
+export const HEALTH_DISTURBANCES: readonly Disturbance[] = [
+  aimed('put on probation', unprove(close)),
+  aimed(
+    'validation begun',
+    unprove((stage, name) => {
+      close(stage, name);
+      stage.world.view.validating.add(name);
+    }),
+  ),
+  aimed(
+    'verdict unknown',
+    unprove((stage, name) => {
+      verdict(stage, name, 'Unknown');
+      close(stage, name);
+      stage.world.view.validating.delete(name);
+    }),
+  ),
+  aimed(
+    'verdict failed',
+    unprove((stage, name) => verdict(stage, name, 'False')),
+  ),
+  aimed('rebooted', reboot),
+];

@@ -1,0 +1,63 @@
+/** The API server, the processes and EC2. */
+import { NODE_POOLS } from '../../domain/resources';
+import { between, pick } from '../random';
+import { common, edit, type Disturbance, type Happening } from './stage';
+
+const restartServer: Happening = ({ world, random }) => {
+  world.server.restart({ downMs: between(random, 100, 8_000), forget: random() < 0.5 });
+  return '';
+};
+
+const forgetHistory: Happening = ({ world }) => {
+  world.server.forgetHistory();
+  return '';
+};
+
+const dropWatches: Happening = ({ world }) => {
+  for (const replica of world.replicas) replica.disturb('dropWatches');
+  return '';
+};
+
+const silenceWatches: Happening = ({ world }) => {
+  for (const replica of world.replicas) replica.disturb('silenceWatches');
+  return '';
+};
+
+const killController: Happening = ({ world, random }) => {
+  pick(random, world.replicas)?.kill();
+  return '';
+};
+
+/** On-demand has less of a type for a while. */
+const changeCapacity: Happening = (stage) => {
+  const { world, random } = stage;
+  const onDemand = world.options.cloud?.onDemand ?? {};
+  const type = pick(random, Object.keys(onDemand));
+  if (!type) return undefined;
+  const most = onDemand[type]!;
+  const back = () => {
+    world.cloud.setOnDemand(type, most);
+    return '';
+  };
+  if (!stage.lasting(`capacity ${type}`, [30_000, 300_000], back)) return undefined;
+  world.cloud.setOnDemand(type, between(random, 0, most - 1));
+  return '';
+};
+
+const editReplicas: Happening = (stage) => {
+  const { world, random } = stage;
+  const pool = pick(random, world.server.all(NODE_POOLS));
+  const replicas = pool && Math.max(0, pool.spec.replicas + between(random, -1, 1));
+  return pool && edit(stage, NODE_POOLS, pool, { spec: { replicas } }) ? '' : undefined;
+};
+
+/** Disturbances of what everything runs on. */
+export const NETWORK_DISTURBANCES: readonly Disturbance[] = [
+  common('server restarted', restartServer),
+  common('history forgotten', forgetHistory),
+  common('watches dropped', dropWatches),
+  common('watches silent', silenceWatches),
+  common('controller killed', killController),
+  common('capacity changed', changeCapacity),
+  common('replicas edited', editReplicas),
+];
