@@ -3,6 +3,7 @@ import type { Pod } from '../domain/kube';
 import { NODES, PODS } from '../domain/resources';
 import { Later, patchStatus, withConditions, type Inside } from './inside';
 import { between } from './random';
+import { hasEnded } from './pod-rules';
 import { hasRoom, mayRunOn, requestsOf, sit, takeSeats, type Seat } from './placement';
 
 /** How soon a pod is looked at, and how soon again when it does not fit and something changed. */
@@ -69,12 +70,13 @@ export function byPriority(a: Pod, b: Pod): number {
 export function startDefaultScheduler(inside: Inside, binder = new Binder(inside, [0, 0])): void {
   const later = new Later(inside.clock, LOOK_MS, () => schedule(inside, binder));
   const waiting = new Set<string>();
-  inside.server.onChange(({ type, object }) => {
+  inside.server.onChange(({ type, object, before }) => {
     const uid = object.metadata.uid!;
+    const ended = hasEnded(object as Pod) && before !== undefined && !hasEnded(before as Pod);
     const waits = type !== 'DELETED' && awaits(object as Pod, 'default-scheduler');
     if (waits) waiting.add(uid);
     else waiting.delete(uid);
-    if (waiting.size > 0 && (waits || type === 'DELETED')) later.touch('all');
+    if (waiting.size > 0 && (waits || ended || type === 'DELETED')) later.touch('all');
   }, PODS);
   inside.server.onChange(() => {
     if (waiting.size > 0) later.touch('all');

@@ -24,6 +24,7 @@ import type { FleetView } from './fleet-view';
 import { poolOf } from './karpenter-context';
 import { isConsistent, keepsForeignKeys } from './node-invariants';
 import type { Change } from './object-store';
+import { hasEnded } from './pod-rules';
 import { CONTROLLERS_ACTOR } from './replica';
 
 /** A breach. */
@@ -112,8 +113,10 @@ export class Invariants {
     keepsForeignKeys(object as Node, before as Node, breach);
     if (before.metadata.deletionTimestamp === object.metadata.deletionTimestamp)
       isConsistent(object as Node, before as Node, breach);
-    const [is, was] = [object.metadata.labels?.[BUCKET_KEY], before.metadata.labels?.[BUCKET_KEY]];
-    if (is !== undefined && is !== was) this.checkArrival(object as Node, before as Node, is);
+    const is = object.metadata.labels?.[BUCKET_KEY];
+    // Keys that are set back to what the taint says bring nobody anywhere.
+    const was = [before.metadata.labels?.[BUCKET_KEY], toNodeFacts(before as Node).bucketTaint];
+    if (is !== undefined && !was.includes(is)) this.checkArrival(object as Node, before as Node, is);
   }
 
   private checkArrival(node: Node, before: Node, bucket: string): void {
@@ -188,7 +191,7 @@ export class Invariants {
     const began = type === 'DELETED' || (object.metadata.deletionTimestamp && !before?.metadata.deletionTimestamp);
     const nodeName = object.spec?.nodeName as string | undefined;
     if (!began || !nodeName || this.checked.view.liveMoves().has(nodeName)) return;
-    if (this.squatted(object as Pod) || this.givesWay(object as Pod)) return;
+    if (hasEnded(object as Pod) || this.squatted(object as Pod) || this.givesWay(object as Pod)) return;
     this.breach(
       'no pod is evicted without a live move',
       `Pod ${object.metadata.name}`,

@@ -1,7 +1,14 @@
 /** Storms: a world under faults and disturbances until it has made so many steps, calm now and then to see that nothing is left half done. */
 import type { Controller } from '../../lib/runtime/controller';
 import { JOB_SETS, PYTORCH_JOBS, RAY_CLUSTERS } from '../../lib/domain/resources';
-import { Chaos, makeWorld, makeWorkloadKind, type FaultRates, type World, type WorldOptions } from '../../lib/simulator';
+import {
+  Chaos,
+  makeWorld,
+  makeWorkloadKind,
+  type FaultRates,
+  type World,
+  type WorldOptions,
+} from '../../lib/simulator';
 import { BLOCK_NODES, blockReservation, NAMESPACES, ON_DEMAND_MAX, smallCluster } from './small-cluster';
 
 /** A bad day on the network. */
@@ -48,7 +55,7 @@ const STORM_MS = 40 * 60_000;
 const CALM_MS = 45 * 60_000;
 
 /** Runs the storm; violations are in the world. */
-export async function rage(storm: Storm): Promise<World> {
+export async function rage(storm: Storm, watch: (world: World) => void = () => undefined): Promise<World> {
   const world = makeWorld({
     seed: storm.seed,
     objects: [...smallCluster(), ...[JOB_SETS, RAY_CLUSTERS, PYTORCH_JOBS].map(makeWorkloadKind)],
@@ -65,6 +72,7 @@ export async function rage(storm: Storm): Promise<World> {
     sampleEveryMs: 600_000,
     ...storm.options,
   });
+  watch(world);
   await world.advance(5 * 60_000);
   const chaos = new Chaos(world, {
     everyMs: storm.everyMs ?? [200, 8_000],
