@@ -1,6 +1,7 @@
 /** Storms: a world under faults and disturbances until it has made so many steps, calm now and then to see that nothing is left half done. */
 import type { Controller } from '../../lib/runtime/controller';
-import { JOB_SETS, PYTORCH_JOBS, RAY_CLUSTERS } from '../../lib/domain/resources';
+import { parseTime } from '../../lib/domain/kube';
+import { JOB_SETS, NODE_MOVES, PYTORCH_JOBS, RAY_CLUSTERS } from '../../lib/domain/resources';
 import {
   Chaos,
   makeWorld,
@@ -90,8 +91,19 @@ export async function rage(storm: Storm, watch: (world: World) => void = () => u
     chaos.makeAmends();
     await world.advance(CALM_MS);
     world.checkSettled();
+    tidy(world);
   }
   return world;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Somebody tidies up: what ended more than an hour ago says nothing to any budget, and would be kept for a week. */
+function tidy({ server, clock }: World): void {
+  for (const { metadata, status } of server.all(NODE_MOVES)) {
+    const finishedMs = parseTime(status?.finishedAt);
+    if (finishedMs !== undefined && finishedMs < clock.now() - HOUR_MS) server.delete(NODE_MOVES, metadata);
+  }
 }
 
 /** The first breaches, readable. */
