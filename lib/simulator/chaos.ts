@@ -5,7 +5,7 @@
 import { BUCKET_KEY, HOLD_ANNOTATION } from '../domain/node-keys';
 import { NODES } from '../domain/resources';
 import type { Node } from '../domain/kube';
-import type { NodeFacts, NodePhase } from '../fleet';
+import { NODE_PHASES, type NodeFacts, type NodePhase } from '../fleet';
 import type { Random } from '../runtime/ports';
 import { DISTURBANCES } from './disturbances';
 import type { Disturbance, Stage, TakeBack } from './disturbances/stage';
@@ -28,7 +28,10 @@ export interface ChaosOptions {
 }
 
 /** Share of disturbances that aim at what was met least. */
-const AIMED = 0.6;
+const AIMED = 0.85;
+
+/** Phases from which a disturbance leads to its own. */
+const FREE: readonly NodePhase[] = ['Active', 'Unassigned'];
 
 /** Disturbs a world from `start` to `stop`. */
 export class Chaos implements Stage {
@@ -38,6 +41,8 @@ export class Chaos implements Stage {
   readonly maxGang: number;
   private readonly possible: readonly Disturbance[];
   private readonly weighted: readonly Disturbance[];
+  /** Phase → the disturbance that leads there. */
+  private readonly leads: ReadonlyMap<NodePhase, Disturbance>;
   private running = false;
   private made = 0;
   private cancel: () => void = () => undefined;
@@ -58,6 +63,7 @@ export class Chaos implements Stage {
     this.maxGang = options.maxGang ?? 4;
     this.possible = DISTURBANCES.filter(({ name }) => options.only?.includes(name) ?? true);
     this.weighted = this.possible.flatMap((one) => Array.from({ length: one.weight }, () => one));
+    this.leads = new Map(this.possible.flatMap((one) => (one.leadsTo ? [[one.leadsTo, one] as const] : [])));
   }
 
   /** Things begin to happen. */
@@ -92,11 +98,14 @@ export class Chaos implements Stage {
     return ++this.made;
   }
 
-  node(): NodeFacts | undefined {
+  nodes(): readonly NodeFacts[] {
     const { view } = this.world;
-    const nodes = view.nodes();
     const { aim } = this;
-    return pick(this.random, aim ? nodes.filter((node) => view.phase(node) === aim) : nodes);
+    return view.nodes().filter((node) => aim === undefined || view.phase(node) === aim);
+  }
+
+  node(): NodeFacts | undefined {
+    return pick(this.random, this.nodes());
   }
 
   lasting(key: string, ms: readonly [number, number], takeBack: TakeBack): boolean {
@@ -128,38 +137,47 @@ export class Chaos implements Stage {
     const chosen = least?.disturbance ?? pick(this.random, this.weighted)!;
     this.aim = chosen.aimed ? least?.phase : undefined;
     this.current = chosen.name;
-    const happened = this.perform(chosen.name, () => chosen.happen(this));
+    const happened = chosen.countsLater ? chosen.happen(this) : this.perform(chosen.name, () => chosen.happen(this));
     this.aim = undefined;
-    if (happened || !least) return;
-    const pair = `${least.phase} × ${chosen.name}`;
+    if (least?.phase && (happened === undefined || chosen.countsLater)) this.tryNext(`${least.phase} × ${chosen.name}`);
+  }
+
+  /** What was tried in vain is not tried at once again. */
+  private tryNext(pair: string): void {
     this.inVain.set(pair, (this.inVain.get(pair) ?? 0) + 1);
   }
 
-  /** The pair of a phase that some node is in and a disturbance that was met or tried least. */
-  private leastMet(): { readonly phase: NodePhase; readonly disturbance: Disturbance } | undefined {
-    const present = [...new Set(this.world.phases().values())];
+  /** The pair of a phase and a disturbance that was met least; when no node is in that phase, what leads there. */
+  private leastMet(): { readonly phase?: NodePhase; readonly disturbance: Disturbance } | undefined {
+    const present = new Set(this.world.phases().values());
     let best: { readonly phase: NodePhase; readonly disturbance: Disturbance; readonly met: number } | undefined;
     const first = Math.floor(this.random() * this.possible.length);
     for (let i = 0; i < this.possible.length; i++) {
       const disturbance = this.possible[(first + i) % this.possible.length]!;
-      for (const phase of present) {
-        const pair = `${phase} × ${disturbance.name}`;
-        const met = (this.world.counters.get(pair) ?? 0) + (this.inVain.get(pair) ?? 0);
+      for (const phase of NODE_PHASES) {
+        if (!present.has(phase) && !this.leads.has(phase)) continue;
+        const met = this.metOrTried(`${phase} × ${disturbance.name}`);
         if (!best || met < best.met) best = { phase, disturbance, met };
       }
     }
-    return best;
+    if (!best || present.has(best.phase)) return best;
+    // A node that nothing else has gets there at once.
+    return { disturbance: this.leads.get(best.phase)!, phase: FREE.find((phase) => present.has(phase)) };
+  }
+
+  private metOrTried(pair: string): number {
+    return (this.world.counters.get(pair) ?? 0) + (this.inVain.get(pair) ?? 0) / 2;
   }
 
   /** Does it, counts it against the phases before it, and tells it. */
-  private perform(name: string, happen: TakeBack): boolean {
+  private perform(name: string, happen: TakeBack): string | undefined {
     const phases = this.world.phases();
     const hit = happen();
-    if (hit === undefined) return false;
+    if (hit === undefined) return undefined;
     const phase = phases.get(hit);
     this.world.count(name, hit === '' ? phases.values() : phase ? [phase] : []);
     this.world.timeline.add('Chaos', hit, name);
-    return true;
+    return hit;
   }
 }
 

@@ -51,6 +51,10 @@ export const NO_FAULTS: FaultRates = {
 
 /** What happened on the wire, for counters and the timeline. */
 export type FaultName = Exclude<keyof FaultRates, 'latencyMs' | 'lagMs'>;
+/** All of them. */
+export const FAULT_NAMES = (Object.keys(NO_FAULTS) as (keyof FaultRates)[]).filter(
+  (name): name is FaultName => name !== 'latencyMs' && name !== 'lagMs',
+);
 
 /** Who wants to know. */
 export interface FaultWatcher {
@@ -90,6 +94,7 @@ export class FaultyPort implements ClusterPort {
   private throttled = { calls: 0, retryAfterMs: 0 };
   private failing = 0;
   private readonly watches = new Set<OpenWatch>();
+  private readonly forced = new Set<FaultName>();
 
   constructor(
     private readonly server: ApiServer,
@@ -177,8 +182,13 @@ export class FaultyPort implements ClusterPort {
     this.failing = calls;
   }
 
+  /** This happens the next time it can. */
+  force(name: FaultName): void {
+    this.forced.add(name);
+  }
+
   private happens(name: FaultName): boolean {
-    const rate = this.rates[name];
+    const rate = this.forced.delete(name) ? 1 : this.rates[name];
     if (rate === 0 || this.random() >= rate) return false;
     this.watcher.fault?.(name);
     return true;

@@ -114,6 +114,11 @@ export class Replica {
     if (this.current) this.current.port.rates = rates;
   }
 
+  /** The next call or event goes wrong in this way. */
+  force(name: FaultName): void {
+    this.current?.port.force(name);
+  }
+
   /** Breaks or silences what is open now. */
   disturb(how: 'dropWatches' | 'silenceWatches'): void {
     this.current?.port[how]();

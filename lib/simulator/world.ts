@@ -3,7 +3,7 @@
  * controllers on top of them. Boots from plain manifests; one seed gives one history.
  */
 import type { KubeObject } from '../domain/kube';
-import { NODE_MOVES, type ResourceType } from '../domain/resources';
+import { LEASES, NODE_MOVES, type ResourceType } from '../domain/resources';
 import { FINAL_STEPS } from '../api';
 import type { NodePhase } from '../fleet';
 import type { Controller } from '../runtime/controller';
@@ -122,7 +122,7 @@ export class World {
     this.cloud = new CloudModel(this.clock, splitRandom(seed, 'cloud'), options.cloud);
     this.view = new FleetView(this.server);
     this.timeline = new Timeline(this.server);
-    this.server.onChange(() => this.stepCount++);
+    this.server.onChange(({ resource }) => void (this.stepCount += Number(resource.kind !== LEASES.kind)));
     startModels(this, { ...CLOUD_TIMES, ...options.times });
     const graceMs = options.graceMs ?? 5_000;
     const { server, view } = this;
@@ -136,7 +136,7 @@ export class World {
     );
   }
 
-  /** Steps so far: changes in the server, and disturbances. */
+  /** Steps so far: changes in the server but for the renewal of leases, and disturbances. */
   get steps(): number {
     return this.stepCount;
   }

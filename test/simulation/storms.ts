@@ -76,7 +76,7 @@ export async function rage(storm: Storm, watch: (world: World) => void = () => u
   watch(world);
   await world.advance(5 * 60_000);
   const chaos = new Chaos(world, {
-    everyMs: storm.everyMs ?? [200, 8_000],
+    everyMs: storm.everyMs ?? [50, 1_500],
     namespaces: NAMESPACES,
     maxGang: Math.floor(BLOCK_NODES / 3),
     maxWork: 10,

@@ -64,13 +64,14 @@ const reboot = unprove((stage, name) => {
 
 /** Disturbances by the health of nodes. */
 export const HEALTH_DISTURBANCES: readonly Disturbance[] = [
-  aimed('put on probation', unprove(close)),
+  aimed('put on probation', unprove(close), 'Probation'),
   aimed(
     'validation begun',
     unprove((stage, name) => {
       close(stage, name);
       stage.world.view.validating.add(name);
     }),
+    'Validating',
   ),
   aimed(
     'verdict unknown',
@@ -79,10 +80,12 @@ export const HEALTH_DISTURBANCES: readonly Disturbance[] = [
       close(stage, name);
       stage.world.view.validating.delete(name);
     }),
+    'Suspect',
   ),
   aimed(
     'verdict failed',
     unprove((stage, name) => verdict(stage, name, 'False')),
+    'Quarantined',
   ),
-  aimed('rebooted', reboot),
+  aimed('rebooted', reboot, 'Rebooted'),
 ];

@@ -61,4 +61,7 @@ const squat: Happening = (stage) => {
 };
 
 /** Disturbances by late schedulers. */
-export const LATE_DISTURBANCES: readonly Disturbance[] = [aimed('late bind', lateBind), aimed('squatter', squat)];
+export const LATE_DISTURBANCES: readonly Disturbance[] = [
+  aimed('late bind', lateBind),
+  aimed('squatter', squat, 'Squatted'),
+];

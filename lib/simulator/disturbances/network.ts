@@ -1,5 +1,6 @@
 /** The API server, the processes and EC2. */
 import { NODE_POOLS } from '../../domain/resources';
+import { FAULT_NAMES, type FaultName } from '../faults';
 import { between, pick } from '../random';
 import { common, edit, type Disturbance, type Happening } from './stage';
 
@@ -51,6 +52,18 @@ const editReplicas: Happening = (stage) => {
   return pool && edit(stage, NODE_POOLS, pool, { spec: { replicas } }) ? '' : undefined;
 };
 
+/** The next call or event of a replica goes wrong in this way. */
+const fault = (name: FaultName): Disturbance => ({
+  name,
+  weight: 0,
+  aimed: false,
+  countsLater: true,
+  happen: ({ world, random }) => {
+    pick(random, world.replicas)?.force(name);
+    return '';
+  },
+});
+
 /** Disturbances of what everything runs on. */
 export const NETWORK_DISTURBANCES: readonly Disturbance[] = [
   common('server restarted', restartServer),
@@ -60,4 +73,5 @@ export const NETWORK_DISTURBANCES: readonly Disturbance[] = [
   common('controller killed', killController),
   common('capacity changed', changeCapacity),
   common('replicas edited', editReplicas),
+  ...FAULT_NAMES.map(fault),
 ];

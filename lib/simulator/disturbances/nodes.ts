@@ -1,6 +1,6 @@
 /** People at nodes, and what becomes of hardware. */
 import { formatTime, type Node, type Taint } from '../../domain/kube';
-import { BUCKET_KEY, HOLD_ANNOTATION } from '../../domain/node-keys';
+import { BUCKET_KEY, HOLD_ANNOTATION, SET_BACK_ANNOTATION } from '../../domain/node-keys';
 import { CAPACITY_BUCKETS, NODES } from '../../domain/resources';
 import { between, pick } from '../random';
 import { aimed, editNode, liveNode, type Disturbance, type Happening, type Stage } from './stage';
@@ -38,15 +38,23 @@ const label: Happening = (stage) => {
   return node && editNode(stage, node.name, { metadata: { labels: { 'example.com/rack': `r${stage.next() % 4}` } } });
 };
 
-/** Somebody thinks a label moves a node. Whoever changed it against the controllers' word gives in at last. */
+/**
+ * Somebody thinks a label moves a node, and tries again where it was set back. Whoever changed it against the controllers' word gives in
+ * at last.
+ */
 const misplace: Happening = (stage) => {
-  const node = stage.node();
+  const stubborn = stage.random() < 0.5 ? stage.nodes().filter(({ name }) => wasSetBack(stage, name)) : [];
+  const node = pick(stage.random, stubborn) ?? stage.node();
   const buckets = stage.world.server.all(CAPACITY_BUCKETS).map(({ metadata }) => metadata.name);
   const wrong = pick(stage.random, [...buckets, null]) ?? null;
   if (!node || wrong === (node.bucket ?? null)) return undefined;
   stage.lasting(`label ${node.name}`, [60_000, 600_000], () => straighten(stage, node.name));
   return editNode(stage, node.name, { metadata: { labels: { [BUCKET_KEY]: wrong } } });
 };
+
+function wasSetBack(stage: Stage, name: string): boolean {
+  return liveNode(stage, name)?.metadata.annotations?.[SET_BACK_ANNOTATION] !== undefined;
+}
 
 function straighten(stage: Stage, name: string): string | undefined {
   const node: Node | undefined = liveNode(stage, name);
@@ -128,11 +136,11 @@ const breakAccelerators: Happening = (stage) => {
 export const NODE_DISTURBANCES: readonly Disturbance[] = [
   aimed('foreign taint', toggleTaint),
   aimed('foreign label', label),
-  aimed('cordon', cordon, 2),
-  aimed('hold', hold),
-  aimed('bucket label by hand', misplace),
+  aimed('cordon', cordon, 'Cordoned'),
+  aimed('hold', hold, 'Held'),
+  aimed('bucket label by hand', misplace, 'Orphan'),
   aimed('node deleted', deleteNode),
   aimed('instance lost', loseInstance),
-  aimed('not ready', goSilent),
-  aimed('accelerators broken', breakAccelerators),
+  aimed('not ready', goSilent, 'Joining'),
+  aimed('accelerators broken', breakAccelerators, 'Leaving'),
 ];

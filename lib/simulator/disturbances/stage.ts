@@ -1,7 +1,7 @@
 /** What disturbances work with: a world, chance, whom to hit, and a promise that whatever lasts is taken back. */
 import type { KubeObject, Node } from '../../domain/kube';
 import { NODES } from '../../domain/resources';
-import type { NodeFacts } from '../../fleet';
+import type { NodeFacts, NodePhase } from '../../fleet';
 import type { Random } from '../../runtime/ports';
 import type { World } from '../world';
 
@@ -20,7 +20,9 @@ export interface Stage {
   readonly maxGang: number;
   /** A number nobody had before. */
   next(): number;
-  /** A node of the fleet: of the phase that is aimed at, or any. */
+  /** Nodes of the fleet: of the phase that is aimed at, or all. */
+  nodes(): readonly NodeFacts[];
+  /** One of them by chance. */
   node(): NodeFacts | undefined;
   /** Somebody takes it back after so many milliseconds, or when all is calmed; what is under way under this key already goes on. */
   lasting(key: string, ms: readonly [number, number], takeBack: TakeBack): boolean;
@@ -37,11 +39,15 @@ export interface Disturbance {
   /** Whether it hits one node: its phase can be aimed at. */
   readonly aimed: boolean;
   readonly happen: Happening;
+  /** The phase that a node gets by it: so that rare phases are there to be met. */
+  readonly leadsTo?: NodePhase;
+  /** It only makes something happen soon, which is counted when it does. */
+  readonly countsLater?: boolean;
 }
 
 /** A disturbance of one node. */
-export function aimed(name: string, happen: Happening, weight = 1): Disturbance {
-  return { name, weight, aimed: true, happen };
+export function aimed(name: string, happen: Happening, leadsTo?: NodePhase): Disturbance {
+  return { name, weight: 1, aimed: true, happen, leadsTo };
 }
 
 /** A disturbance of everybody. */
