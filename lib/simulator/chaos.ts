@@ -17,6 +17,8 @@ import type { World } from './world';
 export interface ChaosOptions {
   /** Time between two disturbances, in milliseconds. */
   readonly everyMs: readonly [number, number];
+  /** Most that happens at one moment. @default 1 */
+  readonly atOnce?: number;
   /** Namespaces in which work appears; each belongs to a bucket of its name. */
   readonly namespaces: readonly string[];
   /** Most gangs at one time. */
@@ -127,7 +129,7 @@ export class Chaos implements Stage {
 
   private schedule(): void {
     this.cancel = this.world.clock.after(between(this.random, ...this.options.everyMs), () => {
-      this.disturb();
+      for (let i = between(this.random, 1, this.options.atOnce ?? 1); i > 0; i--) this.disturb();
       this.schedule();
     });
   }

@@ -199,13 +199,11 @@ export class Invariants {
     );
   }
 
-  /** A pod of another bucket is evicted wherever it is. */
+  /** A pod of another bucket is evicted wherever it is; its node may be gone before that is known. */
   private squatted(pod: Pod): boolean {
-    const node = this.checked.server.find(NODES, { name: pod.spec!.nodeName! });
-    return (
-      node !== undefined &&
-      squats(toPodFacts(pod), toNodeFacts(node as Node).bucket, this.checked.view.namespaceBuckets())
-    );
+    const { server, view } = this.checked;
+    const node = server.find(NODES, { name: pod.spec!.nodeName! }) as Node | undefined;
+    return !node || squats(toPodFacts(pod), toNodeFacts(node).bucket, view.namespaceBuckets());
   }
 
   /** Members of a gang end together, wherever they are, when a live move evicts it. */

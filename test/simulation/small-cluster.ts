@@ -11,20 +11,23 @@ export const NAMESPACES = ['inference', 'training', 'batch'];
 const ZONE = 'us-east-2a';
 const priorities: Readonly<Record<string, number>> = { high: 300_000, normal: 200_000, low: 100_000 };
 
-/** The block; without an end unless one is given. */
-export function blockReservation(window: { readonly startMs?: number; readonly endMs?: number } = {}): ReservationSeed {
+/** The block; without an end unless one is given, of BLOCK_NODES unless it is so many times as large. */
+export function blockReservation({
+  times = 1,
+  ...window
+}: { readonly startMs?: number; readonly endMs?: number; readonly times?: number } = {}): ReservationSeed {
   return {
     id: 'cr-0abc',
     kind: 'CapacityBlock',
     instanceType: 'p5.48xlarge',
     availabilityZone: ZONE,
-    totalInstances: BLOCK_NODES,
+    totalInstances: BLOCK_NODES * times,
     ...window,
   };
 }
 
-/** Everything a world boots from. */
-export function smallCluster(): KubeObject[] {
+/** Everything a world boots from; `times` as large as usual. */
+export function smallCluster(times = 1): KubeObject[] {
   const nodeClass = (name: string, spec: object): KubeObject => ({
     apiVersion: 'eks.amazonaws.com/v1',
     kind: 'NodeClass',
@@ -56,14 +59,14 @@ export function smallCluster(): KubeObject[] {
     CapacityPool.make('l40s', {
       instanceType: 'g6e.48xlarge',
       source: 'OnDemand',
-      nodes: { max: ON_DEMAND_MAX },
+      nodes: { max: ON_DEMAND_MAX * times },
       nodeClassRef: { name: 'l40s' },
     }),
-    ...buckets(),
+    ...buckets(times),
   ];
 }
 
-function buckets(): KubeObject[] {
+function buckets(times: number): KubeObject[] {
   const moves = { perHour: 120, inFlight: 8, minHold: '1m', coolDown: '5m' };
   const hysteresis = { demandFor: '10s', idleFor: '1m' };
   const common = { moves, hysteresis };
@@ -71,19 +74,19 @@ function buckets(): KubeObject[] {
     CapacityBucket.make('inference', {
       ...common,
       priority: 'High',
-      nodes: { min: 2, max: 6 },
+      nodes: { min: 2, max: 6 * times },
       instanceTypes: ['p5.48xlarge'],
     }),
     CapacityBucket.make('training', {
       ...common,
       priority: 'Normal',
-      nodes: { min: 1, max: 8 },
+      nodes: { min: 1, max: 8 * times },
       instanceTypes: ['p5.48xlarge'],
     }),
     CapacityBucket.make('batch', {
       ...common,
       priority: 'Low',
-      nodes: { max: 6 },
+      nodes: { max: 6 * times },
       instanceTypes: ['g6e.48xlarge', 'p5.48xlarge'],
     }),
   ];

@@ -46,11 +46,15 @@ export interface Storm {
   readonly steps: number;
   readonly faults?: Partial<FaultRates>;
   readonly everyMs?: readonly [number, number];
+  /** Most that happens at one moment. */
+  readonly atOnce?: number;
   readonly options?: Partial<WorldOptions>;
   /** What may happen. @default everything */
   readonly only?: readonly string[];
 }
 
+/** Nodes enough for every phase at once. */
+const TIMES = 2;
 const STORM_MS = 40 * 60_000;
 /** Longer than the longest work runs. */
 const CALM_MS = 45 * 60_000;
@@ -59,13 +63,13 @@ const CALM_MS = 45 * 60_000;
 export async function rage(storm: Storm, watch: (world: World) => void = () => undefined): Promise<World> {
   const world = makeWorld({
     seed: storm.seed,
-    objects: [...smallCluster(), ...[JOB_SETS, RAY_CLUSTERS, PYTORCH_JOBS].map(makeWorkloadKind)],
+    objects: [...smallCluster(TIMES), ...[JOB_SETS, RAY_CLUSTERS, PYTORCH_JOBS].map(makeWorkloadKind)],
     controllers: storm.controllers,
     times: QUICK,
     graceMs: 130_000,
     cloud: {
-      reservations: [blockReservation()],
-      onDemand: { 'g6e.48xlarge': ON_DEMAND_MAX },
+      reservations: [blockReservation({ times: TIMES })],
+      onDemand: { 'g6e.48xlarge': ON_DEMAND_MAX * TIMES },
       slotDelayMs: [5_000, 60_000],
       throttle: 0.02,
       unavailable: 0.02,
@@ -76,10 +80,11 @@ export async function rage(storm: Storm, watch: (world: World) => void = () => u
   watch(world);
   await world.advance(5 * 60_000);
   const chaos = new Chaos(world, {
-    everyMs: storm.everyMs ?? [50, 1_500],
+    everyMs: storm.everyMs ?? [200, 4_000],
     namespaces: NAMESPACES,
     maxGang: Math.floor(BLOCK_NODES / 3),
     maxWork: 10,
+    atOnce: storm.atOnce ?? 5,
     only: storm.only,
   });
   while (world.steps < storm.steps && world.violations.length === 0) {

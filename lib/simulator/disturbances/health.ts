@@ -9,7 +9,7 @@ import { NODES } from '../../domain/resources';
 import { setCondition } from './nodes';
 import { aimed, editNode, liveNode, type Disturbance, type Happening, type Stage } from './stage';
 
-const PROVING_MS = [10_000, 90_000] as const;
+const PROVING_MS = [10_000, 60_000] as const;
 const PROBATION: Taint = { key: PROBATION_TAINT, effect: 'NoSchedule' };
 
 /** The verdict first, then the evidence, then the taint. */

@@ -40,7 +40,7 @@ const changeCapacity: Happening = (stage) => {
     world.cloud.setOnDemand(type, most);
     return '';
   };
-  if (!stage.lasting(`capacity ${type}`, [30_000, 300_000], back)) return undefined;
+  stage.lasting(`capacity ${type}`, [30_000, 200_000], back);
   world.cloud.setOnDemand(type, between(random, 0, most - 1));
   return '';
 };

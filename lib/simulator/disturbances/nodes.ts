@@ -6,14 +6,14 @@ import { between, pick } from '../random';
 import { aimed, editNode, liveNode, type Disturbance, type Happening, type Stage } from './stage';
 
 const FOREIGN_TAINT: Taint = { key: 'example.com/checked', value: 'yes', effect: 'PreferNoSchedule' };
-const LOOKING_MS = [5_000, 90_000] as const;
+const LOOKING_MS = [5_000, 60_000] as const;
 
 /** Something is done to a node and taken back after a while. */
 function forAWhile(what: string, on: object, off: object): Happening {
   return (stage) => {
     const node = stage.node();
-    if (!node || !stage.lasting(`${what} ${node.name}`, LOOKING_MS, () => editNode(stage, node.name, off)))
-      return undefined;
+    if (!node) return undefined;
+    stage.lasting(`${what} ${node.name}`, LOOKING_MS, () => editNode(stage, node.name, off));
     return editNode(stage, node.name, on);
   };
 }

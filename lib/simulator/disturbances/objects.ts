@@ -7,7 +7,7 @@ import { between, pick } from '../random';
 import { aimed, common, edit, type Disturbance, type Happening, type Stage } from './stage';
 import { begunSince, restartUnbound } from './work';
 
-const A_WHILE_MS = [20_000, 240_000] as const;
+const A_WHILE_MS = [20_000, 180_000] as const;
 
 const bucketOf = (stage: Stage): KubeObject | undefined =>
   pick(
@@ -31,7 +31,7 @@ function change(field: string, other: (bucket: KubeObject, stage: Stage) => unkn
     if (!bucket || value === undefined) return undefined;
     const write = (to: unknown) => (edit(stage, CAPACITY_BUCKETS, bucket, { spec: { [field]: to } }) ? '' : undefined);
     const before = bucket.spec[field];
-    if (!stage.lasting(`${field} ${bucket.metadata.name}`, A_WHILE_MS, () => write(before))) return undefined;
+    stage.lasting(`${field} ${bucket.metadata.name}`, A_WHILE_MS, () => write(before));
     return write(value);
   };
 }
@@ -104,7 +104,7 @@ const relabelNamespace: Happening = (stage) => {
     restartUnbound(stage, namespace);
     return '';
   };
-  if (!stage.lasting(`namespace ${namespace}`, A_WHILE_MS, back)) return undefined;
+  stage.lasting(`namespace ${namespace}`, A_WHILE_MS, back);
   write(other.metadata.name);
   return '';
 };

@@ -117,7 +117,7 @@ const burst: Happening = (stage) => {
     stage.world.submit(makeDeployment({ name: 'burst', namespace, replicas, accelerators: 8 }));
     return '';
   };
-  if (!stage.lasting('burst', [60_000, 400_000], () => scale(0))) return undefined;
+  stage.lasting('burst', [60_000, 300_000], () => scale(0));
   return scale(between(stage.random, 2, 2 * stage.maxGang));
 };
 
