@@ -30,8 +30,10 @@ export interface ChaosOptions {
 }
 
 /** Share of disturbances that aim at what was met least. */
-const AIMED = 0.85;
+const AIMED = 0.9;
 
+/** So much is taken back at once when all is too ill to be met in good order. */
+const CALMED = 10;
 /** Phases from which a disturbance leads to its own. */
 const FREE: readonly NodePhase[] = ['Active', 'Unassigned'];
 
@@ -157,14 +159,19 @@ export class Chaos implements Stage {
     for (let i = 0; i < this.possible.length; i++) {
       const disturbance = this.possible[(first + i) % this.possible.length]!;
       for (const phase of NODE_PHASES) {
-        if (!present.has(phase) && !this.leads.has(phase)) continue;
         const met = this.metOrTried(`${phase} × ${disturbance.name}`);
         if (!best || met < best.met) best = { phase, disturbance, met };
       }
     }
     if (!best || present.has(best.phase)) return best;
+    if (!this.leads.has(best.phase)) return this.calm();
     // A node that nothing else has gets there at once.
     return { disturbance: this.leads.get(best.phase)!, phase: FREE.find((phase) => present.has(phase)) };
+  }
+
+  /** Nothing leads to phases in which all is well but that things are taken back. */
+  private calm(): undefined {
+    for (const key of [...this.lasts.keys()].slice(0, CALMED)) this.end(key);
   }
 
   private metOrTried(pair: string): number {

@@ -8,6 +8,8 @@ import { hasRoom, mayRunOn, requestsOf, sit, takeSeats, type Seat } from './plac
 
 /** How soon a pod is looked at, and how soon again when it does not fit and something changed. */
 const LOOK_MS = 10;
+/** kube-scheduler counts the nodes, too: every node that comes or goes would then change every pod that waits. */
+const NO_NODE = 'no node is available';
 
 /**
  * Binds pods. What a scheduler decided on a snapshot reaches the server a little later, and the server does not look again whether the
@@ -95,8 +97,7 @@ function schedule(inside: Inside, binder: Binder): void {
       sit(seat, pod);
       binder.bind(pod, seat.node.metadata.name);
     } else {
-      const message = `0/${seats.length} nodes are available`;
-      const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message } as const;
+      const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: NO_NODE } as const;
       patchStatus(inside, PODS, pod, { conditions: withConditions(inside, pod.status?.conditions, condition) });
     }
   }

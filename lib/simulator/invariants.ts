@@ -199,11 +199,13 @@ export class Invariants {
     );
   }
 
-  /** A pod of another bucket is evicted wherever it is; its node may be gone before that is known. */
+  /** A pod of another bucket is evicted wherever it is; that its node or its namespace has changed since may not be known. */
   private squatted(pod: Pod): boolean {
-    const { server, view } = this.checked;
-    const node = server.find(NODES, { name: pod.spec!.nodeName! }) as Node | undefined;
-    return !node || squats(toPodFacts(pod), toNodeFacts(node).bucket, view.namespaceBuckets());
+    const { server, view, ages, staleMs } = this.checked;
+    const { nodeName = '' } = pod.spec!;
+    const node = server.find(NODES, { name: nodeName }) as Node | undefined;
+    const changed = [nodeName, pod.metadata.namespace!].some((name) => ages.unedited(name) <= staleMs);
+    return !node || changed || squats(toPodFacts(pod), toNodeFacts(node).bucket, view.namespaceBuckets());
   }
 
   /** Members of a gang end together, wherever they are, when a live move evicts it. */

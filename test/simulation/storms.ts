@@ -84,7 +84,7 @@ export async function rage(storm: Storm, watch: (world: World) => void = () => u
     namespaces: NAMESPACES,
     maxGang: Math.floor(BLOCK_NODES / 3),
     maxWork: 10,
-    atOnce: storm.atOnce ?? 5,
+    atOnce: storm.atOnce ?? 10,
     only: storm.only,
   });
   while (world.steps < storm.steps && world.violations.length === 0) {
