@@ -2,8 +2,10 @@
 import type { Controller } from '../../lib/runtime/controller';
 import { parseTime } from '../../lib/domain/kube';
 import { JOB_SETS, NODE_MOVES, PYTORCH_JOBS, RAY_CLUSTERS } from '../../lib/domain/resources';
+import { NODE_PHASES } from '../../lib/fleet';
 import {
   Chaos,
+  DISTURBANCE_NAMES,
   makeWorld,
   makeWorkloadKind,
   type FaultRates,
@@ -51,6 +53,8 @@ export interface Storm {
   readonly options?: Partial<WorldOptions>;
   /** What may happen. @default everything */
   readonly only?: readonly string[];
+  /** How often every phase has to meet every event; the storm goes on until then, twice as long at most. */
+  readonly meetings?: number;
 }
 
 /** Nodes enough for every phase at once. */
@@ -87,7 +91,7 @@ export async function rage(storm: Storm, watch: (world: World) => void = () => u
     atOnce: storm.atOnce ?? 10,
     only: storm.only,
   });
-  while (world.steps < storm.steps && world.violations.length === 0) {
+  while (goesOn(world, storm)) {
     world.setFaults(storm.faults ?? BAD_NETWORK);
     chaos.start();
     await world.advance(STORM_MS);
@@ -99,6 +103,21 @@ export async function rage(storm: Storm, watch: (world: World) => void = () => u
     tidy(world);
   }
   return world;
+}
+
+function goesOn(world: World, { steps, meetings = 0 }: Storm): boolean {
+  if (world.violations.length > 0) return false;
+  return world.steps < steps || (world.steps < 2 * steps && notMet(world, meetings).length > 0);
+}
+
+/** Everything that happens: disturbances, faults of the network, and processes that start again. */
+const EVENTS = [...DISTURBANCE_NAMES, 'restart'];
+
+/** Pairs of a phase and an event that were met less often than this. */
+export function notMet(world: World, meetings: number): string[] {
+  return NODE_PHASES.flatMap((phase) => EVENTS.map((event) => `${phase} × ${event}`))
+    .filter((pair) => (world.counters.get(pair) ?? 0) < meetings)
+    .map((pair) => `${pair}: ${world.counters.get(pair) ?? 0} of ${meetings}`);
 }
 
 const HOUR_MS = 3_600_000;

@@ -64,8 +64,11 @@ function straighten(stage: Stage, name: string): string | undefined {
 }
 
 const deleteNode: Happening = (stage) => {
-  const node = stage.node();
-  if (!node || node.deletedAtMs !== undefined) return undefined;
+  const node = pick(
+    stage.random,
+    stage.nodes().filter(({ deletedAtMs }) => deletedAtMs === undefined),
+  );
+  if (!node) return undefined;
   stage.world.server.delete(NODES, { name: node.name });
   return node.name;
 };

@@ -144,6 +144,9 @@ const guard: Happening = (stage) => {
   return '';
 };
 
+/** Names of orders that users give to Volcano. */
+const USER = 'user-';
+
 /** A user stops a workload of his, and lets it go on later. One that a move has stopped is left to the move. */
 const stopOwn: Happening = (stage) => {
   const own = workloads(stage).filter(({ object }) => {
@@ -162,7 +165,12 @@ function stoppedByUser({ spec, status }: KubeObject): boolean {
 }
 
 function goOn(stage: Stage, { resource, object }: Begun): string | undefined {
-  const live = stage.world.server.find(resource, object.metadata);
+  // An order that was not carried out yet is taken back.
+  const { server } = stage.world;
+  for (const { metadata, target } of server.all(VOLCANO_COMMANDS)) {
+    if (metadata.name.startsWith(USER) && target.uid === object.metadata.uid) server.delete(VOLCANO_COMMANDS, metadata);
+  }
+  const live = server.find(resource, object.metadata);
   const same = live && live.metadata.uid === object.metadata.uid;
   if (!same || live.metadata.annotations?.[SUSPENDED_BY_ANNOTATION] !== undefined || !stoppedByUser(live))
     return undefined;
@@ -177,7 +185,7 @@ function stop(stage: Stage, { resource, object }: Pick<Begun, 'resource' | 'obje
   stage.world.server.create(VOLCANO_COMMANDS, {
     apiVersion: apiVersionOf(VOLCANO_COMMANDS),
     kind: VOLCANO_COMMANDS.kind,
-    metadata: { name: `user-${stage.next()}`, namespace },
+    metadata: { name: `${USER}${stage.next()}`, namespace },
     action: suspend ? 'AbortJob' : 'ResumeJob',
     target: { apiVersion: apiVersionOf(VOLCANO_JOBS), kind: VOLCANO_JOBS.kind, name, uid, controller: true },
   });
