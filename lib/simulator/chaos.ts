@@ -175,7 +175,7 @@ export class Chaos implements Stage {
   }
 
   private metOrTried(pair: string): number {
-    return (this.world.counters.get(pair) ?? 0) + (this.inVain.get(pair) ?? 0);
+    return (this.world.counters.get(pair) ?? 0) + (this.inVain.get(pair) ?? 0) / 3;
   }
 
   /** Does it, counts it against the phases before it, and tells it. */
