@@ -2,12 +2,10 @@
  * Somebody and something always happens: people edit nodes and objects, hardware dies, work comes and goes, servers restart. What lasts
  * is taken back after a while. Half of the time whatever was met least is aimed at, so that rare phases meet rare events, too.
  */
-import { BUCKET_KEY, HOLD_ANNOTATION } from '../domain/node-keys';
-import { NODES } from '../domain/resources';
-import type { Node } from '../domain/kube';
 import { NODE_PHASES, type NodeFacts, type NodePhase } from '../fleet';
 import type { Random } from '../runtime/ports';
 import { DISTURBANCES } from './disturbances';
+import { straighten } from './disturbances/nodes';
 import type { Disturbance, Stage, TakeBack } from './disturbances/stage';
 import { leaveRunning } from './disturbances/work';
 import { between, pick, splitRandom } from './random';
@@ -85,16 +83,7 @@ export class Chaos implements Stage {
   /** Everybody takes back what would go on for ever; services run on, at some size. */
   makeAmends(): void {
     for (const key of [...this.lasts.keys()]) this.end(key);
-    const { server } = this.world;
-    const free = { metadata: { annotations: { [HOLD_ANNOTATION]: null } }, spec: { unschedulable: null } };
-    for (const node of server.all(NODES) as readonly Node[]) {
-      const bucket = node.spec?.taints?.find(({ key }) => key === BUCKET_KEY)?.value ?? null;
-      const { labels = {} } = node.metadata;
-      if (node.spec?.unschedulable || node.metadata.annotations?.[HOLD_ANNOTATION] !== undefined)
-        server.mergePatch(NODES, node.metadata, free);
-      if ((labels[BUCKET_KEY] ?? null) !== bucket)
-        server.mergePatch(NODES, node.metadata, { metadata: { labels: { [BUCKET_KEY]: bucket } } });
-    }
+    for (const node of this.world.view.nodes()) straighten(this, node.name);
     leaveRunning(this);
   }
 
@@ -141,9 +130,16 @@ export class Chaos implements Stage {
     const chosen = least?.disturbance ?? pick(this.random, this.weighted)!;
     this.aim = chosen.aimed ? least?.phase : undefined;
     this.current = chosen.name;
-    const happened = chosen.countsLater ? chosen.happen(this) : this.perform(chosen.name, () => chosen.happen(this));
+    const happened = this.happens(chosen);
     this.aim = undefined;
-    if (least?.phase && (happened === undefined || chosen.countsLater)) this.tryNext(`${least.phase} × ${chosen.name}`);
+    if (least?.phase && !happened) this.tryNext(`${least.phase} × ${chosen.name}`);
+  }
+
+  /** Whether it has happened and was counted. */
+  private happens({ name, happen, countsLater }: Disturbance): boolean {
+    if (!countsLater) return this.perform(name, () => happen(this)) !== undefined;
+    happen(this);
+    return false;
   }
 
   /** What was tried in vain is not tried at once again. */

@@ -10,6 +10,7 @@ export { splitRandom } from './random';
 export type { BucketSample, Sample } from './samples';
 export type { TimelineEntry } from './timeline';
 export { VirtualClock } from './virtual-clock';
-export { CLOUD_TIMES, makeWorld, World, type NodeSummary, type WorldOptions, type WorldTimes } from './world';
+export { CLOUD_TIMES, type WorldTimes } from './times';
+export { makeWorld, World, type NodeSummary, type WorldOptions } from './world';
 export { habitsOf, makeDeployment, makeVolcanoJob, type CheckpointHabit, type GangSpec } from './work';
 export { makeDisruptionBudget, makeGangJob, makeOperated, makeWorkloadKind } from './work-of-others';

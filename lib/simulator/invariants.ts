@@ -162,6 +162,10 @@ export class Invariants {
     if (type !== 'ADDED') return;
     if (!ours) return void this.byHand.add(object.metadata.name);
     if ((object.spec.reason ?? 'Capacity') !== 'Capacity') return;
+    this.checkMinimums(object);
+  }
+
+  private checkMinimums(object: KubeObject): void {
     const { view } = this.checked;
     const wanted = new Set<string>(object.spec.nodes);
     const givers = view.nodes().flatMap(({ name, bucket }) => (bucket && wanted.has(name) ? [bucket] : []));
@@ -191,13 +195,16 @@ export class Invariants {
   private checkEviction({ object, before, type }: Change): void {
     const began = type === 'DELETED' || (object.metadata.deletionTimestamp && !before?.metadata.deletionTimestamp);
     const nodeName = object.spec?.nodeName as string | undefined;
-    if (!began || !nodeName || this.checked.view.liveMoves().has(nodeName)) return;
-    if (hasEnded(object as Pod) || this.squatted(object as Pod) || this.givesWay(object as Pod)) return;
+    if (!began || !nodeName || hasEnded(object as Pod) || this.mayEnd(object as Pod, nodeName)) return;
     this.breach(
       'no pod is evicted without a live move',
       `Pod ${object.metadata.name}`,
       `evicted from ${nodeName}, which no live move has`,
     );
+  }
+
+  private mayEnd(pod: Pod, nodeName: string): boolean {
+    return this.checked.view.liveMoves().has(nodeName) || this.squatted(pod) || this.givesWay(pod);
   }
 
   /** A pod of another bucket is evicted wherever it is; that its node or its namespace has changed since may not be known. */

@@ -74,6 +74,9 @@ function checkUnit({ invariants }: World, bucket: BucketNow, key: string, pods: 
   invariants.breach('what fits is served', object, message);
 }
 
+const waits = ({ nodeName, ended, deleting, gated, accelerated }: PodFacts): boolean =>
+  accelerated && !(nodeName ?? (ended || deleting || gated));
+
 /** Bucket → what waits in it, gang by gang, and pods one by one. */
 function waiting({ server, view, clock }: World): ReadonlyMap<string, ReadonlyMap<string, readonly PodFacts[]>> {
   const groups = new Map(server.all(POD_GROUPS).map((group) => [keyOf(group), toPodGroupFacts(group)] as const));
@@ -83,7 +86,7 @@ function waiting({ server, view, clock }: World): ReadonlyMap<string, ReadonlyMa
     const pod = toPodFacts(object);
     const young = clock.now() - (parseTime(object.metadata.creationTimestamp) ?? 0) < WAITS_MS;
     const bucket = bucketOfPod(pod, buckets);
-    if (young || pod.nodeName || pod.ended || pod.deleting || pod.gated || !pod.accelerated || !bucket) continue;
+    if (young || !bucket || !waits(pod)) continue;
     const units = found.get(bucket) ?? new Map<string, PodFacts[]>();
     const key = gangKey(pod, groups);
     units.set(key, [...(units.get(key) ?? []), pod]);

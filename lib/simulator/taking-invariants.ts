@@ -13,6 +13,8 @@ import { CONTROLLERS_ACTOR } from './replica';
 
 type GangRecord = NonNullable<NodeMoveStatus['gangs']>[number];
 
+const gangsOf = (move: KubeObject | undefined): readonly GangRecord[] => move?.status?.gangs ?? [];
+
 /** Watches NodeMoves. */
 export class TakingInvariants {
   constructor(
@@ -28,17 +30,19 @@ export class TakingInvariants {
   }
 
   private checkMove({ type, object, before, actor }: Change): void {
+    if (type === 'MODIFIED') return this.checkGangs(object, before);
     if (type === 'DELETED') return;
-    if (type === 'ADDED') return actor === CONTROLLERS_ACTOR ? this.checkOurs(object) : this.noteTheirs(object);
-    const gangs: readonly GangRecord[] = object.status?.gangs ?? [];
-    const earlier = new Map<string, GangRecord>(
-      (before?.status?.gangs ?? []).map((gang: GangRecord) => [gang.key, gang]),
-    );
-    for (const gang of gangs) {
+    if (actor === CONTROLLERS_ACTOR) this.checkOurs(object);
+    else this.noteTheirs(object);
+  }
+
+  private checkGangs(move: KubeObject, before: KubeObject | undefined): void {
+    const earlier = new Map(gangsOf(before).map((gang) => [gang.key, gang.gaveWayAt] as const));
+    for (const gang of gangsOf(move)) {
       const was = earlier.get(gang.key);
-      if (gang.gaveWayAt === undefined || gang.gaveWayAt === was?.gaveWayAt) continue;
-      if (was?.gaveWayAt !== undefined) this.checkCameBack(object, gang, was.gaveWayAt);
-      if (gang.how === 'Suspend') this.checkBudgets(object, gang);
+      if (gang.gaveWayAt === undefined || gang.gaveWayAt === was) continue;
+      if (was !== undefined) this.checkCameBack(move, gang, was);
+      if (gang.how === 'Suspend') this.checkBudgets(move, gang);
     }
   }
 

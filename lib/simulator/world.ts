@@ -22,8 +22,7 @@ import { startHyperNodes } from './hyper-nodes';
 import type { Inside } from './inside';
 import { Invariants, type Violation } from './invariants';
 import { startKarpenter } from './karpenter';
-import type { KarpenterTimes } from './karpenter-context';
-import { startKubelets, type KubeletTimes } from './kubelet';
+import { startKubelets } from './kubelet';
 import { createManifest, createManifests } from './manifests';
 import { startOperators } from './operators';
 import { startPodGroups } from './pod-groups';
@@ -34,35 +33,11 @@ import { checkSettled } from './settled';
 import { startSteering } from './steering';
 import { TakingInvariants } from './taking-invariants';
 import { Timeline, type TimelineEntry } from './timeline';
+import { CLOUD_TIMES, type WorldTimes } from './times';
 import { VirtualClock } from './virtual-clock';
 import { startVolcanoJobs } from './volcano-jobs';
 import { startVolcanoScheduler } from './volcano-scheduler';
 import { startWorkloads } from './workloads';
-
-/** How fast the cluster is; ranges are [from, to] in milliseconds. */
-export interface WorldTimes extends KarpenterTimes, KubeletTimes {
-  /** From a scheduler's decision to the pod being bound. */
-  readonly bindMs: readonly [number, number];
-  /** From a Command being taken by Volcano to its being carried out. */
-  readonly volcanoOrderMs: number;
-}
-
-/** Times of a cluster on EC2: minutes for a node, seconds for a pod. */
-export const CLOUD_TIMES: WorldTimes = {
-  launchMs: [2_000, 8_000],
-  bootMs: [60_000, 150_000],
-  registerMs: [900, 1_100],
-  terminateMs: [30_000, 90_000],
-  refusedMs: 5_000,
-  missedEnd: 0.25,
-  missedDeletion: 0.5,
-  nodeReadyMs: 20_000,
-  podStartMs: 3_000,
-  podStopMs: 5_000,
-  failedForMs: 0,
-  bindMs: [20, 300],
-  volcanoOrderMs: 10,
-};
 
 /** What a world is made of. */
 export interface WorldOptions {
@@ -126,8 +101,13 @@ export class World {
     startModels(this, { ...CLOUD_TIMES, ...options.times });
     const graceMs = options.graceMs ?? 5_000;
     const { server, view } = this;
-    const ages = new Ages(server);
-    const checked = { server, view, ages, graceMs, staleMs: options.staleMs ?? Math.max(graceMs, 5_000) };
+    const checked = {
+      server,
+      view,
+      ages: new Ages(server),
+      graceMs,
+      staleMs: options.staleMs ?? Math.max(graceMs, 5_000),
+    };
     this.invariants = new Invariants(checked);
     new TakingInvariants(this.invariants, checked);
     watchGangs(this.server, (...breach) => this.invariants.breach(...breach));

@@ -56,7 +56,8 @@ function wasSetBack(stage: Stage, name: string): boolean {
   return liveNode(stage, name)?.metadata.annotations?.[SET_BACK_ANNOTATION] !== undefined;
 }
 
-function straighten(stage: Stage, name: string): string | undefined {
+/** Takes a bucket label by hand back. */
+export function straighten(stage: Stage, name: string): string | undefined {
   const node: Node | undefined = liveNode(stage, name);
   const bucket = node?.spec?.taints?.find(({ key }) => key === BUCKET_KEY)?.value ?? null;
   if (!node || (node.metadata.labels?.[BUCKET_KEY] ?? null) === bucket) return undefined;
