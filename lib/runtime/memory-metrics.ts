@@ -11,6 +11,8 @@ export class MemoryMetrics implements Metrics {
   /** What each name was used as, with its labels sorted: what a test compares with the tables. */
   readonly used = new Map<string, { readonly type: MetricRow['type']; readonly labels: readonly string[] }>();
   private readonly labelNames = new Map<string, string>();
+  /** Series of each gauge. */
+  private readonly gaugesOf = new Map<string, Set<string>>();
 
   count(name: string, labels: Readonly<Record<string, string>> = {}, by = 1): void {
     this.note('counter', name, labels);
@@ -19,17 +21,21 @@ export class MemoryMetrics implements Metrics {
 
   gauge(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
     this.note('gauge', name, labels);
-    this.values.set(this.series(name, labels), value);
+    const series = this.series(name, labels);
+    this.values.set(series, value);
+    const known = this.gaugesOf.get(name);
+    if (known) known.add(series);
+    else this.gaugesOf.set(name, new Set([series]));
   }
 
   gauges(name: string, series: readonly GaugeSeries[]): void {
-    this.remove((key) => key === name || key.startsWith(`${name}{`));
+    for (const key of this.gaugesOf.get(name) ?? []) this.values.delete(key);
+    this.gaugesOf.delete(name);
     for (const { labels, value } of series) this.gauge(name, value, labels);
   }
 
   forget(name: string, labels: Readonly<Record<string, string>>): void {
-    const gone = ['', '_sum', '_count'].map((suffix) => seriesOf(name + suffix, labels));
-    this.remove((key) => gone.includes(key));
+    for (const suffix of ['', '_sum', '_count']) this.values.delete(seriesOf(name + suffix, labels));
   }
 
   observe(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
@@ -41,10 +47,6 @@ export class MemoryMetrics implements Metrics {
   /** The value of one series; 0 when it was never touched. */
   read(name: string, labels: Readonly<Record<string, string>> = {}): number {
     return this.values.get(seriesOf(name, labels)) ?? 0;
-  }
-
-  private remove(isGone: (series: string) => boolean): void {
-    for (const series of [...this.values.keys()]) if (isGone(series)) this.values.delete(series);
   }
 
   private note(type: MetricRow['type'], name: string, labels: Readonly<Record<string, string>>): void {

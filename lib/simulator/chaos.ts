@@ -35,6 +35,13 @@ const CALMED = 10;
 /** Phases from which a disturbance leads to its own. */
 const FREE: readonly NodePhase[] = ['Active', 'Unassigned'];
 
+/** A phase and what it is to meet. */
+interface Pair {
+  readonly phase: NodePhase;
+  readonly disturbance: Disturbance;
+  readonly name: string;
+}
+
 /** Disturbs a world from `start` to `stop`. */
 export class Chaos implements Stage {
   readonly random: Random;
@@ -43,6 +50,7 @@ export class Chaos implements Stage {
   readonly maxGang: number;
   private readonly possible: readonly Disturbance[];
   private readonly weighted: readonly Disturbance[];
+  private readonly pairs: readonly Pair[];
   /** Phase → the disturbance that leads there. */
   private readonly leads: ReadonlyMap<NodePhase, Disturbance>;
   private running = false;
@@ -65,6 +73,9 @@ export class Chaos implements Stage {
     this.maxGang = options.maxGang ?? 4;
     this.possible = DISTURBANCES.filter(({ name }) => options.only?.includes(name) ?? true);
     this.weighted = this.possible.flatMap((one) => Array.from({ length: one.weight }, () => one));
+    this.pairs = NODE_PHASES.flatMap((phase) =>
+      this.possible.map((disturbance) => ({ phase, disturbance, name: `${phase} × ${disturbance.name}` })),
+    );
     this.leads = new Map(this.possible.flatMap((one) => (one.leadsTo ? [[one.leadsTo, one] as const] : [])));
   }
 
@@ -149,29 +160,27 @@ export class Chaos implements Stage {
 
   /** The pair of a phase and a disturbance that was met least; when no node is in that phase, what leads there. */
   private leastMet(): { readonly phase?: NodePhase; readonly disturbance: Disturbance } | undefined {
-    const present = new Set(this.world.phases().values());
-    let best: { readonly phase: NodePhase; readonly disturbance: Disturbance; readonly met: number } | undefined;
-    const first = Math.floor(this.random() * this.possible.length);
-    for (let i = 0; i < this.possible.length; i++) {
-      const disturbance = this.possible[(first + i) % this.possible.length]!;
-      for (const phase of NODE_PHASES) {
-        const met = this.metOrTried(`${phase} × ${disturbance.name}`);
-        if (!best || met < best.met) best = { phase, disturbance, met };
-      }
+    const { pairs } = this;
+    const first = Math.floor(this.random() * pairs.length);
+    let best = pairs[first]!;
+    let least = Infinity;
+    for (let i = 0; i < pairs.length; i++) {
+      const pair = pairs[(first + i) % pairs.length]!;
+      const met = (this.world.counters.get(pair.name) ?? 0) + (this.inVain.get(pair.name) ?? 0) / 3;
+      if (met >= least) continue;
+      best = pair;
+      least = met;
     }
-    if (!best || present.has(best.phase)) return best;
-    if (!this.leads.has(best.phase)) return this.calm();
+    const present = new Set(this.world.phases().values());
+    if (present.has(best.phase)) return best;
+    const lead = this.leads.get(best.phase);
     // A node that nothing else has gets there at once.
-    return { disturbance: this.leads.get(best.phase)!, phase: FREE.find((phase) => present.has(phase)) };
+    return lead ? { disturbance: lead, phase: FREE.find((phase) => present.has(phase)) } : this.calm();
   }
 
   /** Nothing leads to phases in which all is well but that things are taken back. */
   private calm(): undefined {
     for (const key of [...this.lasts.keys()].slice(0, CALMED)) this.end(key);
-  }
-
-  private metOrTried(pair: string): number {
-    return (this.world.counters.get(pair) ?? 0) + (this.inVain.get(pair) ?? 0) / 3;
   }
 
   /** Does it, counts it against the phases before it, and tells it. */
