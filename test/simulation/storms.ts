@@ -18,7 +18,7 @@ import { BLOCK_NODES, blockReservation, NAMESPACES, ON_DEMAND_MAX, smallCluster 
 export const BAD_NETWORK: Partial<FaultRates> = {
   latencyMs: [1, 40],
   lagMs: [1, 2_000],
-  dropWatch: 0.002,
+  dropWatch: 0.004,
   duplicateEvent: 0.02,
   lateEvent: 0.02,
   silence: 0.0005,
@@ -60,6 +60,8 @@ export interface Storm {
 /** Nodes enough for every phase at once. */
 const TIMES = 2;
 const STORM_MS = 40 * 60_000;
+/** When there are steps enough, but not meetings. */
+const GUST_MS = 8 * 60_000;
 /** Longer than the longest work runs. */
 const CALM_MS = 45 * 60_000;
 
@@ -94,7 +96,7 @@ export async function rage(storm: Storm, watch: (world: World) => void = () => u
   while (goesOn(world, storm)) {
     world.setFaults(storm.faults ?? BAD_NETWORK);
     chaos.start();
-    await world.advance(STORM_MS);
+    await world.advance(world.steps < storm.steps ? STORM_MS : GUST_MS);
     chaos.stop();
     world.setFaults({});
     chaos.makeAmends();
