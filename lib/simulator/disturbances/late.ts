@@ -13,7 +13,7 @@ const STAYS_MS = [10_000, 60_000] as const;
 function land(stage: Stage, namespace: string, nodeName: string): KubeObject {
   const { world, random } = stage;
   const name = `late-${stage.next()}`;
-  const annotations = habitsOf({ name, namespace, pods: 1, accelerators: 1, runSeconds: between(random, 5, 60) });
+  const annotations = habitsOf({ runSeconds: between(random, 5, 60) });
   const metadata = { name, namespace, labels: { app: name }, annotations };
   const pod = world.submit({ apiVersion: 'v1', kind: 'Pod', metadata, spec: podSpec(1) });
   world.server.mergePatch(PODS, pod.metadata, { spec: { nodeName } });
