@@ -58,12 +58,21 @@ export function begunSince(stage: Stage, namespace: string, sinceMs: number): re
   });
 }
 
-/** Pods that wait for nodes of another bucket than the one their namespace has now are made anew. */
+/**
+ * Pods that wait for nodes of another bucket than the one their namespace has now are made anew. So are PodGroups: one that was made
+ * while the namespace had another bucket is in that bucket's queue for good, and Volcano never places its pods.
+ */
 export function restartUnbound({ world }: Stage, namespace: string): void {
   const bucket = world.server.find(NAMESPACES, { name: namespace })?.metadata.labels?.[BUCKET_KEY];
   for (const pod of world.server.all(PODS)) {
     const other = pod.spec?.nodeSelector?.[BUCKET_KEY] !== bucket;
     if (pod.metadata.namespace === namespace && !pod.spec?.nodeName && other) world.remove(PODS, pod.metadata);
+  }
+  for (const { metadata, spec } of world.server.all(POD_GROUPS)) {
+    if (metadata.namespace !== namespace || spec.queue === bucket) continue;
+    world.remove(POD_GROUPS, metadata);
+    world.remove(JOBS, metadata);
+    for (const { name } of metadata.ownerReferences ?? []) world.remove(VOLCANO_JOBS, { name, namespace });
   }
 }
 
