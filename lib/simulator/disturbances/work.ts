@@ -68,6 +68,10 @@ export function restartUnbound({ world }: Stage, namespace: string): void {
     const other = pod.spec?.nodeSelector?.[BUCKET_KEY] !== bucket;
     if (pod.metadata.namespace === namespace && !pod.spec?.nodeName && other) world.remove(PODS, pod.metadata);
   }
+  beginAnew(world, namespace, bucket);
+}
+
+function beginAnew(world: Stage['world'], namespace: string, bucket: string | undefined): void {
   for (const { metadata, spec } of world.server.all(POD_GROUPS)) {
     if (metadata.namespace !== namespace || spec.queue === bucket) continue;
     world.remove(POD_GROUPS, metadata);
