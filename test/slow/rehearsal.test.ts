@@ -39,7 +39,8 @@ describe('a rehearsal of the reference cluster', () => {
 
   it('violates no invariant', () => {
     expect(day.violations).toEqual([]);
-    expect(day.steps).toBeGreaterThan(10_000);
+    // A step is a change that somebody decided; renewals of leases, nine of ten writes of a quiet day, are none.
+    expect(day.steps).toBeGreaterThan(3_000);
   });
 
   it('tells the story: nodes join, get a bucket, take work, change bucket, and leave with their block', () => {
