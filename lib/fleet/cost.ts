@@ -27,7 +27,7 @@ export interface Loss {
 }
 
 /** Whether its pods have work in progress at all. */
-export function hasProgress({ workload, members }: RunningGang): boolean {
+function hasProgress({ workload, members }: RunningGang): boolean {
   return workload !== undefined || !members.every(({ owner }) => owner && WITHOUT_PROGRESS.has(owner.kind));
 }
 

@@ -1,10 +1,9 @@
 /** For whom running work gives way: units that get all they lack, and minimums, as far as that goes. PURE. */
-import { UNKNOWN_LEAF } from '../../fleet';
 import type { Bargain } from './busy-supply';
 import type { Unit, UnitPods } from './demand';
 import type { NodeFilter } from './placement';
 import type { Floor, Supply } from './supply';
-import { sizeOf, zonesOf, type Purpose, type Work } from './work';
+import { filtersFor, sizeOf, type Purpose, type Work } from './work';
 
 /** How a unit is served. */
 export interface Way {
@@ -47,7 +46,8 @@ interface Found {
 export function takeForUnits(work: Work, units: readonly Unit[], { type, purpose }: Way, supply: Supply): number {
   if (!supply.busy.worthwhile(work)) return 0;
   let best: Found | undefined;
-  for (const filter of filtersFor(work, units[0]!, type, supply)) {
+  const leaves = () => [...supply.leaves(type), ...supply.busy.nodes.leaves(work, type)];
+  for (const filter of filtersFor(work, units[0]!, type, leaves)) {
     const found = find(work, units, { type, filter }, supply);
     if (found && (!best || found.bargain.choice.cost < best.bargain.choice.cost)) best = found;
   }
@@ -101,17 +101,4 @@ function podsOf(units: readonly Unit[]): readonly UnitPods[] {
     else all.push(pods);
   }
   return all;
-}
-
-/** One leaf after the other for a gang that must lie in one. */
-function filtersFor(work: Work, unit: Unit, type: string, supply: Supply): readonly NodeFilter[] {
-  const zones = zonesOf(unit);
-  if (!unit.oneLeaf) return [{ zones }];
-  const own = work.packings
-    .get(type)!
-    .left()
-    .map(({ facts }) => facts.leaf);
-  const leaves = new Set([...own, ...supply.leaves(type), ...supply.busy.nodes.leaves(work, type)]);
-  leaves.delete(UNKNOWN_LEAF);
-  return [...leaves].sort().map((leaf) => ({ zones, leaf }));
 }

@@ -12,7 +12,7 @@ import type { NodeFilter } from './placement';
 import type { Supply } from './supply';
 import { need, takeForMinimum, takeForUnits, type Way } from './take-busy';
 import { explainMinimum, explainUnit } from './why-not';
-import { fitAgain, sizeOf, typesFor, zonesOf, type Purpose, type Work } from './work';
+import { filtersFor, fitAgain, sizeOf, typesFor, zonesOf, type Purpose, type Work } from './work';
 
 /** A unit that is too young to count, and when (epoch ms) it will. */
 export interface Unripe {
@@ -136,7 +136,7 @@ function takeOrAsk(work: Work, units: readonly Unit[], serving: Serving): void {
 
 function serveNow(work: Work, unit: Unit, { type, purpose }: Way, supply: Supply): boolean {
   const packing = work.packings.get(type)!;
-  for (const filter of filtersFor(work, unit, type, supply)) {
+  for (const filter of filtersFor(work, unit, type, () => supply.leaves(type))) {
     const most = Math.min(work.spec.nodes.max - sizeOf(work), supply.availableNow(work, { type, filter }));
     const trial = packing.try(unit.pods, filter, Math.max(0, most));
     if (!trial) continue;
@@ -174,18 +174,6 @@ function serveLater(
   work.whyNot.push(`${unit.label} waits for ${trial.missing - soon.length} × ${type} that are joining or asked for`);
   work.unmet.delete(unit);
   return true;
-}
-
-function filtersFor(work: Work, unit: Unit, type: string, supply: Supply): readonly NodeFilter[] {
-  const zones = zonesOf(unit);
-  if (!unit.oneLeaf) return [{ zones }];
-  const own = work.packings
-    .get(type)!
-    .left()
-    .map(({ facts }) => facts.leaf);
-  const leaves = new Set([...own, ...supply.leaves(type)]);
-  leaves.delete('unknown');
-  return [...leaves].sort().map((leaf) => ({ zones, leaf }));
 }
 
 /** What nobody could serve is demand all the same: of the type it would like best. */

@@ -1,12 +1,13 @@
 /** One bucket while the plan is made: what it needs, what it has, what it gets and gives. PURE. */
 import type { CapacityBucketSpec } from '../../api';
-import type { Amounts } from '../../fleet';
+import { UNKNOWN_LEAF, type Amounts } from '../../fleet';
 import type { Unit } from './demand';
 import { Failures } from './failures';
 import { vacated, type BucketState, type FleetState } from './fleet-state';
 import type { NodeState } from './node-groups';
 import { heldUntil, NONE_ACTIVE, packingsOf, typesOf } from './own-nodes';
 import { servable, type Packing } from './packing';
+import type { NodeFilter } from './placement';
 import { maturedSurplus, nextStairs, type Stair } from './surplus';
 
 /** Why nodes are drawn for a bucket: its minimum, or a unit that waits. */
@@ -193,6 +194,21 @@ export function typesFor({ spec, types }: Work, unit: Unit, shapes: FleetState['
 /** Zones all pods of a unit accept; only its first pods are asked, gangs are of one kind. */
 export function zonesOf(unit: Unit): readonly string[] | undefined {
   return unit.pods[0]?.needs.zones;
+}
+
+/** Where a unit may go: anywhere in its zones, or, when it must lie in one leaf, each of the bucket's and these, one after the other. */
+export function filtersFor(
+  work: Work,
+  unit: Unit,
+  type: string,
+  leaves: () => readonly string[],
+): readonly NodeFilter[] {
+  const zones = zonesOf(unit);
+  if (!unit.oneLeaf) return [{ zones }];
+  const own = work.packings.get(type)!.left();
+  const all = new Set([...own.map(({ facts }) => facts.leaf), ...leaves()]);
+  all.delete(UNKNOWN_LEAF);
+  return [...all].sort().map((leaf) => ({ zones, leaf }));
 }
 
 function addUnmet(work: Work, unit: Unit, shapes: FleetState['shapes']): void {

@@ -4,13 +4,13 @@ import { jsonEqual } from '../../domain/json-equal';
 import type { KubeObject, Pod } from '../../domain/kube';
 import { CHECKPOINT_REQUESTED_ANNOTATION } from '../../domain/pod-keys';
 import { apiVersionOf, CAPACITY_BUCKETS, NODE_MOVES, NODES, PODS } from '../../domain/resources';
-import { occupies, toPodFacts, type PodFacts } from '../../fleet';
+import { occupies, squats, toPodFacts, type PodFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { Invalid, NotFound, TooManyRequests } from '../../runtime/errors';
 import type { MoveAction } from './actions';
 import { isFinal } from './claims';
 import { withOutcomes } from './gang-outcomes';
-import { isSquatter, namespaceBuckets } from './observe';
+import { namespaceBuckets } from './observe';
 import { withEmpty } from './report';
 import { EVENT, METRIC, tell } from './telemetry';
 import { applyWorkloadActs } from './apply-workloads';
@@ -81,9 +81,7 @@ async function handOver(action: Of<'HandOver'>, context: ControllerContext): Pro
   const place = bucket === undefined ? 'no bucket' : `bucket ${bucket}`;
   const reason = bucket === undefined ? EVENT.orphanReleased : 'HandedOver';
   context.events.record({ regarding: patched, type: 'Normal', reason, action: 'Swap', message: `to ${place}: ${why}` });
-  const squatters = (await podsOn(node, context)).filter(
-    (pod) => isSquatter(pod, bucket, byNamespace) && !pod.deleting,
-  );
+  const squatters = (await podsOn(node, context)).filter((pod) => squats(pod, bucket, byNamespace) && !pod.deleting);
   let again: number | undefined;
   for (const pod of squatters)
     again = (await evict({ pod, node, why: `it landed on ${node}, now in ${place}` }, context)) ?? again;

@@ -14,7 +14,7 @@ import {
   PODS,
 } from '../../domain/resources';
 import {
-  bucketOfPod,
+  squats,
   gangKey,
   newestCheckpoints,
   occupies,
@@ -105,16 +105,6 @@ export function namespaceBuckets({ cache }: Pick<ControllerContext, 'cache'>): R
   );
 }
 
-/** Whether the pod belongs to another bucket than the node it is on. */
-export function isSquatter(
-  pod: PodFacts,
-  nodeBucket: string | undefined,
-  byNamespace: ReadonlyMap<string, string>,
-): boolean {
-  const bucket = bucketOfPod(pod, byNamespace);
-  return !pod.ended && !pod.system && bucket !== undefined && bucket !== nodeBucket;
-}
-
 function podsByNode(
   pods: readonly PodFacts[],
   nodes: ReadonlyMap<string, NodeFacts>,
@@ -126,7 +116,7 @@ function podsByNode(
     const node = pod.nodeName === undefined ? undefined : nodes.get(pod.nodeName);
     if (!node) continue;
     if (occupies(pod, byNamespace)) append(work, node.name, pod);
-    if (isSquatter(pod, node.bucket, byNamespace)) append(squatters, node.name, pod);
+    if (squats(pod, node.bucket, byNamespace)) append(squatters, node.name, pod);
   }
   return { work, squatters };
 }
