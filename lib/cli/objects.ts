@@ -11,6 +11,7 @@ import {
   NODES,
   POD_GROUPS,
   PODS,
+  QUEUES,
   VOLCANO_JOBS,
   type ResourceType,
 } from '../domain/resources';
@@ -27,6 +28,7 @@ const READ: readonly (readonly [resource: ResourceType, optional: boolean])[] = 
   [PODS, false],
   [NAMESPACES, false],
   [POD_GROUPS, true],
+  [QUEUES, true],
   [VOLCANO_JOBS, true],
   [CHECKPOINTS, true],
   [DISRUPTION_BUDGETS, true],

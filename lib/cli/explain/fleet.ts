@@ -10,7 +10,7 @@ import {
   DISRUPTION_BUDGETS,
   NODE_MOVES,
   NODES,
-  POD_GROUPS,
+  QUEUES,
   VOLCANO_JOBS,
   type ResourceType,
 } from '../../domain/resources';
@@ -78,7 +78,8 @@ export function toFleet(objects: readonly KubeObject[], nowMs: number): Fleet {
     const apiVersion = apiVersionOf(resource);
     return objects.filter((object) => object.kind === resource.kind && object.apiVersion === apiVersion);
   };
-  const volcano = of(POD_GROUPS).length > 0;
+  // Volcano makes two of its own. A file without any says nothing of them.
+  const volcano = of(QUEUES).length > 0;
   const snapshot = observeCapacity({ cache: (resource) => listOnly(of(resource)) }, volcano);
   const moves = of(NODE_MOVES).map(toStory);
   const gangs = toRunningGangs(snapshot.podGroups, snapshot.pods);

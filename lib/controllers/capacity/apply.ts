@@ -1,6 +1,6 @@
 /** One action of the plan, one call; then Event, metric, and the cache is told. */
 import { NodeMove } from '../../api';
-import { isTrue } from '../../domain/conditions';
+import { findCondition } from '../../domain/conditions';
 import type { KubeObject } from '../../domain/kube';
 import { BUCKET_KEY } from '../../domain/node-keys';
 import { DELETION_COST_ANNOTATION } from '../../domain/pod-keys';
@@ -101,12 +101,22 @@ async function writeStatus({ bucket, status, before }: Of<'WriteStatus'>, contex
   const options = { fieldManager: FIELD_MANAGER, force: true, subresource: 'status' } as const;
   const applied = await cluster.apply(CAPACITY_BUCKETS, object, options);
   cache(CAPACITY_BUCKETS).assume(applied);
-  const refused = status.conditions?.find(({ type, status }) => type === CONDITION.accepted && status === 'False');
-  if (refused && (isTrue(before.conditions, CONDITION.accepted) || !before.conditions)) {
-    const message = refused.message ?? 'the spec is invalid';
-    say(context, applied, { reason: EVENT.invalidSpec, action: 'Validate', message, type: 'Warning' });
+  const became = (type: string) => {
+    const now = findCondition(status.conditions, type);
+    const was = findCondition(before.conditions, type);
+    return now?.status === 'False' && was?.status !== 'False' ? now : undefined;
+  };
+  for (const [type, reason, action] of BAD_NEWS) {
+    const news = became(type);
+    if (news) say(context, applied, { reason, action, message: news.message ?? type, type: 'Warning' });
   }
 }
+
+/** Conditions that are told as an Event when they become False, with its reason and action. */
+const BAD_NEWS = [
+  [CONDITION.accepted, EVENT.invalidSpec, 'Validate'],
+  [CONDITION.queueFollows, EVENT.queueTaken, 'Follow'],
+] as const;
 
 /** Without resourceVersion: the manager owns every field it sends, and the status is computed from scratch each time. */
 function statusObject(resource: ResourceType, name: string, status: object): KubeObject {

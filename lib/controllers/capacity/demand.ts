@@ -16,6 +16,7 @@ import {
   type PodFacts,
   type PodNeeds,
 } from '../../fleet';
+import { outOfReach, toQueues, type Queues } from './reach';
 import type { CapacitySnapshot } from './snapshot';
 
 /** Equal pods of a unit. */
@@ -32,6 +33,10 @@ export interface Unit {
   /** For people: `gang research/llama` or `pod web/api-0`. */
   readonly label: string;
   readonly bucket: string;
+  /** Queue of its PodGroup. Volcano places it on the nodes of that queue, and nowhere else. */
+  readonly queue?: string;
+  /** Why it can be placed nowhere, whatever room there is. */
+  readonly outOfReach?: string;
   readonly gang: boolean;
   readonly oneLeaf: boolean;
   readonly pods: readonly UnitPods[];
@@ -93,9 +98,15 @@ export function toUnits(
 ): ReadonlyMap<string, readonly Unit[]> {
   const names = snapshot.buckets.map(({ name }) => name).sort();
   const units = new Map<string, Unit[]>(names.map((name) => [name, []] as const));
-  for (const unit of waiting.update(snapshot)) units.get(unit.bucket)?.push(unit);
+  const queues = toQueues(snapshot.queues);
+  for (const unit of waiting.update(snapshot)) units.get(unit.bucket)?.push(withReach(unit, queues));
   for (const list of units.values()) list.sort((a, b) => a.sinceMs - b.sinceMs || (a.key < b.key ? -1 : 1));
   return units;
+}
+
+function withReach(unit: Unit, queues: Queues): Unit {
+  const why = outOfReach(unit, queues);
+  return why === undefined ? unit : { ...unit, outOfReach: why };
 }
 
 function waits(pod: PodFacts): boolean {
@@ -108,7 +119,8 @@ function gangUnits(gang: Gang, bucketOf: (pod: PodFacts) => string | undefined):
   const first = waiting[0];
   if (!first) return [];
   const lacking = Math.max(0, gang.minMember - gang.placed.length);
-  if (lacking <= 1) return waiting.map((pod) => podUnit(pod, bucketOf(pod) ?? gang.queue));
+  const alone = (pod: PodFacts) => podUnit(pod, bucketOf(pod) ?? gang.queue, gang.queue);
+  if (lacking <= 1) return waiting.map(alone);
   const members = waiting.slice(0, lacking);
   // Members still to be created will look like the last one.
   const unborn = Array<PodFacts>(lacking - members.length).fill(members.at(-1)!);
@@ -116,12 +128,13 @@ function gangUnits(gang: Gang, bucketOf: (pod: PodFacts) => string | undefined):
     key: gang.key,
     label: `gang ${gang.key}`,
     bucket: bucketOf(first) ?? gang.queue ?? '',
+    queue: gang.queue,
     gang: true,
     oneLeaf: gang.oneLeaf,
     pods: toUnitPods([...members, ...unborn]),
     sinceMs: Math.max(...members.map(({ createdAtMs }) => createdAtMs)),
   });
-  return [whole, ...waiting.slice(lacking).map((pod) => podUnit(pod, bucketOf(pod) ?? gang.queue))];
+  return [whole, ...waiting.slice(lacking).map(alone)];
 }
 
 /** A gang whose pods come later: minMember pods that share minResources equally. */
@@ -137,6 +150,7 @@ function podlessUnit(gang: Gang): Unit | undefined {
     key: gang.key,
     label: `gang ${gang.key}`,
     bucket: gang.queue ?? '',
+    queue: gang.queue,
     gang: true,
     oneLeaf: gang.oneLeaf,
     pods: [{ shape, requests, needs: {}, count: gang.minMember }],
@@ -144,12 +158,13 @@ function podlessUnit(gang: Gang): Unit | undefined {
   });
 }
 
-function podUnit(pod: PodFacts, bucket: string | undefined): Unit | undefined {
+function podUnit(pod: PodFacts, bucket: string | undefined, queue?: string): Unit | undefined {
   if (bucket === undefined) return undefined;
   return withKind({
     key: `${pod.key}#pod`,
     label: `pod ${pod.key}`,
     bucket,
+    queue,
     gang: false,
     oneLeaf: false,
     pods: toUnitPods([pod]),

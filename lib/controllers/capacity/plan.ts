@@ -28,6 +28,7 @@ import { Memory } from './memory';
 import { moveName } from './move-name';
 import { planQueues } from './queues';
 import { planReleases, type Release } from './releases';
+import { toQueues } from './reach';
 import { planStatuses } from './report';
 import type { CapacityAction, CapacityPlan, CapacitySnapshot } from './snapshot';
 import type { ChooseVictims } from './offer';
@@ -67,7 +68,7 @@ export function planCapacity(snapshot: CapacitySnapshot, nowMs: number, options:
       ...planRequests(fleet, supply, releases),
       ...(snapshot.queues ? planQueues(fleet, snapshot.queues) : []),
       ...memory.deletionCosts.plan(fleet),
-      ...planStatuses(fleet.buckets, byName, nowMs),
+      ...planStatuses(fleet.buckets, byName, { queues: toQueues(snapshot.queues), nowMs }),
     ],
     requeueAfterMs: nextLook(works, { fleet, unripe, nextAtMs: [...nextAtMs, ...supply.busy.changesAtMs()], nowMs }),
     seen: { units, phases: phasesOf(fleet) },

@@ -4,15 +4,18 @@
  */
 import { isAccelerator, toAmounts } from '../../fleet';
 import type { BucketState, FleetState } from './fleet-state';
+import { isTaken, toQueues } from './reach';
 import type { CapacityAction, QueueFacts, QueueSpec } from './snapshot';
 
 /** What is needed to make the queues follow. */
 export function planQueues(fleet: FleetState, queues: readonly QueueFacts[]): readonly CapacityAction[] {
-  const known = new Map(queues.map((queue) => [queue.name, queue] as const));
+  const known = toQueues(queues)!;
   const buckets = new Set(fleet.buckets.map(({ name }) => name));
   const applied = fleet.buckets.flatMap((bucket): CapacityAction[] => {
     // Volcano's own queues are not ours, whatever a bucket is called.
     if (!bucket.spec || bucket.name === 'default' || bucket.name === 'root') return [];
+    // Nor are those that somebody else made: that is said (report.ts), and they are not touched.
+    if (isTaken(bucket.name, known)) return [];
     const spec = queueSpec(bucket, fleet);
     const queue = known.get(bucket.name);
     if (queue?.ours && sameQueue(queue.spec, spec)) return [];

@@ -3,19 +3,26 @@ import type { CapacityBucketStatus } from '../../api';
 import { setCondition } from '../../domain/conditions';
 import { formatTime, type Condition } from '../../domain/kube';
 import type { BucketState } from './fleet-state';
+import { isTaken, takenWords, type Queues } from './reach';
 import type { CapacityAction } from './snapshot';
 import { CONDITION } from './telemetry';
 import { sizeOf, type Work } from './work';
+
+/** What statuses are made with, beside buckets and their works. */
+interface Context {
+  readonly queues: Queues;
+  readonly nowMs: number;
+}
 
 /** The statuses that are not as they should be. */
 export function planStatuses(
   buckets: readonly BucketState[],
   works: ReadonlyMap<string, Work>,
-  nowMs: number,
+  context: Context,
 ): readonly CapacityAction[] {
   return buckets.flatMap((bucket): CapacityAction[] => {
     const work = works.get(bucket.name);
-    const status = work ? statusOf(work, nowMs) : invalidStatus(bucket, nowMs);
+    const status = work ? statusOf(work, context) : invalidStatus(bucket, context.nowMs);
     const before = bucket.facts.status;
     return same(before, status) ? [] : [{ type: 'WriteStatus', bucket: bucket.name, status, before }];
   });
@@ -33,12 +40,12 @@ function invalidStatus(bucket: BucketState, nowMs: number): CapacityBucketStatus
   };
 }
 
-function statusOf(work: Work, nowMs: number): CapacityBucketStatus {
+function statusOf(work: Work, { queues, nowMs }: Context): CapacityBucketStatus {
   const { bucket, spec } = work;
   const { facts } = bucket;
   const byType = byTypeOf(work);
   const demand = byType.reduce((sum, type) => sum + type.demand, 0);
-  const whyNot = [...work.whyNot, ...work.hopeless].join('; ').slice(0, 2048);
+  const whyNot = [...work.whyNot, ...work.hopeless, ...work.outOfReach].join('; ').slice(0, 2048);
   const since = work.waiting.map(({ unit }) => unit.sinceMs);
   return {
     ...countsOf(bucket),
@@ -54,6 +61,7 @@ function statusOf(work: Work, nowMs: number): CapacityBucketStatus {
         { type: CONDITION.accepted, status: 'True', reason: 'Valid', message: 'the spec is valid' },
         minimumMet(bucket.active.length, spec.nodes.min, work),
         demandMet(demand, whyNot, work),
+        ...queueFollows(bucket, queues),
       ],
       facts.generation,
       nowMs,
@@ -88,10 +96,19 @@ function demandMet(demand: number, whyNot: string, work: Work): NewCondition {
       message: whyNot || `${demand} nodes needed, ${active.length} usable`,
     };
   }
+  if (work.outOfReach.length > 0) return { type, status: 'False', reason: 'OutOfReach', message: whyNot };
   const met = demand <= active.length;
   if (met) return { type, status: 'True', reason: 'Met', message: `${demand} nodes needed, ${active.length} usable` };
   const message = `${demand} nodes needed, ${active.length} usable, ${arriving.length} arriving`;
   return { type, status: 'False', reason: 'Arriving', message };
+}
+
+/** Whether Volcano's queue of this name is ours. Without Volcano there is nothing to say. */
+function queueFollows({ name }: BucketState, queues: Queues): readonly NewCondition[] {
+  const type = CONDITION.queueFollows;
+  if (!queues) return [];
+  if (!isTaken(name, queues)) return [{ type, status: 'True', reason: 'Follows', message: `queue ${name} is its own` }];
+  return [{ type, status: 'False', reason: 'NameTaken', message: `gangs of ${name} wait in ${takenWords(name)}` }];
 }
 
 function countsOf({ owned, active, arriving, nodes }: BucketState): CapacityBucketStatus {

@@ -53,8 +53,13 @@ export interface QueueSpec {
   readonly capability?: Readonly<Record<string, string | number>>;
   readonly deserved?: Readonly<Record<string, string | number>>;
   readonly affinity?: {
-    readonly nodeGroupAffinity?: { readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly string[] };
+    readonly nodeGroupAffinity?: {
+      readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly string[];
+      readonly preferredDuringSchedulingIgnoredDuringExecution?: readonly string[];
+    };
   };
+  /** Whose node groups it has when it names none itself. */
+  readonly parent?: string;
 }
 
 /** One look at the whole fleet. */

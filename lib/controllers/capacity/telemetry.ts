@@ -94,6 +94,8 @@ export const CONDITION = {
   minimumMet: 'MinimumMet',
   /** It has the nodes its work needs. */
   demandMet: 'DemandMet',
+  /** Volcano's queue of its name is its own. Only where Volcano is installed. */
+  queueFollows: 'QueueFollows',
 } as const;
 
 /** Reasons of Events. */
@@ -102,4 +104,5 @@ export const EVENT = {
   nodesReleased: 'NodesReleased',
   nodesRequested: 'NodesRequested',
   invalidSpec: 'InvalidSpec',
+  queueTaken: 'QueueTaken',
 } as const;

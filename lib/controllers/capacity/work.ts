@@ -43,8 +43,10 @@ export interface Work {
   readonly bucket: BucketState;
   readonly name: string;
   readonly spec: CapacityBucketSpec;
-  /** Its waiting units, oldest first. */
+  /** Its waiting units that could be placed if there were room, oldest first. */
   readonly units: readonly Unit[];
+  /** Why the others can be placed nowhere, one sentence each. */
+  readonly outOfReach: readonly string[];
   /** Types that units of a kind accept, where somebody has asked. */
   readonly types: Map<string, readonly string[]>;
   packings: ReadonlyMap<string, Packing>;
@@ -115,7 +117,8 @@ function toWork(bucket: BucketState, spec: CapacityBucketSpec, units: readonly U
     bucket,
     name: bucket.name,
     spec,
-    units,
+    units: units.filter(({ outOfReach }) => outOfReach === undefined),
+    outOfReach: units.flatMap(({ outOfReach }) => outOfReach ?? []),
     types: new Map(),
     packings: new Map(),
     busy,
