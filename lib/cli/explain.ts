@@ -7,6 +7,7 @@ import { loadConnection, type ConnectionChoice } from '../runtime/kubernetes/kub
 import { bucketText, explainBucket } from './explain/bucket';
 import { toFleet, type Fleet } from './explain/fleet';
 import { explainGang, gangText, namesOf } from './explain/gang';
+import { explainGoneBucket, goneBucketText } from './explain/gone-bucket';
 import { explainNode, nodeText } from './explain/node';
 import { listObjects, presentOf, readObjects } from './objects';
 import { EXIT, UsageError, type Output } from './output';
@@ -40,8 +41,12 @@ interface Answer {
 const EXPLAIN: Readonly<Record<string, (fleet: Fleet, name: string) => Answer | undefined>> = {
   bucket: (fleet, name) => {
     const bucket = fleet.state.buckets.find((one) => one.name === name);
-    const json = bucket && explainBucket(fleet, bucket);
-    return json && { json, text: bucketText(json, fleet.nowMs) };
+    if (!bucket) {
+      const gone = explainGoneBucket(fleet, name);
+      return gone && { json: gone, text: goneBucketText(gone) };
+    }
+    const json = explainBucket(fleet, bucket);
+    return { json, text: bucketText(json, fleet.nowMs) };
   },
   node: (fleet, name) => {
     const json = explainNode(fleet, name);

@@ -15,9 +15,10 @@ export function helpFor(fleet: Fleet, bucket: BucketState, waiting: readonly Uni
   if (bucket.facts.deleting) return ['the bucket is being deleted: it gets no nodes any more'];
   if (!bucket.spec) return [`mend the spec: kubectl edit cbkt ${bucket.name}`];
   const lacking = bucket.active.length < bucket.spec.nodes.min;
-  if (waiting.length === 0 && !lacking) return [];
+  const lost = waiting.flatMap(({ outOfReach }) => outOfReach ?? []);
+  if (waiting.length === lost.length && !lacking) return lost;
   const own = [...arriving(bucket), ...unusable(bucket), ...bounds(bucket), ...impossible(bucket)];
-  return [...own, ...fromPools(fleet, bucket), ...fromOthers(fleet, bucket)];
+  return [...lost, ...own, ...fromPools(fleet, bucket), ...fromOthers(fleet, bucket)];
 }
 
 function arriving({ arriving, batches }: BucketState): readonly string[] {

@@ -4,6 +4,7 @@ import type { BucketState } from '../../controllers/capacity/fleet-state';
 import { formatTime, type Condition } from '../../domain/kube';
 import { helpFor } from './bucket-help';
 import { isUnderWay, type Fleet, type MoveStory } from './fleet';
+import { mayUse } from './no-way';
 import { counted, lasted, section, since } from './words';
 
 /** How far back moves are told. */
@@ -40,6 +41,8 @@ export interface BucketExplanation {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly instanceTypes: readonly string[];
+  /** Who may use it: namespaces with its label, and its guests. */
+  readonly namespaces: readonly string[];
   readonly owned: number;
   readonly active: number;
   readonly idle: number;
@@ -67,6 +70,7 @@ export function explainBucket(fleet: Fleet, bucket: BucketState): BucketExplanat
     minimum: spec?.nodes.min,
     maximum: spec?.nodes.max,
     instanceTypes: spec?.instanceTypes ?? [],
+    namespaces: mayUse(fleet, bucket.name),
     owned: owned.length,
     active: active.length,
     idle: active.filter(({ busy }) => !busy).length,
@@ -144,12 +148,8 @@ function stateOf({ finishedAtMs, createdAtMs, nodes }: MoveStory): string {
 /** The answer for people. */
 export function bucketText(of: BucketExplanation, nowMs: number): readonly string[] {
   const ago = (time: string | undefined) => since(time === undefined ? undefined : Date.parse(time), nowMs);
-  const pairs = (counts: Readonly<Record<string, number>>) =>
-    Object.entries(counts).map(([word, count]) => `${count} ${word}`);
   return [
-    `CapacityBucket ${of.bucket}: priority ${of.priority ?? 'unknown (the spec is invalid)'}, ${of.minimum ?? '?'} to ${of.maximum ?? '?'} nodes of ${of.instanceTypes.join(', ') || 'no type'}`,
-    `owns ${counted(of.owned, 'node')} (${[...pairs(of.byPhase), ...pairs(of.byType)].join(', ') || 'none'}), ${of.active} usable, ${of.idle} of them idle`,
-    `needs ${of.demand ?? '?'}, should have ${of.target ?? '?'}`,
+    ...headOf(of),
     ...section('Why not more', of.whyNot?.split('; ') ?? []),
     ...section(
       'Waiting',
@@ -166,6 +166,17 @@ export function bucketText(of: BucketExplanation, nowMs: number): readonly strin
     ),
     ...section('Moved out within a day', shorten(of.movesOut.map(moveLine))),
     ...section('Moved in within a day', shorten(of.movesIn.map(moveLine))),
+  ];
+}
+
+function headOf(of: BucketExplanation): readonly string[] {
+  const pairs = (counts: Readonly<Record<string, number>>) =>
+    Object.entries(counts).map(([word, count]) => `${count} ${word}`);
+  return [
+    `CapacityBucket ${of.bucket}: priority ${of.priority ?? 'unknown (the spec is invalid)'}, ${of.minimum ?? '?'} to ${of.maximum ?? '?'} nodes of ${of.instanceTypes.join(', ') || 'no type'}`,
+    `owns ${counted(of.owned, 'node')} (${[...pairs(of.byPhase), ...pairs(of.byType)].join(', ') || 'none'}), ${of.active} usable, ${of.idle} of them idle`,
+    `needs ${of.demand ?? '?'}, should have ${of.target ?? '?'}`,
+    `used by namespaces ${of.namespaces.join(', ') || 'none'}; others are refused`,
   ];
 }
 

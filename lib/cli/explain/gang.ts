@@ -1,8 +1,10 @@
 /** What a gang holds, what taking it would cost, whether it may be taken, and how often it has given way. PURE. */
 import { formatTime } from '../../domain/kube';
 import {
+  bucketOfPod,
   checkpointOf,
   forbiddenBy,
+  hasAccelerators,
   Gangs,
   lossOf,
   surplusOf,
@@ -12,6 +14,7 @@ import {
 } from '../../fleet';
 import { parseDuration } from '../../domain/duration';
 import type { Fleet, GangStory, MoveStory } from './fleet';
+import { noWayFor } from './no-way';
 import { acceleratorHours, counted, lasted, section, since, until } from './words';
 
 /** A gang that runs. */
@@ -43,6 +46,8 @@ export interface GangExplanation {
     readonly minMember: number;
     readonly placed: number;
     readonly bucket?: string;
+    /** Why it can be placed nowhere, whatever room there is; each with the way out. */
+    readonly noWay: readonly string[];
   };
   readonly suspendedBy?: {
     readonly move: string;
@@ -72,7 +77,7 @@ export function explainGang(fleet: Fleet, asked: string): GangExplanation | unde
   return {
     asked,
     running: running.map((one) => explainRunning(fleet, one)),
-    waiting: gang && waitingOf(gang),
+    waiting: gang && waitingOf(fleet, gang),
     suspendedBy: suspendedBy(stories),
     gaveWay: stories.map(({ move, gang: { step, gaveWayAtMs, acceleratorSecondsLost } }) => ({
       move: move.name,
@@ -179,9 +184,20 @@ function lastGaveWay({ moves }: Fleet, key: string): number {
   return Math.max(-Infinity, ...times);
 }
 
-function waitingOf({ waiting, placed, minMember, queue }: Gang): GangExplanation['waiting'] {
-  if (waiting.length === 0) return undefined;
-  return { members: waiting.length, minMember, placed: placed.length, bucket: queue ?? waiting[0]?.bucket };
+function waitingOf(fleet: Fleet, gang: Gang): GangExplanation['waiting'] {
+  const { key, namespace, waiting, placed, minMember, minResources, queue, podless } = gang;
+  if (waiting.length === 0 && !podless) return undefined;
+  const bucket = bucketOfGang(fleet, gang);
+  const ours = bucket !== undefined || waiting.some(({ accelerated }) => accelerated) || hasAccelerators(minResources);
+  const noWay = ours ? noWayFor(fleet, { label: `gang ${key}`, namespace, bucket, queue }) : [];
+  return { members: waiting.length, minMember, placed: placed.length, bucket, noWay };
+}
+
+/** By its pods; while there are none, by its namespace or its queue. */
+function bucketOfGang({ snapshot, state }: Fleet, { namespace, waiting, queue }: Gang): string | undefined {
+  const [first] = waiting;
+  const known = first ? bucketOfPod(first, snapshot.namespaceBuckets) : snapshot.namespaceBuckets.get(namespace);
+  return known ?? state.buckets.find(({ name }) => name === queue)?.name;
 }
 
 function suspendedBy(
@@ -223,6 +239,7 @@ export function gangText(of: GangExplanation, nowMs: number): readonly string[] 
     ...(waiting
       ? [
           `${counted(waiting.members, 'member')} without a node, ${waiting.placed} placed, ${waiting.minMember} needed; bucket ${waiting.bucket ?? 'none'} (aicluster explain bucket ${waiting.bucket ?? 'NAME'})`,
+          ...waiting.noWay,
         ]
       : []),
     ...(away

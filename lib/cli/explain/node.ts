@@ -4,6 +4,7 @@ import { NODE_KEYS, type KeyKind, type KeyOwner } from '../../domain/node-keys';
 import { gangKey, isFleetNode, type NodePhase, type RunningGang } from '../../fleet';
 import { isUnderWay, type Fleet } from './fleet';
 import { explainRunning, runningText, type RunningExplanation } from './gang';
+import { misplacedWords } from './misplaced';
 import { section, since } from './words';
 
 /** What each phase means, in a sentence. */
@@ -30,6 +31,8 @@ export interface NodeExplanation {
   /** Absent for nodes of no CapacityPool: their phases mean nothing. */
   readonly phase?: NodePhase;
   readonly meaning: string;
+  /** Why it is in no bucket it could work for, and the way out. */
+  readonly misplaced?: string;
   readonly bucket?: string;
   readonly pool?: string;
   readonly instanceType: string;
@@ -65,6 +68,7 @@ export function explainNode(fleet: Fleet, name: string): NodeExplanation | undef
     node: name,
     phase,
     meaning: phase ? MEANING[phase] : 'no CapacityPool made it (no label aicluster.dev/pool): none of ours',
+    misplaced: phase && misplacedWords(fleet, facts, object),
     bucket: facts.bucket,
     pool: facts.pool,
     instanceType: facts.instanceType,
@@ -119,6 +123,7 @@ export function nodeText(of: NodeExplanation, nowMs: number): readonly string[] 
   return [
     `Node ${of.node}: ${of.phase ?? 'not of the fleet'}${of.bucket === undefined ? '' : ` in bucket ${of.bucket}`}${of.busy ? ', busy' : ''}`,
     of.meaning,
+    ...(of.misplaced ? [of.misplaced] : []),
     `${of.instanceType} of pool ${of.pool ?? 'none'}, zone ${of.zone ?? 'unknown'}, network leaf ${of.leaf}`,
     ...section(
       'Keys',

@@ -5,7 +5,7 @@
  * in another bucket's queue fits nowhere, whatever room there is. No nodes are taken from anybody for it, and it is said.
  */
 import type { Unit } from './demand';
-import type { QueueFacts } from './snapshot';
+import type { QueueFacts, QueueSpec } from './snapshot';
 
 /** Queues by name; absent when Volcano is not installed. */
 export type Queues = ReadonlyMap<string, QueueFacts> | undefined;
@@ -25,7 +25,10 @@ export function isTaken(bucket: string, queues: Queues): boolean {
 }
 
 /** Why the queue of a unit does not lead to the nodes of its bucket; undefined when it does. */
-export function outOfReach({ label, queue, bucket }: Unit, queues: Queues): string | undefined {
+export function outOfReach(
+  { label, queue, bucket }: Pick<Unit, 'label' | 'queue' | 'bucket'>,
+  queues: Queues,
+): string | undefined {
   if (queue === undefined || !queues) return undefined;
   if (queue === bucket) {
     return isTaken(bucket, queues) ? `${label} waits in ${takenWords(bucket)}` : undefined;
@@ -45,11 +48,17 @@ export function takenWords(bucket: string): string {
 function groupsOf(queue: QueueFacts, queues: Queues): readonly string[] {
   let at: QueueFacts | undefined = queue;
   for (let i = 0; at && i < MOST_ANCESTORS; i++) {
-    const affinity = at.spec.affinity?.nodeGroupAffinity;
-    const required = affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-    const preferred = affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-    if (required.length + preferred.length > 0) return [...required, ...preferred];
+    const own = ownGroups(at.spec);
+    if (own.length > 0) return own;
     at = queues?.get(at.spec.parent ?? '');
   }
   return [];
+}
+
+function ownGroups({ affinity }: QueueSpec): readonly string[] {
+  const {
+    requiredDuringSchedulingIgnoredDuringExecution: required = [],
+    preferredDuringSchedulingIgnoredDuringExecution: preferred = [],
+  } = affinity?.nodeGroupAffinity ?? {};
+  return [...required, ...preferred];
 }

@@ -38,7 +38,7 @@ export type MoveAction =
       readonly gang?: string;
       readonly why: string;
     }
-  | { readonly type: 'AskCheckpoint'; readonly move: string; readonly pod: PodFacts; readonly askedAt: string }
+  | { readonly type: 'AskCheckpoint'; readonly pod: PodFacts; readonly askedAt: string; readonly why: string }
   | {
       readonly type: 'WriteStatus';
       readonly move: string;

@@ -150,7 +150,7 @@ async function evict(
 
 /** With the pod's UID in the patch: another pod of that name is refused as Invalid, and was never meant. */
 async function askCheckpoint(
-  { pod, askedAt, move }: Of<'AskCheckpoint'>,
+  { pod, askedAt, why }: Of<'AskCheckpoint'>,
   context: ControllerContext,
 ): Promise<undefined> {
   const { cluster, cache, events, metrics } = context;
@@ -159,7 +159,7 @@ async function askCheckpoint(
   try {
     const patched = await cluster.mergePatch(PODS, { namespace, name }, patch);
     cache(PODS).assume(patched);
-    const message = `its node is taken by NodeMove ${move}: save your state`;
+    const message = `${why}: save your state`;
     const reason = EVENT.checkpointRequested;
     events.record({ regarding: patched, type: 'Normal', reason, action: 'AskCheckpoint', message });
   } catch (error) {

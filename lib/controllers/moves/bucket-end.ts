@@ -6,13 +6,10 @@
  * closed to new pods and become unassigned one by one as their work ends. Without controllers nobody takes the finalizer off: delete
  * buckets before the controllers, or `kubectl patch cbkt NAME --type merge -p '{"metadata":{"finalizers":null}}'`.
  */
-import { GROUP } from '../../domain/node-keys';
 import type { MoveAction } from './actions';
-import type { BucketState, MovesSnapshot } from './snapshot';
+import { BUCKET_FINALIZER, type BucketState, type MovesSnapshot } from './snapshot';
 import { bucketOf } from './upkeep';
 
-/** Holds a CapacityBucket until its nodes are released. */
-export const BUCKET_FINALIZER = `${GROUP}/nodes`;
 /** How long the nodes of a deleted bucket may take to empty. CloudFormation waits 15 minutes in all. */
 export const BUCKET_PATIENCE_MS = 5 * 60_000;
 

@@ -31,6 +31,7 @@ import {
 import type { ControllerContext } from '../../runtime/controller';
 import { parseSetBacks } from './patches';
 import { isOver } from './gangs';
+import { isLeaving } from './leaving';
 import { NO_GANGS, type BucketState, type GangsSeen, type MovesSnapshot, type MoveState } from './snapshot';
 
 /** All moves, nodes, their work, the gangs that may have to give way, and the buckets, as the caches show them. */
@@ -52,21 +53,24 @@ export function observeMoves(context: Pick<ControllerContext, 'cache'>): MovesSn
     ...pods,
     buckets: new Map(buckets.map((bucket) => [bucket.name, bucket] as const)),
     setBacks: new Map(setBacks),
-    gangs: seenGangs(moves, pods.work, context),
+    gangs: seenGangs(moves, nodes, pods.work, context),
   };
 }
 
-/** Looks at gangs only while a move is under way: most of the time there is none. */
+/** Looks at gangs only while a move is under way or a node leaves: most of the time there is none. */
 function seenGangs(
   moves: readonly MoveState[],
+  nodes: ReadonlyMap<string, NodeFacts>,
   work: ReadonlyMap<string, readonly PodFacts[]>,
   { cache }: Pick<ControllerContext, 'cache'>,
 ): GangsSeen {
   const underWay = moves.filter(({ status, spec }) => spec && status.finishedAt === undefined);
-  if (underWay.length === 0) return NO_GANGS;
+  const leaving = [...nodes.values()].filter((node) => node.pool !== undefined && isLeaving(node));
+  if (underWay.length + leaving.length === 0) return NO_GANGS;
   const podGroups = toPodGroupFactsList(cache(POD_GROUPS).list());
   const groups = new Map(podGroups.map((group) => [group.key, group] as const));
-  const wanted = new Set(underWay.flatMap((move) => gangsOf(move, work, groups)));
+  const onLeaving = leaving.flatMap(({ name }) => work.get(name) ?? []).map((pod) => gangKey(pod, groups));
+  const wanted = new Set([...onLeaving, ...underWay.flatMap((move) => gangsOf(move, work, groups))]);
   if (wanted.size === 0) return NO_GANGS;
   const bound = new Map<string, PodFacts[]>();
   for (const pod of toPodFactsList(cache(PODS).list())) {

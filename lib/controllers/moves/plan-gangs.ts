@@ -156,7 +156,7 @@ class Collected implements GangsPlan {
   }
 
   private question(pod: PodFacts, { askedAt = '' }: MovedGang): MoveAction {
-    return { type: 'AskCheckpoint', move: this.move.name, pod, askedAt };
+    return { type: 'AskCheckpoint', pod, askedAt, why: `its node is taken by NodeMove ${this.move.name}` };
   }
 
   private eviction(pod: PodFacts, { key }: MovedGang): MoveAction {

@@ -5,9 +5,15 @@ import { formatTime } from '../../domain/kube';
 import { inBucket, makeNodeFacts, makePodFacts, taint } from '../../fleet/testing';
 import { gangKey, toRunningGangs, type NodeFacts, type PodFacts } from '../../fleet';
 import type { MoveAction } from './actions';
-import { BUCKET_FINALIZER } from './bucket-end';
 import { HISTORY_MS, MOVE_FINALIZER, planMoves } from './plan';
-import { NO_GANGS, type BucketState, type GangsSeen, type MovesSnapshot, type MoveState } from './snapshot';
+import {
+  BUCKET_FINALIZER,
+  NO_GANGS,
+  type BucketState,
+  type GangsSeen,
+  type MovesSnapshot,
+  type MoveState,
+} from './snapshot';
 
 const NOW = 10_000_000_000;
 

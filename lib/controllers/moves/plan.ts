@@ -7,7 +7,8 @@
  *      each node of each live move takes its next step (steps.ts); the finalizer comes before the first claim
  *   3. a deleted move resumes its gangs, takes its claims off its nodes, then goes; a finished one is history, deleted after 7 days
  *   4. nodes without a move are kept right: orphans, squatters, stray taints, edits by hand (upkeep.ts)
- *   5. deleted buckets wait for their nodes (bucket-end.ts)
+ *   5. gangs on nodes that go whatever we do are asked for a checkpoint (leaving.ts)
+ *   6. deleted buckets wait for their nodes (bucket-end.ts)
  * Claim, taint and swap are each one patch under the resourceVersion they were decided on, and what happened is read from the Node:
  * it does not matter when we die. What is done to a gang is in the status of its move before it is done.
  */
@@ -17,6 +18,7 @@ import type { MoveAction, MovesPlan } from './actions';
 import { bucketEnds } from './bucket-end';
 import { byRank, isFinal, isLiveMove, recordOf, refusalOf, winners, type MovedNode } from './claims';
 import { jsonEqual } from '../../domain/json-equal';
+import { askLeaving } from './leaving';
 import { unclaimPatch } from './patches';
 import { beginGangsLook, stepGangs, withdrawGangs, type GangsLook, type GangsPlan } from './plan-gangs';
 import { renderRefusal, renderStatus, withGangs } from './report';
@@ -66,9 +68,11 @@ export function planMoves(
     look.actions.push(...actions);
     if (againMs !== undefined) look.moments.push(againMs);
   }
-  const ends = bucketEnds(snapshot, nowMs);
-  look.actions.push(...ends.actions);
-  const next = Math.min(...[...look.moments, ...ends.moments].filter((atMs) => atMs > nowMs));
+  for (const { actions, moments } of [askLeaving(snapshot, look.gangs.told, nowMs), bucketEnds(snapshot, nowMs)]) {
+    look.actions.push(...actions);
+    look.moments.push(...moments);
+  }
+  const next = Math.min(...look.moments.filter((atMs) => atMs > nowMs));
   return { actions: look.actions, requeueAfterMs: Number.isFinite(next) ? next - nowMs : undefined, inFlight };
 }
 

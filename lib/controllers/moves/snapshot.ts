@@ -1,4 +1,5 @@
 /** What plan.ts decides on: moves, nodes, what occupies them, buckets. Times are epoch ms. */
+import { GROUP } from '../../domain/node-keys';
 import type { FieldError, NodeMoveSpec, NodeMoveStatus } from '../../api';
 import type { CheckpointFacts, DisruptionBudgetFacts, NodeFacts, PodFacts, RunningGang } from '../../fleet';
 
@@ -15,6 +16,9 @@ export interface MoveState {
   readonly errors?: readonly FieldError[];
   readonly status: NodeMoveStatus;
 }
+
+/** Holds a CapacityBucket until its nodes are released. */
+export const BUCKET_FINALIZER = `${GROUP}/nodes`;
 
 /** A CapacityBucket, as far as moves cares. */
 export interface BucketState {

@@ -2,6 +2,7 @@ import type { GangStep, NodeMoveSpec } from '../../api';
 import { formatTime } from '../../domain/kube';
 import { PROBATION_TAINT, RELEASING_TAINT } from '../../domain/node-keys';
 import { inBucket, makeNodeFacts, makePodFacts, taint } from '../../fleet/testing';
+import { BUCKET_FINALIZER } from './snapshot';
 import { nextStep, TWO_CYCLES_MS, type StepInput } from './steps';
 
 const NOW = 10_000_000;
@@ -14,7 +15,7 @@ const spec = (overrides: Partial<NodeMoveSpec> = {}): NodeMoveSpec => ({
 const bucket = (name: string) => ({
   name,
   resourceVersion: '1',
-  finalizers: [],
+  finalizers: [BUCKET_FINALIZER],
   instanceTypes: ['p5.48xlarge'],
   checkpointTimeoutMs: 300_000,
 });

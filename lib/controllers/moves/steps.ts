@@ -18,7 +18,7 @@ import type { MoveAction } from './actions';
 import type { MovedNode } from './claims';
 import { isOver, type MovedGang } from './gangs';
 import { claimPatch, releasingSinceMs, swapPatch, unclaimPatch } from './patches';
-import type { BucketState, MoveState } from './snapshot';
+import { BUCKET_FINALIZER, type BucketState, type MoveState } from './snapshot';
 
 /** Two scheduler cycles: what was bound from a snapshot older than the taint has landed after this. */
 export const TWO_CYCLES_MS = 2_000;
@@ -145,6 +145,8 @@ export function waitingFor(input: Pick<StepInput, 'spec' | 'bucket'>, node: Node
 /** Why a bucket cannot take the node now. A node that leaves for good may be in any state. */
 function notFitForWork({ spec, bucket }: Pick<StepInput, 'spec' | 'bucket'>, node: NodeFacts): string | undefined {
   if (!bucket) return `bucket ${spec.to.bucket} does not exist or is being deleted`;
+  // Deleted without it, the bucket would be gone at once, and its nodes left to nobody.
+  if (!bucket.finalizers.includes(BUCKET_FINALIZER)) return `bucket ${bucket.name} is not held by its finalizer yet`;
   if (!node.ready || hasTaint(node.taints, FOREIGN_KEYS.karpenterUnregistered)) return 'the node is not Ready';
   const unproved = hasTaint(node.taints, PROBATION_TAINT) || node.validated === 'False';
   return unproved ? 'the node is not proved' : undefined;

@@ -15,6 +15,7 @@ import { hasTaint } from '../../domain/taints';
 import type { NodeFacts } from '../../fleet';
 import type { MoveAction } from './actions';
 import { isFinal, isLiveMove, recordOf } from './claims';
+import { isLeaving } from './leaving';
 import { conflictPatch, releasingPatch, releasingSinceMs, setBackPatch, swapPatch, unclaimPatch } from './patches';
 import type { MovesSnapshot } from './snapshot';
 import { TWO_CYCLES_MS } from './steps';
@@ -53,8 +54,7 @@ function isOffLimits(node: NodeFacts): boolean {
     node.pool === undefined ||
     node.held ||
     node.unschedulable ||
-    node.deletedAtMs !== undefined ||
-    hasTaint(node.taints, FOREIGN_KEYS.karpenterDisrupted) ||
+    isLeaving(node) ||
     hasTaint(node.taints, FOREIGN_KEYS.karpenterUnregistered)
   );
 }
