@@ -147,7 +147,11 @@ export const PERMISSIONS: readonly ProcessPermissions[] = [
             why: 'nothing may run there when a node is handed over: live list by node; ask for a checkpoint by annotation',
           },
           { resource: r.POD_GROUPS, verbs: WATCH, why: 'who is lost together' },
-          { resource: r.CHECKPOINTS, verbs: WATCH, why: 'the answer of a gang that was asked for a checkpoint' },
+          {
+            resource: r.CHECKPOINTS,
+            verbs: ['list', 'watch', 'delete'],
+            why: 'the answer of a gang that was asked for a checkpoint; those of runs that are over are deleted after 7 days',
+          },
           { resource: r.DISRUPTION_BUDGETS, verbs: WATCH, why: 'suspending a gang asks no budget by itself' },
           { resource: r.VOLCANO_JOBS, verbs: ['get', 'patch'], why: 'note who suspended it' },
           {

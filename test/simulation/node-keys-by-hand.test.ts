@@ -1,4 +1,4 @@
-/** What moves does about nodes that no move has: edits by hand, orphans, stray taints and claims, squatters. */
+/** What moves does about nodes that no move has: edits by hand, orphans, stray taints and claims, squatters; and about Checkpoints of nobody. */
 import {
   BUCKET_KEY,
   HOLD_ANNOTATION,
@@ -7,7 +7,7 @@ import {
   RELEASING_TAINT,
 } from '../../lib/domain/node-keys';
 import * as r from '../../lib/domain/resources';
-import type { Node } from '../../lib/domain/kube';
+import { formatTime, type Node } from '../../lib/domain/kube';
 import { SupplyWorld } from './supply-world';
 
 const MINUTE = 60_000;
@@ -155,5 +155,25 @@ describe('moves that cannot be', () => {
     expect(world.nodesIn('inference')).toEqual([name]);
     await world.run(7 * 24 * 60 * MINUTE + MINUTE);
     expect(world.get(r.NODE_MOVES, 'take')).toBeUndefined();
+  });
+});
+
+describe('a Checkpoint', () => {
+  it('of a run that is over goes seven days later; that of a run that is still there stays', async () => {
+    const { world, name } = await makeWorld();
+    const report = (gang: string) =>
+      world.server.create(r.CHECKPOINTS, {
+        apiVersion: 'aicluster.dev/v1alpha1',
+        kind: 'Checkpoint',
+        metadata: { name: gang, namespace: 'default' },
+        spec: { gang, takenAt: formatTime(world.clock.now()) },
+      });
+    world.work('alive', 'training', name);
+    for (const gang of ['alive', 'over']) report(gang);
+    const left = () => world.server.all(r.CHECKPOINTS).map(({ metadata }) => metadata.name);
+    await world.run(7 * 24 * 60 * MINUTE - MINUTE);
+    expect(left()).toEqual(['alive', 'over']);
+    await world.run(2 * MINUTE);
+    expect(left()).toEqual(['alive']);
   });
 });

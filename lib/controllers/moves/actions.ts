@@ -58,6 +58,14 @@ export type MoveAction =
       readonly finalizers: readonly string[];
       readonly why: string;
     }
+  | {
+      readonly type: 'DeleteCheckpoint';
+      readonly namespace: string;
+      readonly name: string;
+      readonly uid: string;
+      readonly resourceVersion: string;
+      readonly why: string;
+    }
   | { readonly type: 'DeleteMove'; readonly move: string; readonly uid: string; readonly resourceVersion: string };
 
 /** What one look comes to. */

@@ -3,7 +3,7 @@ import type { NodeMoveStatus } from '../../api';
 import { jsonEqual } from '../../domain/json-equal';
 import type { KubeObject, Pod } from '../../domain/kube';
 import { CHECKPOINT_REQUESTED_ANNOTATION } from '../../domain/pod-keys';
-import { apiVersionOf, CAPACITY_BUCKETS, NODE_MOVES, NODES, PODS } from '../../domain/resources';
+import { apiVersionOf, CAPACITY_BUCKETS, CHECKPOINTS, NODE_MOVES, NODES, PODS } from '../../domain/resources';
 import { occupies, squats, toPodFacts, type PodFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { Invalid, NotFound, TooManyRequests } from '../../runtime/errors';
@@ -39,6 +39,8 @@ export async function applyMoveAction(action: MoveAction, context: ControllerCon
       return writeStatus(action, context);
     case 'SetFinalizers':
       return setFinalizers(action, context);
+    case 'DeleteCheckpoint':
+      return deleteCheckpoint(action, context);
     case 'DeleteMove': {
       const { uid, resourceVersion } = action;
       await context.cluster.delete(NODE_MOVES, { name: action.move }, { uid, resourceVersion });
@@ -169,6 +171,15 @@ async function askCheckpoint(
   return undefined;
 }
 
+/** Under its resourceVersion: a report that comes now is kept. */
+async function deleteCheckpoint(action: Of<'DeleteCheckpoint'>, context: ControllerContext): Promise<undefined> {
+  const { namespace, name, uid, resourceVersion, why } = action;
+  await context.cluster.delete(CHECKPOINTS, { namespace, name }, { uid, resourceVersion });
+  context.metrics.count(METRIC.actions, { type: 'DeleteCheckpoint', result: 'Done' });
+  context.log.info('checkpoint deleted', { checkpoint: `${namespace}/${name}`, why });
+  return undefined;
+}
+
 /** Looks live at what the status is about to say: nodes that seem empty, workloads to suspend or resume. */
 async function writeStatus(action: Of<'WriteStatus'>, context: ControllerContext): Promise<number | undefined> {
   const { clock } = context;
@@ -213,6 +224,10 @@ async function setFinalizers(action: Of<'SetFinalizers'>, context: ControllerCon
   const patch = { metadata: { resourceVersion, finalizers } };
   const patched = await context.cluster.mergePatch(resource, { name }, patch);
   context.cache(resource).assume(patched);
+  if (action.of === 'CapacityBucket' && patched.metadata.deletionTimestamp) {
+    const news = { type: 'Normal', reason: EVENT.bucketReleased, action: 'Release', message: action.why } as const;
+    context.events.record({ regarding: patched, ...news });
+  }
   const aborted = action.of === 'NodeMove' && patched.metadata.deletionTimestamp && !patched.status?.finishedAt;
   if (aborted) context.metrics.count(METRIC.finished, { reason: String(patched.spec?.reason), outcome: 'Deleted' });
   return undefined;

@@ -6,6 +6,7 @@
  * closed to new pods and become unassigned one by one as their work ends. Without controllers nobody takes the finalizer off: delete
  * buckets before the controllers, or `kubectl patch cbkt NAME --type merge -p '{"metadata":{"finalizers":null}}'`.
  */
+import { BUCKET_KEY } from '../../domain/node-keys';
 import type { MoveAction } from './actions';
 import { BUCKET_FINALIZER, type BucketState, type MovesSnapshot } from './snapshot';
 import { bucketOf } from './upkeep';
@@ -29,8 +30,10 @@ export function bucketEnds(snapshot: MovesSnapshot, nowMs: number): { actions: M
     const patienceEndsMs = bucket.deletionMs + BUCKET_PATIENCE_MS;
     moments.push(patienceEndsMs);
     if (left > 0 && nowMs < patienceEndsMs) continue;
-    const why =
-      left === 0 ? 'all its nodes are released' : `${left} nodes still run its work and follow when that ends`;
+    const why = [
+      left === 0 ? 'all its nodes are released' : `${left} nodes still run its work and follow when that ends`,
+      ...strandedNamespaces(bucket.name, snapshot),
+    ].join('; ');
     actions.push(
       setFinalizers(
         bucket,
@@ -40,6 +43,16 @@ export function bucketEnds(snapshot: MovesSnapshot, nowMs: number): { actions: M
     );
   }
   return { actions, moments };
+}
+
+/** Namespaces that nobody serves when the bucket is gone. */
+function strandedNamespaces(bucket: string, { namespaceBuckets }: MovesSnapshot): readonly string[] {
+  const names = [...namespaceBuckets].flatMap(([name, own]) => (own === bucket ? [name] : [])).sort();
+  if (names.length === 0) return [];
+  const shown = names.slice(0, 10).join(', ') + (names.length > 10 ? ` and ${names.length - 10} more` : '');
+  return [
+    `label ${BUCKET_KEY}=${bucket} of namespaces ${shown} names no bucket any more: label them with another, or their pods are refused`,
+  ];
 }
 
 function setFinalizers(bucket: BucketState, finalizers: readonly string[], why: string): MoveAction {

@@ -19,6 +19,7 @@ import {
   newestCheckpoints,
   occupies,
   once,
+  toCheckpointFacts,
   toCheckpointFactsList,
   toDisruptionBudgetFacts,
   toNodeFactsList,
@@ -32,7 +33,14 @@ import type { ControllerContext } from '../../runtime/controller';
 import { parseSetBacks } from './patches';
 import { isOver } from './gangs';
 import { isLeaving } from './leaving';
-import { NO_GANGS, type BucketState, type GangsSeen, type MovesSnapshot, type MoveState } from './snapshot';
+import {
+  NO_GANGS,
+  type BucketState,
+  type CheckpointSeen,
+  type GangsSeen,
+  type MovesSnapshot,
+  type MoveState,
+} from './snapshot';
 
 /** All moves, nodes, their work, the gangs that may have to give way, and the buckets, as the caches show them. */
 export function observeMoves(context: Pick<ControllerContext, 'cache'>): MovesSnapshot {
@@ -45,15 +53,20 @@ export function observeMoves(context: Pick<ControllerContext, 'cache'>): MovesSn
   });
   const buckets = cache(CAPACITY_BUCKETS).list().map(toBucketState);
   const moves = cache(NODE_MOVES).list().map(toMoveState);
-  const pods = podsByNode(toPodFactsList(cache(PODS).list()), nodes, namespaceBuckets(context));
+  const byNamespace = namespaceBuckets(context);
+  const pods = toPodFactsList(cache(PODS).list());
+  const occupants = podsByNode(pods, nodes, byNamespace);
   return {
     moves,
     movesByName: new Map(moves.map((move) => [move.name, move] as const)),
     nodes,
-    ...pods,
+    ...occupants,
+    pods,
+    checkpoints: cache(CHECKPOINTS).list().flatMap(toCheckpointSeen),
     buckets: new Map(buckets.map((bucket) => [bucket.name, bucket] as const)),
     setBacks: new Map(setBacks),
-    gangs: seenGangs(moves, nodes, pods.work, context),
+    namespaceBuckets: byNamespace,
+    gangs: seenGangs(moves, nodes, occupants.work, context),
   };
 }
 
@@ -145,6 +158,13 @@ const toMoveState: (object: KubeObject) => MoveState = once((object: KubeObject)
     status: (status ?? {}) as NodeMoveStatus,
     ...(NodeMove.parse(object) as { spec: NodeMoveSpec }),
   };
+});
+
+/** None for one whose time cannot be read. */
+const toCheckpointSeen: (object: KubeObject) => readonly CheckpointSeen[] = once((object: KubeObject) => {
+  const { namespace = '', name, uid = '', resourceVersion = '' } = object.metadata;
+  const facts = toCheckpointFacts(object);
+  return facts ? [{ namespace, name, uid, resourceVersion, gang: facts.gang, takenAtMs: facts.takenAtMs }] : [];
 });
 
 function toBucketState({ metadata, spec }: KubeObject): BucketState {

@@ -68,6 +68,9 @@ function snapshot(parts: Parts): MovesSnapshot {
       (parts.buckets ?? [bucket('training'), bucket('inference')]).map((one) => [one.name, one] as const),
     ),
     setBacks: new Map(),
+    namespaceBuckets: new Map([['research', 'training']]),
+    pods: parts.work ?? [],
+    checkpoints: [],
     gangs: gangsOf(parts.work ?? []),
   };
 }

@@ -8,7 +8,7 @@
  *   3. a deleted move resumes its gangs, takes its claims off its nodes, then goes; a finished one is history, deleted after 7 days
  *   4. nodes without a move are kept right: orphans, squatters, stray taints, edits by hand (upkeep.ts)
  *   5. gangs on nodes that go whatever we do are asked for a checkpoint (leaving.ts)
- *   6. deleted buckets wait for their nodes (bucket-end.ts)
+ *   6. deleted buckets wait for their nodes (bucket-end.ts); Checkpoints of runs that are over go after 7 days (checkpoint-end.ts)
  * Claim, taint and swap are each one patch under the resourceVersion they were decided on, and what happened is read from the Node:
  * it does not matter when we die. What is done to a gang is in the status of its move before it is done.
  */
@@ -16,6 +16,7 @@ import { parseTime } from '../../domain/kube';
 import { GROUP } from '../../domain/node-keys';
 import type { MoveAction, MovesPlan } from './actions';
 import { bucketEnds } from './bucket-end';
+import { checkpointEnds } from './checkpoint-end';
 import { byRank, isFinal, isLiveMove, recordOf, refusalOf, winners, type MovedNode } from './claims';
 import { jsonEqual } from '../../domain/json-equal';
 import { askLeaving } from './leaving';
@@ -68,7 +69,12 @@ export function planMoves(
     look.actions.push(...actions);
     if (againMs !== undefined) look.moments.push(againMs);
   }
-  for (const { actions, moments } of [askLeaving(snapshot, look.gangs.told, nowMs), bucketEnds(snapshot, nowMs)]) {
+  const others = [
+    askLeaving(snapshot, look.gangs.told, nowMs),
+    bucketEnds(snapshot, nowMs),
+    checkpointEnds(snapshot, nowMs),
+  ];
+  for (const { actions, moments } of others) {
     look.actions.push(...actions);
     look.moments.push(...moments);
   }

@@ -51,6 +51,17 @@ export interface SetBacks {
   readonly lastMs: number;
 }
 
+/** A Checkpoint, as an object that may be deleted. */
+export interface CheckpointSeen {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** `namespace/gang`. */
+  readonly gang: string;
+  readonly takenAtMs: number;
+}
+
 /** Everything, at one moment. */
 export interface MovesSnapshot {
   /** Sorted by name. */
@@ -63,6 +74,11 @@ export interface MovesSnapshot {
   readonly squatters: ReadonlyMap<string, readonly PodFacts[]>;
   readonly buckets: ReadonlyMap<string, BucketState>;
   readonly gangs: GangsSeen;
+  /** Every pod. */
+  readonly pods: readonly PodFacts[];
+  readonly checkpoints: readonly CheckpointSeen[];
+  /** Namespace → the bucket its label names. */
+  readonly namespaceBuckets: ReadonlyMap<string, string>;
   /** By node name; absent: never set back. */
   readonly setBacks: ReadonlyMap<string, SetBacks>;
 }
