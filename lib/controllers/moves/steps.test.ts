@@ -95,6 +95,7 @@ describe('a node that is not claimed yet', () => {
 
   it.each([
     ['its bucket does not exist', { bucket: undefined }, 'bucket inference does not exist'],
+    ['its bucket is new', { bucket: { ...bucket('inference'), finalizers: [] } }, 'is not held by its finalizer yet'],
     ['another move goes first', { winner: 'other' }, 'NodeMove other goes first'],
     ['the budget is spent', { budgetLeft: false, node: makeNodeFacts(idle()) }, 'enough nodes'],
   ])('waits while %s', (_, overrides, message) => {
