@@ -69,8 +69,17 @@ function products(bestTflops: number | undefined): HealthThreshold[] {
     {
       ...SPEED,
       measurement: 'gpu.gemm.wrong.count',
-      meaning: 'matrix products that differ from each other',
+      meaning: 'matrix products that differ from the same product before',
       unit: 'results',
+      max: 0,
+      source: 'ours',
+    },
+    {
+      ...SPEED,
+      requiredIn: [],
+      measurement: 'gpu.gemm.differ.count',
+      meaning: 'GPUs whose product is not that of the others',
+      unit: 'GPUs',
       max: 0,
       source: 'ours',
     },

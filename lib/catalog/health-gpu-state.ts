@@ -159,6 +159,17 @@ function driverLog(): HealthThreshold[] {
     {
       ...INVENTORY,
       part: 'gpu.xid',
+      measurement: 'gpu.lost.lines.count',
+      meaning: 'lines of the driver that a GPU has fallen off the bus',
+      unit: 'lines',
+      max: 0,
+      remedy: 'Reboot',
+      source: 'xids',
+      note: 'As XID 79: newer drivers say it without a number.',
+    },
+    {
+      ...INVENTORY,
+      part: 'gpu.xid',
       measurement: 'gpu.sxid.lines.count',
       meaning: 'NVSwitch errors since the machine started',
       unit: 'lines',

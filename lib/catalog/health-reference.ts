@@ -47,7 +47,7 @@ function thresholds(): string[] {
       entries.map(({ row, types }) => [
         `\`${row.measurement}\``,
         row.meaning,
-        `${boundsText(row)} ${row.unit}${row.requiredIn.length > 0 ? ', required' : ''}`.trim(),
+        `${boundsText(row)}${row.requiredIn.length > 0 ? '; required' : ''}`,
         row.level,
         row.breach === 'Fail' ? `fails: ${row.remedy.toLowerCase()}` : 'noted',
         typesText(types),
@@ -59,7 +59,17 @@ function thresholds(): string[] {
 }
 
 function typesText(types: readonly string[]): string {
-  return types.length === INSTANCE_TYPES.length ? 'all' : types.join(', ');
+  const groups = [
+    ['all', INSTANCE_TYPES],
+    ['GPU types', INSTANCE_TYPES.filter(({ accelerators }) => accelerators.kind === 'gpu')],
+    ['Neuron types', INSTANCE_TYPES.filter(({ accelerators }) => accelerators.kind === 'neuron')],
+    ['P families', INSTANCE_TYPES.filter(({ family }) => family.startsWith('p'))],
+    ['G families', INSTANCE_TYPES.filter(({ family }) => family.startsWith('g'))],
+  ] as const;
+  const group = groups.find(
+    ([, members]) => members.length === types.length && members.every(({ name }) => types.includes(name)),
+  );
+  return group?.[0] ?? types.join(', ');
 }
 
 function collectives(): string[] {

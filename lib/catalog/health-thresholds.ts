@@ -35,14 +35,22 @@ export function measuredNodeCounts({ name }: InstanceType): number[] {
   return [...new Set(counts)].sort((a, b) => a - b);
 }
 
-/** What a threshold asks for, for people: `at least 1905`, `exactly 8`, `at most 15 % below the median`. */
-export function boundsText({ min, max, belowMedianPercent, aboveMedianPercent }: HealthThreshold): string {
+/** What a threshold asks for, for people: `at least 1905 GB/s`, `exactly 8 GPUs`, `at most 15 % below the median`. */
+export function boundsText(row: HealthThreshold): string {
+  const { belowMedianPercent, aboveMedianPercent } = row;
   const words = [
-    ...(min !== undefined && min === max ? [`exactly ${min}`] : []),
-    ...(min !== undefined && min !== max ? [`at least ${min}`] : []),
-    ...(max !== undefined && min !== max ? [`at most ${max}`] : []),
+    ...limitsText(row),
     ...(belowMedianPercent === undefined ? [] : [`at most ${belowMedianPercent} % below the median`]),
     ...(aboveMedianPercent === undefined ? [] : [`at most ${aboveMedianPercent} % above the median`]),
   ];
   return words.length === 0 ? 'recorded' : words.join(', ');
+}
+
+function limitsText({ min, max, unit }: HealthThreshold): string[] {
+  const amount = (value: number) => `${value} ${unit}`.trim();
+  if (min !== undefined && min === max) return [`exactly ${amount(min)}`];
+  return [
+    ...(min === undefined ? [] : [`at least ${amount(min)}`]),
+    ...(max === undefined ? [] : [`at most ${amount(max)}`]),
+  ];
 }

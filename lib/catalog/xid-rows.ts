@@ -159,7 +159,7 @@ const OTHER_XIDS: readonly XidRow[] = [
   {
     class: 'Ignore',
     severity: 'Info',
-    codes: [106, 107, 108, 14],
+    codes: [14, 106, 107, 108],
     name: 'Test message or unused',
     sentence: 'A test of the management bus, or a number no driver uses.',
     says: { nvidia: 'IGNORE' },

@@ -41,7 +41,7 @@ export function healthRows(type: InstanceType): string[][] {
     .map((row) => [
       `${row.measurement}${row.requiredIn.length > 0 ? '*' : ''}`,
       `${row.nodes ?? 1}`,
-      `${boundsText(row)} ${row.unit}`.trim(),
+      boundsText(row),
       row.level.toLowerCase(),
       row.breach === 'Fail' ? `fails: ${row.remedy.toLowerCase()}` : 'noted',
       row.source,

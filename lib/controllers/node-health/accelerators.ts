@@ -29,7 +29,9 @@ export function recognised(serials: readonly string[], memory: readonly Condemne
 export function blamedSerials({ checks, measured }: NodeJudgement): string[] {
   if (!measured) return [];
   const failed = checks.filter(({ result }) => result === 'Fail').map(({ check }) => check);
-  const named = failed.flatMap((check) => at(measured.accelerators, measured.at.get(check)));
+  const named = failed
+    .filter((check) => check.startsWith('gpu.'))
+    .flatMap((check) => at(measured.accelerators, measured.at.get(check)));
   const blamed = named.length > 0 ? named : failed.length > 0 ? measured.accelerators : [];
   return [...new Set(blamed.flatMap(({ serial }) => serial ?? []))].sort();
 }

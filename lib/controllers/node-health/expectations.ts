@@ -8,7 +8,7 @@ import {
   type HealthThreshold,
   type InstanceType,
 } from '../../catalog';
-import type { CheckError, Measurements } from './measurements';
+import type { CheckError } from './measurements';
 
 /** One entry of NodeHealthPolicy.spec.checks. */
 export interface CheckOverride {
@@ -24,6 +24,8 @@ export interface CheckOverride {
 
 /** What bends the catalog's thresholds. */
 export interface Expecting {
+  /** How many nodes were to run together. */
+  readonly nodes: number;
   readonly level: HealthLevel;
   readonly extras: ReadonlySet<HealthExtra>;
   readonly overrides: readonly CheckOverride[];
@@ -32,8 +34,8 @@ export interface Expecting {
 /** The thresholds that hold for these measurements, sorted by name. */
 export function expectationsOf(
   type: InstanceType,
-  { nodes, algorithm }: Pick<Measurements, 'nodes' | 'algorithm'>,
-  { level, extras, overrides }: Expecting,
+  algorithm: string,
+  { nodes, level, extras, overrides }: Expecting,
 ): HealthThreshold[] {
   const known = healthThresholds(type, { nodes, algorithm });
   const names = new Set(known.map(({ measurement }) => measurement));

@@ -24,7 +24,7 @@ import {
 } from '../../catalog';
 import { expectationsOf, partIsSilent, type CheckOverride } from './expectations';
 import { parseMeasurements, plainText, type Measurements } from './measurements';
-import { LEAST_FOR_MEDIAN, medianKey, type Medians } from './medians';
+import { LEAST_FOR_MEDIAN, keyOf, type Medians } from './medians';
 
 /** What is said of a check or a node. */
 export type HealthResult = 'Pass' | 'Fail' | 'Unreliable';
@@ -61,6 +61,8 @@ export interface JudgeContext {
   /** Boot the check was begun in. */
   readonly bootId?: string;
   readonly check: HealthCheck;
+  /** How many nodes the check runs on: what a collective over fewer reads is another thing. */
+  readonly nodes: number;
   readonly level: HealthLevel;
   /** What the check pod was asked to measure beside the usual. */
   readonly extras: ReadonlySet<HealthExtra>;
@@ -81,7 +83,7 @@ export function judgeMeasurements(measured: Measurements, context: JudgeContext)
   if (!type) return { ...unreadable('Its instance type is not in the catalog.'), measured };
   const other = mismatch(measured, context);
   if (other !== undefined) return { ...unreadable(`The check is of something else: ${other}.`), measured };
-  const expectations = expectationsOf(type, measured, context);
+  const expectations = expectationsOf(type, measured.algorithm, context);
   const checks = [
     ...brokenParts(measured, context),
     ...expectations.flatMap((row) => judgeThreshold(row, measured, context)),
@@ -103,10 +105,11 @@ function unreadable(sentence: string): NodeJudgement {
   return summed([{ check: 'message', result: 'Unreliable', sentence: plainText(sentence, 240) }]);
 }
 
-function mismatch(measured: Measurements, { node, bootId, check, level }: JudgeContext): string | undefined {
+function mismatch(measured: Measurements, { node, bootId, check, nodes, level }: JudgeContext): string | undefined {
   if (measured.node !== node) return `node ${measured.node} instead of ${node}`;
   if (bootId !== undefined && measured.bootId !== bootId) return 'the machine has started anew since';
   if (measured.check !== check) return `check ${measured.check} instead of ${check}`;
+  if (measured.nodes !== undefined && measured.nodes !== nodes) return `${measured.nodes} nodes instead of ${nodes}`;
   if (HEALTH_LEVELS.indexOf(measured.level) < HEALTH_LEVELS.indexOf(level)) {
     return `level ${measured.level} instead of ${level}`;
   }
@@ -140,7 +143,7 @@ function judgeThreshold(row: HealthThreshold, measured: Measurements, context: J
 }
 
 function medianOf({ measurement }: HealthThreshold, measured: Measurements, { type, medians }: JudgeContext) {
-  const median = medians.get(medianKey({ type: type?.name ?? '', measurement, ...measured }));
+  const median = medians.get(keyOf(type?.name ?? '', measurement, measured));
   return median && median.nodes >= LEAST_FOR_MEDIAN ? median.value : undefined;
 }
 

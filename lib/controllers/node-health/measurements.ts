@@ -18,9 +18,9 @@ export interface CheckError {
   readonly text: string;
 }
 
-/** One accelerator of the node. */
+/** One accelerator of the node, by either name: a line that is too long drops one of them. */
 export interface Accelerator {
-  readonly uuid: string;
+  readonly uuid?: string;
   readonly serial?: string;
 }
 
@@ -30,8 +30,8 @@ export interface Measurements {
   readonly check: HealthCheck;
   readonly node: string;
   readonly bootId: string;
-  /** Nodes that ran collectives together. */
-  readonly nodes: number;
+  /** Nodes that ran collectives together; absent when none ran. */
+  readonly nodes?: number;
   /** Algorithm of the collectives, lower case; `auto` unless it was forced. */
   readonly algorithm: string;
   readonly accelerators: readonly Accelerator[];
@@ -94,7 +94,7 @@ function toMeasurements(json: Json): Measurements {
     check: requireCheck(json['check']),
     node: requireWord(json['node'], 'node'),
     bootId: requireWord(json['bootId'], 'bootId'),
-    nodes: json['nodes'] === undefined ? 1 : requireCount(json['nodes'], 'nodes'),
+    ...(json['nodes'] === undefined ? {} : { nodes: requireCount(json['nodes'], 'nodes') }),
     algorithm: json['algo'] === undefined ? 'auto' : requireWord(json['algo'], 'algo').toLowerCase(),
     accelerators: requireList(json['gpus'] ?? [], 'gpus', MOST_ACCELERATORS).map(toAccelerator),
     values: toValues(requireObject(json['m'], 'm')),
@@ -138,18 +138,24 @@ function toPlaces(at: unknown): ReadonlyMap<string, string> {
 
 function toAccelerator(value: unknown): Accelerator {
   const { uuid, serial } = requireObject(value, 'a GPU');
-  return {
-    uuid: requireWord(uuid, 'uuid'),
-    // The first thing to go when the line is too long.
-    ...(serial === undefined || serial === null ? {} : { serial: requireWord(serial, 'serial') }),
-  };
+  const names = { uuid: optionalWord(uuid, 'uuid'), serial: optionalWord(serial, 'serial') };
+  return Object.fromEntries(Object.entries(names).filter(([, name]) => name !== undefined));
+}
+
+function optionalWord(value: unknown, field: string): string | undefined {
+  return value === undefined || value === null ? undefined : requireWord(value, field);
 }
 
 function toError(value: unknown): CheckError {
   const { check, kind, text } = requireObject(value, 'an error');
   const known = ERROR_KINDS.find((each) => each === kind);
   if (!known) throw new Unreadable('an error has no known kind');
-  return { part: requireName(check), kind: known, text: typeof text === 'string' ? plainText(text, 160) : '' };
+  return { part: requirePart(check), kind: known, text: typeof text === 'string' ? plainText(text, 160) : '' };
+}
+
+/** Parts are named like measurements; `report` is the one that says the line did not fit. */
+function requirePart(value: unknown): string {
+  return value === 'report' ? value : requireName(value);
 }
 
 function requireLevel(value: unknown): HealthLevel {

@@ -34,12 +34,17 @@ export function medianKey({ type, check, nodes, algorithm, measurement }: Median
   return `${type}/${check}/${nodes}/${algorithm}/${measurement}`;
 }
 
+/** The key of one of a node's measurements. */
+export function keyOf(type: string, measurement: string, { check, nodes = 1, algorithm }: Measurements): string {
+  return medianKey({ type, check, nodes, algorithm, measurement });
+}
+
 /** Medians of these samples. Only of what is judged by a median. */
 export function mediansOf(samples: readonly Sample[]): Medians {
   const values = new Map<string, number[]>();
   for (const { type, measured } of samples) {
     for (const measurement of compared(type, measured)) {
-      const key = medianKey({ type, measurement, ...measured });
+      const key = keyOf(type, measurement, measured);
       const all = values.get(key) ?? [];
       all.push(measured.values.get(measurement)!);
       values.set(key, all);
@@ -54,7 +59,7 @@ export function withBatch(fleet: Medians, batch: Medians): Medians {
   return new Map([...fleet.entries(), ...batch.entries(), ...worthwhile]);
 }
 
-function compared(type: string, { values, nodes, algorithm }: Measurements): string[] {
+function compared(type: string, { values, nodes = 1, algorithm }: Measurements): string[] {
   const known = findInstanceType(type);
   if (!known) return [];
   return healthThresholds(known, { nodes, algorithm })

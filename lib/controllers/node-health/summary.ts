@@ -10,8 +10,8 @@ import { plainText, type Measurements } from './measurements';
 /** As long as the field of the status. */
 export const LONGEST_SUMMARY = 1024;
 
-/** `gpu.count=8 gpu.hbm.gb_s=2840 …`: what decides first, then what is compared, as much as fits. */
-export function formatSummary(type: string, { values, nodes, algorithm }: Measurements): string {
+/** `gpu.count=8 gpu.hbm.gb_s=2840 …`: what is compared first, then what else decides, as much as fits. */
+export function formatSummary(type: string, { values, nodes = 1, algorithm }: Measurements): string {
   const known = findInstanceType(type);
   const rows = known ? healthThresholds(known, { nodes, algorithm }) : [];
   const compared = (i: number) => (rows[i]!.belowMedianPercent ?? rows[i]!.aboveMedianPercent) !== undefined;
@@ -33,7 +33,8 @@ export function parseSummary(line: string): ReadonlyMap<string, number> {
     .slice(0, LONGEST_SUMMARY)
     .split(' ')
     .flatMap((pair) => {
-      const [, name, digits] = /^([a-z0-9_.]{3,80})=(\d{1,15}(?:\.\d{1,15})?)$/.exec(pair) ?? [];
+      const [, name, digits] =
+        /^([a-z0-9_]{1,40}(?:\.[a-z0-9_]{1,40}){1,7})=(\d{1,15}(?:\.\d{1,15})?)$/.exec(pair) ?? [];
       return name === undefined || digits === undefined ? [] : [[name, Number(digits)] as const];
     });
   return new Map(pairs);
