@@ -1,6 +1,6 @@
 import { XID_CLASSES } from './xid-row';
 import { XID_ROWS } from './xid-rows';
-import { findXid, recoveryActionOf } from './xids';
+import { findXid } from './xids';
 
 const codes = XID_ROWS.flatMap((row) => row.codes.map((code) => [code, row] as const));
 const worse = (name: string) => XID_CLASSES.indexOf(name as (typeof XID_CLASSES)[number]);
@@ -57,6 +57,8 @@ describe('XID 154 says what the GPU needs', () => {
     ['', 'Monitor'],
     [')'.repeat(10_000), 'Monitor'],
   ])('%.80s → %s', (message, expected) => {
-    expect(recoveryActionOf(message)).toBe(expected);
+    expect(findXid(154, message).class).toBe(expected);
+    // The words are those of 154 alone.
+    expect(findXid(63, message).class).toBe('Monitor');
   });
 });

@@ -3,7 +3,7 @@
  *
  * Our class is what node-health acts on. Where sources differ the row says so and `docs/decisions` says why (XID 63: 0012).
  */
-import type { XidClass, XidRow, XidSays } from './xid-row';
+import type { XidRow, XidSays } from './xid-row';
 import { XID_ROWS } from './xid-rows';
 
 /** One XID as the catalog knows it. */
@@ -33,12 +33,18 @@ export const XID_SOURCES: Readonly<Record<keyof XidSays, { readonly title: strin
   },
 };
 
-/** The XID of this number. A number the table does not have is counted and looked at, never acted on. */
-export function findXid(code: number): Xid {
+/** XID 154 carries what another XID needs: its text decides, not its number. */
+const RECOVERY_ACTION = 154;
+
+/**
+ * The XID of this number, as the driver's line tells it where the number alone does not. One that the table does not have is counted and looked
+ * at, never acted on.
+ */
+export function findXid(code: number, line = ''): Xid {
   const row = BY_CODE.get(code);
   if (!row) return { ...UNKNOWN, code };
   const { codes: _, ...rest } = row;
-  return { ...rest, code };
+  return code === RECOVERY_ACTION ? { ...rest, code, ...recoveryOf(line) } : { ...rest, code };
 }
 
 const BY_CODE: ReadonlyMap<number, XidRow> = new Map(XID_ROWS.flatMap((row) => row.codes.map((code) => [code, row])));
@@ -51,11 +57,10 @@ const UNKNOWN: Omit<Xid, 'code'> = {
   says: {},
 };
 
-/** What XID 154 asks for. Its line carries the action of another XID, so its text decides and not its number. */
-export function recoveryActionOf(message: string): XidClass {
+function recoveryOf(line: string): Partial<Pick<Xid, 'class' | 'severity'>> {
   // `GPU recovery action changed from 0x0 (None) to 0x1 (GPU Reset Required)`: what it changed to is last.
-  const action = /\(([^()]{1,64})\)[^()]*$/.exec(message.slice(-512))?.[1] ?? '';
-  if (/node reboot required/i.test(action)) return 'Reboot';
-  if (/reset required|drain/i.test(action)) return 'Reset';
-  return 'Monitor';
+  const action = /\(([^()]{1,64})\)[^()]*$/.exec(line.slice(-512))?.[1] ?? '';
+  if (/node reboot required/i.test(action)) return { class: 'Reboot', severity: 'Critical' };
+  if (/reset required|drain/i.test(action)) return { class: 'Reset', severity: 'Critical' };
+  return {};
 }

@@ -3,7 +3,7 @@ import { blamedSerials, condemn, recognised, MOST_CONDEMNED, type Condemned } fr
 import { judgeMessage } from './judge';
 import { judgeBatch, testResult, type BatchMember } from './judge-batch';
 import { keyOf, mediansOf, withBatch, type Sample } from './medians';
-import { LONGEST_SUMMARY, formatSummary, parseSummary } from './summary';
+import { LONGEST_SUMMARY, decisive, formatSummary, parseSummary, serialsOf } from './summary';
 import { makeContext, makeLine } from './testing';
 
 type Line = Parameters<typeof makeLine>[0];
@@ -194,5 +194,37 @@ describe('accelerators that failed for good', () => {
       true,
       false,
     ]);
+  });
+});
+
+describe('what the status of a NodeValidation says of a node', () => {
+  it('is the check that decided and every sentence that says so', () => {
+    const [failed, passed, noted, unread] = members([
+      { m: { 'gpu.hbm.gb_s': 1200, 'gpu.remap.failure.count': 1 } },
+      {},
+      { m: { 'gpu.remap.pending.count': 1 } },
+      { v: 2 },
+    ]);
+    expect(decisive(failed!.judgement).reason).toBe('gpu.hbm.gb_s');
+    expect(decisive(failed!.judgement).message).toMatch(/^gpu.hbm.gb_s: 1200.* gpu.remap.failure.count: 1 /);
+    expect(decisive(passed!.judgement)).toEqual({});
+    expect(decisive(noted!.judgement)).toEqual({ message: expect.stringMatching(/^gpu.remap.pending.count: 1 GPUs/) });
+    expect(decisive(unread!.judgement)).toEqual({ reason: 'message', message: expect.stringMatching(/version/) });
+  });
+
+  it('fits, however much is wrong', () => {
+    const errors = Array.from({ length: 20 }, (_, i) => ({
+      check: `gpu.part${i}`,
+      kind: 'failed',
+      text: 'x'.repeat(80),
+    }));
+    const [broken] = members([{ errors }]);
+    expect(broken!.judgement.checks.length).toBeGreaterThan(20);
+    expect(decisive(broken!.judgement).message!.length).toBeLessThanOrEqual(LONGEST_SUMMARY);
+  });
+
+  it('and the serials of its accelerators', () => {
+    const [member] = members([{ gpus: [{ serial: 'b' }, { uuid: 'GPU-1' }, { serial: 'a' }, { serial: 'b' }] }]);
+    expect(serialsOf(member!.judgement.measured!)).toEqual(['a', 'b']);
   });
 });

@@ -51,6 +51,8 @@ export const LONGEST_MESSAGE = 4096;
 const MOST_VALUES = 400;
 const MOST_ERRORS = 64;
 const MOST_ACCELERATORS = 64;
+/** As long as NodeHealthPolicy and NodeValidation take a name. */
+const LONGEST_NAME = 64;
 const NAME = /^[a-z0-9_]+(\.[a-z0-9_]+){1,7}$/;
 const CHECKS: Readonly<Record<string, HealthCheck>> = { 'one-node': 'OneNode', pair: 'Pair', whole: 'Whole' };
 
@@ -171,7 +173,7 @@ function requireCheck(value: unknown): HealthCheck {
 }
 
 function requireName(value: unknown): string {
-  if (typeof value === 'string' && value.length <= 80 && NAME.test(value)) return value;
+  if (typeof value === 'string' && value.length <= LONGEST_NAME && NAME.test(value)) return value;
   // Not String(value): an object of a stranger may have a toString that is no function.
   throw new Unreadable(
     `${typeof value === 'string' ? plainText(value, 40) : typeof value} is no name of a measurement`,

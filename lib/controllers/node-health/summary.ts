@@ -1,10 +1,11 @@
 /**
- * Measurements as one short line of a NodeValidation's status. PURE.
+ * A judgement as the short fields of a NodeValidation's status and of the verdict annotation. PURE.
  *
- * It holds what is compared with medians, so that they can be had again from the NodeValidations that are kept, after any restart: the evidence
+ * The line of measurements holds what is compared with medians, so that they can be had again from the NodeValidations that are kept, after any restart: the evidence
  * in the bucket is for people.
  */
 import { findInstanceType, healthThresholds } from '../../catalog';
+import type { NodeJudgement } from './judge';
 import { plainText, type Measurements } from './measurements';
 
 /** As long as the field of the status. */
@@ -38,4 +39,19 @@ export function parseSummary(line: string): ReadonlyMap<string, number> {
       return name === undefined || digits === undefined ? [] : [[name, Number(digits)] as const];
     });
   return new Map(pairs);
+}
+
+/** What decided: the first check that says what the node is said to be, and all that say it, in sentences. Nothing of a node that passed quietly. */
+export function decisive({ result, checks }: NodeJudgement): { readonly reason?: string; readonly message?: string } {
+  const saying = checks.filter((check) => (result === 'Pass' ? check.noted === true : check.result === result));
+  const [first] = saying;
+  if (!first) return {};
+  const message = plainText(saying.map(({ sentence }) => sentence).join(' '), LONGEST_SUMMARY);
+  return result === 'Pass' ? { message } : { reason: first.check, message };
+}
+
+/** Serial numbers of the node's accelerators, sorted, as many as the verdict takes. */
+export function serialsOf({ accelerators }: Measurements): string[] {
+  const serials = accelerators.flatMap(({ serial }) => (serial !== undefined && serial.length <= 64 ? [serial] : []));
+  return [...new Set(serials)].sort().slice(0, 32);
 }
