@@ -2,7 +2,7 @@
 import { COLLECTIVE_FLOOR, COLLECTIVE_REFERENCES } from './health-collectives';
 import { HEALTH_SOURCES } from './health-sources';
 import type { HealthThreshold } from './health-threshold';
-import { OPTIONAL_PARTS, boundsText, healthThresholds } from './health-thresholds';
+import { OPTIONAL_PARTS, boundsText, breachText, healthThresholds } from './health-thresholds';
 import { INSTANCE_TYPES } from './instance-types';
 import { XID_ROWS } from './xid-rows';
 import { XID_SOURCES } from './xids';
@@ -14,9 +14,9 @@ export function renderHealthReference(): string {
     '',
     '<!-- Generated from lib/catalog by `npm run generate`. Do not edit. -->',
     '',
-    'What a healthy node reads, and who says so. The scripts in `checks/` measure; node-health compares. A breach *fails* the node or is *noted*;',
-    'a required measurement that is missing makes the node *unreliable*: not healthy, and no reason to replace it. Override any of them in',
-    '`NodeHealthPolicy.spec.checks`. For one type on the command line: `aicluster catalog p5.48xlarge`.',
+    'What a healthy node reads, and who says so. The scripts in `checks/` measure; node-health compares. A breach *fails* the node,',
+    'makes it *unreliable* (not healthy, and no reason to replace it), or is *noted*; a required measurement that is missing makes it unreliable.',
+    'Override any of them in `NodeHealthPolicy.spec.checks`. For one type on the command line: `aicluster catalog p5.48xlarge`.',
     '',
     ...thresholds(),
     ...collectives(),
@@ -49,7 +49,7 @@ function thresholds(): string[] {
         row.meaning,
         `${boundsText(row)}${row.requiredIn.length > 0 ? '; required' : ''}`,
         row.level,
-        row.breach === 'Fail' ? `fails: ${row.remedy.toLowerCase()}` : 'noted',
+        breachText(row),
         typesText(types),
         row.source,
         row.note ?? '',

@@ -40,8 +40,11 @@ export interface HealthThreshold extends HealthBounds {
   readonly requiredIn: readonly HealthCheck[];
   /** Measured only when asked for. */
   readonly extra?: HealthExtra;
-  /** Fail: the node is not given to work. Note: it passes, and the verdict says it. */
-  readonly breach: 'Fail' | 'Note';
+  /**
+   * Fail: the node is not given to work, and its remedy is due. Unreliable: not given to work, and not blamed, because what is missing may as
+   * well be somebody else's. Note: it passes, and the verdict says it.
+   */
+  readonly breach: 'Fail' | 'Unreliable' | 'Note';
   readonly remedy: HealthRemedy;
   readonly source: HealthSourceKey;
   /** What is uncertain about the number, or how it follows from the source. */

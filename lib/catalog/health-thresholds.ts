@@ -54,3 +54,8 @@ function limitsText({ min, max, unit }: HealthThreshold): string[] {
     ...(max === undefined ? [] : [`at most ${amount(max)}`]),
   ];
 }
+
+/** What a breach means, for people. */
+export function breachText({ breach, remedy }: HealthThreshold): string {
+  return { Fail: `fails: ${remedy.toLowerCase()}`, Unreliable: 'unreliable', Note: 'noted' }[breach];
+}

@@ -2,6 +2,7 @@
 import {
   HEALTH_SOURCES,
   boundsText,
+  breachText,
   healthThresholds,
   measuredNodeCounts,
   type HealthThreshold,
@@ -43,7 +44,7 @@ export function healthRows(type: InstanceType): string[][] {
       `${row.nodes ?? 1}`,
       boundsText(row),
       row.level.toLowerCase(),
-      row.breach === 'Fail' ? `fails: ${row.remedy.toLowerCase()}` : 'noted',
+      breachText(row),
       row.source,
     ]);
 }

@@ -46,7 +46,7 @@ export function typeText(type: InstanceType, prefixes: number): string[] {
     'Addresses by layout:',
     ...indent(columns([['LAYOUT', 'IPS PER NODE', 'PODS, AT MOST'], ...layoutRows(type)])),
     '',
-    'Expected of a healthy node (a breach fails it, or is noted; * must be measured):',
+    'Expected of a healthy node (* must be measured, or nothing can be said of it):',
     ...indent(columns([HEALTH_HEAD, ...healthRows(type)])),
     ...(type.notes.length > 0 ? ['', 'Notes:', ...indent([...type.notes])] : []),
     '',

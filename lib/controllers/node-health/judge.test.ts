@@ -43,7 +43,6 @@ describe('one measurement beyond its threshold fails the node, and the sentence 
     ['efa.count', 31, 'Replace', /expected exactly 32 devices/],
     ['efa.pingpong.gbit_s', 11, 'Replace', /expected at least 20 Gbit\/s/],
     ['nccl.allreduce.1gib.busbw.gb_s', 301, 'Replace', /expected at least 348 GB\/s/],
-    ['net.dns.lost.count', 1, 'Reboot', /names that did not resolve/],
     ['nvme.size.gb', 26600, 'Replace', /expected at least 28880 GB/],
   ])('%s = %s', (measurement, value, remedy, sentence) => {
     const judgement = judge({ m: { [measurement]: value } });
@@ -107,6 +106,13 @@ describe('unreliable, never healthy and never a reason to replace:', () => {
     ['a part broke', { errors: [{ check: 'gpu.inventory', kind: 'failed', text: 'exit 9' }] }, {}, 'gpu.inventory'],
     ['the line did not fit', { errors: [{ check: 'report', kind: 'failed', text: '' }] }, {}, 'report'],
     ['a required measurement is missing', { m: { 'gpu.count': undefined } }, {}, 'gpu.count'],
+    [
+      'names do not resolve, which may be the cluster’s fault',
+      { m: { 'net.dns.lost.count': 1 } },
+      {},
+      'net.dns.lost.count',
+    ],
+    ['more errors than fit into the line', { errorsCut: 3 }, {}, 'report'],
     ['another node', { node: 'n-1' }, {}, 'message'],
     ['another boot', { bootId: 'boot-1' }, {}, 'message'],
     ['another check', { check: 'pair' }, {}, 'message'],

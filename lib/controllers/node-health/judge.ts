@@ -3,7 +3,8 @@
  *
  *   1. A message that cannot be read, or is of another node, boot, check or level: unreliable.
  *   2. A part that gave no number (tool missing, time-out, not understood, broken): its checks are unreliable.
- *   3. Every measurement against its threshold of the catalog, or of the policy, and against the fleet's median.
+ *   3. Every measurement against its threshold of the catalog, or of the policy, and against the fleet's median. A breach fails, is doubted
+ *      where it may be somebody else's, or is noted.
  *   4. Every XID by its class.
  *
  * One check that fails, fails the node; else one that is unreliable makes it unreliable; else it passes. Unreliable is never healthy and never a
@@ -137,9 +138,19 @@ function judgeThreshold(row: HealthThreshold, measured: Measurements, context: J
   const breach = breachOf(row, value, medianOf(row, measured, context));
   if (breach === undefined) return [{ check: measurement, result: 'Pass', sentence: `${measurement}: ${value}.` }];
   const at = measured.at.get(measurement);
-  const sentence = `${measurement}: ${value} ${row.unit}${at === undefined ? '' : ` (device ${at})`}, ${breach} (${row.meaning}; ${HEALTH_SOURCES[row.source]}).`;
-  if (row.breach === 'Note') return [{ check: measurement, result: 'Pass', noted: true, sentence }];
-  return [{ check: measurement, result: 'Fail', sentence, remedy: row.remedy }];
+  const sentence = `${measurement}: ${`${value} ${row.unit}`.trim()}${at === undefined ? '' : ` (device ${at})`}, ${breach} (${row.meaning}; ${HEALTH_SOURCES[row.source]}).`;
+  return [{ check: measurement, sentence, ...broken(row) }];
+}
+
+function broken({ breach, remedy }: HealthThreshold): Pick<CheckVerdict, 'result' | 'noted' | 'remedy'> {
+  switch (breach) {
+    case 'Fail':
+      return { result: 'Fail', remedy };
+    case 'Unreliable':
+      return { result: 'Unreliable' };
+    case 'Note':
+      return { result: 'Pass', noted: true };
+  }
 }
 
 function medianOf({ measurement }: HealthThreshold, measured: Measurements, { type, medians }: JudgeContext) {

@@ -101,7 +101,7 @@ function toMeasurements(json: Json): Measurements {
     accelerators: requireList(json['gpus'] ?? [], 'gpus', MOST_ACCELERATORS).map(toAccelerator),
     values: toValues(requireObject(json['m'], 'm')),
     at: toPlaces(json['at']),
-    errors: requireList(json['errors'] ?? [], 'errors', MOST_ERRORS).map(toError),
+    errors: [...requireList(json['errors'] ?? [], 'errors', MOST_ERRORS).map(toError), ...cutErrors(json['errorsCut'])],
   };
 }
 
@@ -158,6 +158,12 @@ function toError(value: unknown): CheckError {
 /** Parts are named like measurements; `report` is the one that says the line did not fit. */
 function requirePart(value: unknown): string {
   return value === 'report' ? value : requireName(value);
+}
+
+/** Errors that did not fit are errors still, of parts that nobody knows. */
+function cutErrors(count: unknown): CheckError[] {
+  if (count === undefined || count === 0) return [];
+  return [{ part: 'report', kind: 'failed', text: `${requireCount(count, 'errorsCut')} more errors did not fit` }];
 }
 
 function requireLevel(value: unknown): HealthLevel {
