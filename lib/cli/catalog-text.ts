@@ -10,6 +10,7 @@ import {
   type InstanceType,
   type NetworkInterface,
 } from '../catalog';
+import { HEALTH_HEAD, healthRows } from './catalog-health';
 
 const BLOCK_WORDS = { supported: 'yes', ultraserver: 'as an UltraServer', unsupported: 'no' } as const;
 
@@ -29,7 +30,7 @@ export function listText(types: readonly InstanceType[]): string[] {
   return [
     ...columns([head, ...rows]),
     '',
-    "'aicluster catalog TYPE' shows the interfaces, addresses and pods of one type.",
+    "'aicluster catalog TYPE' shows the interfaces, addresses, pods and health checks of one type.",
   ];
 }
 
@@ -44,6 +45,9 @@ export function typeText(type: InstanceType, prefixes: number): string[] {
     '',
     'Addresses by layout:',
     ...indent(columns([['LAYOUT', 'IPS PER NODE', 'PODS, AT MOST'], ...layoutRows(type)])),
+    '',
+    'Expected of a healthy node (* must be measured, or nothing can be said of it):',
+    ...indent(columns([HEALTH_HEAD, ...healthRows(type)])),
     ...(type.notes.length > 0 ? ['', 'Notes:', ...indent([...type.notes])] : []),
     '',
     `Source: ${type.source.text}; read ${type.source.date}.`,

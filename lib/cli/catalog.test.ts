@@ -35,6 +35,18 @@ describe('aicluster catalog TYPE --json', () => {
     }
   });
 
+  it('tells what health checks expect, each with its source, collectives by how many nodes run them', () => {
+    const { health } = JSON.parse(run('p5.48xlarge', '--json').stdout);
+    const of = (measurement: string) =>
+      health.filter((row: { measurement: string }) => row.measurement === measurement);
+    expect(of('gpu.hbm.gb_s')).toMatchObject([{ min: 1905, belowMedianPercent: 10, breach: 'Fail', source: 'dcgm' }]);
+    expect(of('gpu.hbm.gb_s')[0].sourceText).toContain('DCGM');
+    expect(of('nccl.allreduce.1gib.busbw.gb_s')).toMatchObject([
+      { nodes: 1, min: 348 },
+      { nodes: 2, min: 349 },
+    ]);
+  });
+
   it.each(INSTANCE_TYPES)('prints $name', (type) => {
     const entry = JSON.parse(run(type.name, '--json').stdout);
     expect(entry.instanceType).toBe(type.name);
@@ -51,6 +63,10 @@ describe('aicluster catalog TYPE', () => {
     expect(stdout).toContain('Network interfaces with all EFA (33):');
     expect(stdout).toMatch(/^ {2}0 +0 +interface, 2 prefixes\n {2}0 +1 +efa-only\n {2}1-31 +0 +efa-only$/m);
     expect(stdout).toMatch(/interfaces of type efa +81 to 131 +100$/m);
+    expect(stdout).toMatch(/^ {2}gpu\.count\* +1 +exactly 8 GPUs +quick +fails: reboot +ec2$/m);
+    expect(stdout).toMatch(
+      /^ {2}nccl\.allreduce\.1gib\.busbw\.gb_s\* +2 +at least 349 GB\/s, at most 15 % below the median +quick/m,
+    );
   });
 
   it('says what is not documented and why Auto Mode does not run a type', () => {

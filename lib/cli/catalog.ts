@@ -13,14 +13,15 @@ import {
   requireInstanceType,
   type InstanceType,
 } from '../catalog';
+import { healthEntries } from './catalog-health';
 import { listText, typeText } from './catalog-text';
 import { EXIT, UsageError, type Output } from './output';
 
 /** Text of `aicluster catalog --help`. */
 export const CATALOG_HELP = `Usage: aicluster catalog [TYPE] [--prefixes N] [--json]
 
-What is known of EC2 accelerator types: accelerators, EFA interfaces, addresses and pods per node.
-Without TYPE it lists them all.
+What is known of EC2 accelerator types: accelerators, EFA interfaces, addresses and pods per node, and what
+health checks expect of a node. Without TYPE it lists them all.
 
 Options:
   --prefixes N   /28 prefixes on the primary interface, 16 pods each (default ${DEFAULT_PREFIX_COUNT})
@@ -31,6 +32,7 @@ Examples:
   aicluster catalog
   aicluster catalog p5.48xlarge
   aicluster catalog p5.48xlarge --json | jq '.efa.interfaces'
+  aicluster catalog p5.48xlarge --json | jq '.health[] | select(.min)'
   aicluster catalog p6-b200.48xlarge --prefixes 4
 
 Exit codes: 0 done, 2 the type or an option is not known.`;
@@ -81,6 +83,7 @@ export function catalogEntry(type: InstanceType, prefixes: number = DEFAULT_PREF
     maxPods: maxPods(type, layout),
     allocatableEstimate: estimateAllocatable(type, maxPods(type, layout)),
     layouts: ipTable(type),
+    health: healthEntries(type),
     autoMode: type.autoMode,
     capacityBlock: type.capacityBlock,
     notes: type.notes,

@@ -16,5 +16,6 @@ export * from './observe-node';
 export * from './pods';
 export * from './running-gangs';
 export * from './topology';
+export * from './verdict';
 export * from './workloads';
 export * from './volcano-jobs';

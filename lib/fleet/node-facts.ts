@@ -2,10 +2,19 @@
 import type { Taint } from '../domain/kube';
 import type { Amounts } from './amounts';
 
-/** Evidence of the last verdict of node health, as far as phases need it. */
+/** The last verdict of node health, as its annotation tells it. Every field may be missing: what cannot be read is no evidence. */
 export interface VerdictFacts {
+  readonly timeMs?: number;
+  readonly level?: 'Quick' | 'Standard' | 'Deep';
   /** Boot id of the machine that was proved. */
   readonly bootId?: string;
+  /** Serial numbers of its accelerators. */
+  readonly serials?: readonly string[];
+  readonly result?: 'Pass' | 'Fail' | 'Unreliable';
+  /** Passed by itself; the test with a partner is owed. */
+  readonly provisional?: true;
+  /** Name of the NodeValidation. */
+  readonly validation?: string;
 }
 
 /** Facts about one Node. */

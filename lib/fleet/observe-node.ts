@@ -15,8 +15,9 @@ import {
 import { toAmounts } from './amounts';
 import { onceEach } from './lists';
 import { once } from './memo';
-import type { NodeFacts, VerdictFacts } from './node-facts';
+import type { NodeFacts } from './node-facts';
 import { leafOf } from './topology';
+import { parseVerdict } from './verdict';
 
 /** The condition by which EKS says that a node's accelerators work. */
 export const ACCELERATORS_CONDITION = 'AcceleratedHardwareReady';
@@ -74,19 +75,8 @@ function readHealth({ metadata, status = {} }: Node) {
   return {
     ready: isTrue(conditions, 'Ready'),
     bootId: nodeInfo?.bootID,
-    verdict: readVerdict(metadata.annotations?.[VERDICT_ANNOTATION]),
+    verdict: parseVerdict(metadata.annotations?.[VERDICT_ANNOTATION]),
     validated: findCondition(conditions, VALIDATED_CONDITION)?.status,
     acceleratorsBrokenSinceMs: broken?.status === 'False' ? (parseTime(broken.lastTransitionTime) ?? 0) : undefined,
   };
-}
-
-/** The verdict annotation is JSON; what cannot be read is no evidence. */
-function readVerdict(text: string | undefined): VerdictFacts | undefined {
-  if (text === undefined) return undefined;
-  try {
-    const bootId: unknown = JSON.parse(text)?.bootId;
-    return { bootId: typeof bootId === 'string' ? bootId : undefined };
-  } catch {
-    return {};
-  }
 }

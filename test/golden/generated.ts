@@ -5,6 +5,7 @@
 import { stringify } from 'yaml';
 import { KINDS } from '../../lib/api';
 import { renderKindsReference } from '../../lib/api/reference';
+import { renderHealthReference } from '../../lib/catalog/health-reference';
 import { renderInstanceTypesReference } from '../../lib/catalog/reference';
 import { renderMetricsReference } from '../monitoring/metrics';
 import { renderGoldenCharts } from './charts';
@@ -20,6 +21,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   for (const [path, content] of goldenTemplates()) files.set(path, content);
   files.set('docs/reference/kinds.md', renderKindsReference());
   files.set('docs/reference/instance-types.md', renderInstanceTypesReference());
+  files.set('docs/reference/health-checks.md', renderHealthReference());
   files.set('docs/reference/metrics.md', renderMetricsReference());
   return files;
 }
