@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { seedOf } from '../../../test/seed';
 import { faultOfEvent, faultOfReport, faultsOfConditions, faultsOfStatus, REPORT_KINDS, type Fault } from './faults';
+import type { InstanceStatus } from '../../runtime/ports';
 import { reckon } from './reports';
 import type { XidWord } from './severity';
 
@@ -115,6 +116,11 @@ describe("the agent's words", () => {
 
 describe("EC2's words", () => {
   const status = { instanceId: 'i-1', system: 'ok', instance: 'ok', attachedStorage: 'ok', events: [] };
+
+  it('come in the shape of the port', () => {
+    const asPort: InstanceStatus = { ...status, state: 'running' };
+    expect(faultsOfStatus('n1', asPort, NOW)).toEqual([]);
+  });
 
   it('are checks that are impaired; initializing and insufficient-data are no news', () => {
     expect(
