@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { NODE_KEYS, type KeyOwner } from '../lib/domain/node-keys';
+import { FOREIGN_KEYS, FOREIGN_NODE_KEYS, NODE_KEYS, type KeyOwner } from '../lib/domain/node-keys';
 import * as nodeKeys from '../lib/domain/node-keys';
 import { BANNED_IN_PURE, IMPURE_CONTROLLER_FILES, PURE_ROOMS, ROOMS } from './house-rules';
 
@@ -174,6 +174,40 @@ describe('node keys', () => {
       ).toEqual([]);
     },
   );
+
+  it.each(FOREIGN_NODE_KEYS.map(({ key, writer }) => [key, writer] as const))(
+    '%s belongs to %s: no writer of ours names it',
+    (key) => {
+      const constants = Object.entries(FOREIGN_KEYS).flatMap(([name, value]) =>
+        value === key ? [`FOREIGN_KEYS.${name}`] : [],
+      );
+      if (key === 'AcceleratedHardwareReady')
+        constants.push('ACCELERATORS_CONDITION', 'AGENT_CONDITIONS', 'REPAIR_AFTER_MS');
+      // A word like Ready is in sentences, too: as a key it stands in quotes, alone or as the beginning of one that ends in a slash.
+      const quoted = new RegExp(`['"\`]${key.replace(/[.]/g, '\\.')}${key.endsWith('/') ? '' : '[\'"`]'}`);
+      const writers = filesUnder('lib/controllers').filter(
+        (file) => isSource(file) && /(apply|patch|node-pool)/.test(basename(file)),
+      );
+      expect(writers.length).toBeGreaterThan(4);
+      const strangers = writers.filter((file) => {
+        const code = codeOf(file);
+        return quoted.test(code) || constants.some((constant) => code.includes(constant));
+      });
+      expect(strangers).toEqual([]);
+    },
+  );
+
+  it('and those of others are in the guide, row by row', () => {
+    const guide = read('docs/guides/node-health-coexistence.md');
+    const rows = guide.split('\n').filter((line) => /^\| `/.test(line));
+    const ours = NODE_KEYS.flatMap(
+      ({ key, kinds, owner, meaning }) => `| \`${key}\` | ${kinds.join(', ')} | ${owner} | ${meaning} |`,
+    );
+    const theirs = FOREIGN_NODE_KEYS.map(
+      ({ key, kind, writer, ours: does }) => `| \`${key}\` | ${kind} | ${writer} | ${does} |`,
+    );
+    expect(rows).toEqual([...theirs, ...ours]);
+  });
 
   it('are spelt out in one place only', () => {
     const strayKey =

@@ -68,6 +68,65 @@ export const NODE_KEYS: readonly NodeKey[] = [
   { key: HOLD_ANNOTATION, kinds: ['annotation'], owner: 'person', meaning: 'hands off' },
 ];
 
+/** One key that others put on Nodes. */
+export interface ForeignNodeKey {
+  readonly key: string;
+  readonly kind: KeyKind;
+  /** Who writes it. */
+  readonly writer: string;
+  /** What we do with it; we never write it. */
+  readonly ours: string;
+}
+
+const AGENT = 'node monitoring agent';
+
+/**
+ * What others write on Nodes, next to our keys: the table of docs/guides/node-health-coexistence.md, which a test compares with it. No
+ * code of ours writes any of these: another writer of `AcceleratedHardwareReady` would hand nodes to EKS to be replaced, or fight the
+ * agent for it.
+ */
+export const FOREIGN_NODE_KEYS: readonly ForeignNodeKey[] = [
+  {
+    key: 'AcceleratedHardwareReady',
+    kind: 'condition',
+    writer: AGENT,
+    ours: 'False is a notice of 10 minutes: the gang is asked for a checkpoint and leaves at once',
+  },
+  ...['ContainerRuntimeReady', 'KernelReady', 'NetworkingReady', 'StorageReady'].map((key): ForeignNodeKey => {
+    const ours =
+      'False is a notice of 30 minutes: the gang leaves at its next checkpoint, at the latest 15 minutes before';
+    return { key, kind: 'condition', writer: AGENT, ours };
+  }),
+  {
+    key: 'Ready',
+    kind: 'condition',
+    writer: 'kubelet',
+    ours: "a node that is not Ready is in nobody's count; pools looks after it",
+  },
+  ...['DiskPressure', 'MemoryPressure', 'PIDPressure'].map((key): ForeignNodeKey => {
+    return { key, kind: 'condition', writer: 'kubelet', ours: 'nothing: kubelet evicts by itself' };
+  }),
+  {
+    key: 'karpenter.sh/disrupted',
+    kind: 'taint',
+    writer: 'Karpenter, EKS Auto Mode',
+    ours: 'the node is leaving: gangs are asked for a checkpoint, nothing else is done',
+  },
+  { key: 'karpenter.sh/unregistered', kind: 'taint', writer: 'Karpenter, EKS Auto Mode', ours: 'the node is joining' },
+  {
+    key: 'node.kubernetes.io/unschedulable',
+    kind: 'taint',
+    writer: 'kube-controller-manager, when a person or a zonal shift cordons',
+    ours: "the node is nobody's to touch, count or replace",
+  },
+  {
+    key: 'readiness.k8s.io/',
+    kind: 'taint',
+    writer: 'Node Readiness Controller',
+    ours: 'nothing; its rules may wait for our condition AiClusterValidated',
+  },
+];
+
 /** Keys of others that we read, never write. */
 export const FOREIGN_KEYS = {
   /** Karpenter is about to remove the node. */

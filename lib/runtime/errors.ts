@@ -38,6 +38,8 @@ export class TooManyRequests extends ApiError {
 }
 /** 5xx, a time-out or no connection: the write may or may not have happened. */
 export class Unavailable extends ApiError {}
+/** A write without an answer: sent, and nobody knows whether it happened. It counts as an attempt. */
+export class Ambiguous extends Unavailable {}
 /** Our lease is gone: this process must not write any more. */
 export class LeaseLost extends ApiError {}
 

@@ -1,6 +1,6 @@
-/** A ClusterPort whose writes need the lease: checked right before each call, and waited for when the process ends. */
+/** Ports whose writes need the lease: checked right before each call, and waited for when the process ends. */
 import { LeaseLost } from './errors';
-import type { ClusterPort, ObjectName } from './ports';
+import type { CloudPort, ClusterPort, ObjectName } from './ports';
 
 /** Decides whether this process may write. */
 export interface Leadership {
@@ -24,17 +24,22 @@ export function soleLeader(): Leadership {
   };
 }
 
-/** A fenced port and its gate. */
+/** Fenced ports and their gate. */
 export interface Fence {
   readonly port: ClusterPort;
+  /** The cloud behind the same gate: whoever has lost the lease ends and reboots no instance. */
+  readonly cloud: CloudPort;
   /** Refuses all further writes. Resolves when none is in flight. */
   close(): Promise<void>;
   /** Writes sent and not answered. */
   inFlight(): number;
 }
 
-/** Puts a fence around a port: each write rejects with `LeaseLost` unless `held()`. Reads pass. */
-export function fencedPort(port: ClusterPort, held: () => boolean): Fence {
+/** Puts a fence around ports: each write rejects with `LeaseLost` unless `held()`. Reads pass. */
+export function fencedPorts(
+  { cluster: port, cloud }: { readonly cluster: ClusterPort; readonly cloud: CloudPort },
+  held: () => boolean,
+): Fence {
   let closed = false;
   let inFlight = 0;
   const waiting: Array<() => void> = [];
@@ -66,6 +71,13 @@ export function fencedPort(port: ClusterPort, held: () => boolean): Fence {
       delete: (resource, name, options) =>
         write(named('delete', resource.plural, name), () => port.delete(resource, name, options)),
       evict: (pod, options) => write(named('evict', 'pods', pod), () => port.evict(pod, options)),
+    },
+    cloud: {
+      readReservations: (ids) => cloud.readReservations(ids),
+      readInstanceStatus: (ids) => cloud.readInstanceStatus(ids),
+      terminateInstances: (ids, owner) =>
+        write(`terminate ${ids.join(', ')}`, () => cloud.terminateInstances(ids, owner)),
+      rebootInstances: (ids, owner) => write(`reboot ${ids.join(', ')}`, () => cloud.rebootInstances(ids, owner)),
     },
     close: () => {
       closed = true;

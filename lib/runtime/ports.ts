@@ -102,10 +102,62 @@ export interface Reservation {
   readonly endMs?: number;
 }
 
-/** What we ask of AWS. Rejects with `ApiError` as the cluster does: `TooManyRequests` when throttled, `NotFound`, `Unavailable`. */
+/** What EC2 says about one instance: its status checks, and what it has scheduled. */
+export interface InstanceStatus {
+  readonly instanceId: string;
+  /** EC2's word: `running`, `shutting-down`, `terminated`, … */
+  readonly state: string;
+  /** Host, instance and attached volumes: `ok`, `impaired`, `initializing`, `insufficient-data`, `not-applicable`. */
+  readonly system: string;
+  readonly instance: string;
+  readonly attachedStorage: string;
+  /** The earliest of the impaired checks. */
+  readonly impairedSinceMs?: number;
+  readonly events: readonly InstanceEvent[];
+}
+
+/** One scheduled event of an instance. */
+export interface InstanceEvent {
+  /** `instance-retirement`, `system-reboot`, … */
+  readonly code: string;
+  readonly id?: string;
+  readonly notBeforeMs?: number;
+  /** Begins with `[Completed]` or `[Canceled]` once it is over. */
+  readonly description?: string;
+}
+
+/** Whose instances may be touched: those of these managed node groups of this cluster, and no others. */
+export interface InstanceOwner {
+  readonly cluster: string;
+  readonly nodeGroups: readonly string[];
+}
+
+/** What became of one instance. Refused: it was not touched, and `why` says in a sentence what kept us. */
+export interface InstanceFate {
+  readonly instanceId: string;
+  readonly outcome: 'Done' | 'AlreadyGone' | 'Refused';
+  readonly why?: string;
+}
+
+/**
+ * What we ask of AWS. Rejects with `ApiError` as the cluster does: `TooManyRequests` when throttled, `NotFound`, `Unavailable`; a write
+ * whose answer never came is `Ambiguous`: it counts as an attempt.
+ */
 export interface CloudPort {
   /** Reads reservations by id in one batched call; ids EC2 does not know are simply not in the answer. */
   readReservations(ids: readonly string[]): Promise<readonly Reservation[]>;
+  /** Status checks and scheduled events by instance id, in batches, stopped instances included; unknown ids are not in the answer. */
+  readInstanceStatus(ids: readonly string[]): Promise<readonly InstanceStatus[]>;
+  /** Ends instances of our node groups: looks at each live right before, touches only what is ours, in one call for all of them. */
+  terminateInstances(ids: readonly string[], owner: InstanceOwner): Promise<readonly InstanceFate[]>;
+  /** Reboots instances of our node groups, with the same care. */
+  rebootInstances(ids: readonly string[], owner: InstanceOwner): Promise<readonly InstanceFate[]>;
+}
+
+/** Where evidence goes that must outlive its node. */
+export interface EvidencePort {
+  /** Writes one object of JSON lines under `key`, whole; the same key again replaces it. */
+  write(key: string, lines: readonly object[]): Promise<void>;
 }
 
 /** Time as an argument, so that a day can pass in seconds. */

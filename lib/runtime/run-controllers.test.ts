@@ -2,6 +2,7 @@ import { PERMISSIONS, permissionsOf } from '../domain/permissions';
 import type { KubeObject } from '../domain/kube';
 import { LEASES, NAMESPACES, NODES, PODS } from '../domain/resources';
 import { ApiServer } from '../simulator/api-server';
+import { CloudModel } from '../simulator/cloud';
 import { seededRandom } from '../simulator/random';
 import { VirtualClock } from '../simulator/virtual-clock';
 import type { Controller, ControllerContext, Outcome } from './controller';
@@ -57,7 +58,7 @@ function makeRun(
   const runner = runControllers({
     controllers: [controller],
     cluster: server.port(),
-    cloud: { readReservations: async () => [] },
+    cloud: new CloudModel(clock, seededRandom(3)).port(),
     ...{ clock, random: seededRandom(2), metrics, onFatal: (error: Error) => void fatal.push(error) },
     log: { info: note, warn: note, error: note },
     ...options,

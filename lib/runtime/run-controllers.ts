@@ -15,7 +15,7 @@ import type {
 } from './controller';
 import { LeaseLost } from './errors';
 import { eventRecorder } from './events';
-import { fencedPort, soleLeader, type Fence, type Leadership } from './fence';
+import { fencedPorts, soleLeader, type Fence, type Leadership } from './fence';
 import type { Change, IndexFunction } from './object-store';
 import type { Clock, CloudPort, ClusterPort, Log, Random } from './ports';
 import { WorkQueue, type Verdict } from './queue';
@@ -88,7 +88,7 @@ class ControllerRunner implements Runner {
 
   constructor(private readonly options: RunnerOptions) {
     this.leadership = options.leadership ?? soleLeader();
-    this.fence = fencedPort(options.cluster, () => this.leadership.held());
+    this.fence = fencedPorts(options, () => this.leadership.held());
     const component = options.component ?? 'aicluster.dev/controllers';
     this.events = eventRecorder({
       ...options,
@@ -165,7 +165,7 @@ class ControllerRunner implements Runner {
   }
 
   private contextOf(controller: Controller): ControllerContext {
-    const { cloud, clock, random, metrics, log, narrow } = this.options;
+    const { clock, random, metrics, log, narrow } = this.options;
     const views = new Map(
       controller.watches.map(({ resource }) => {
         const name = resourceName(resource);
@@ -182,7 +182,7 @@ class ControllerRunner implements Runner {
         );
       },
       events: this.events,
-      cloud,
+      cloud: this.fence.cloud,
       clock,
       random,
       metrics,

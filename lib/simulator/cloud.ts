@@ -1,7 +1,8 @@
 /** EC2 as far as nodes need it: reservations with windows, instances, slots that are free again only minutes later, no capacity. */
 import { INSTANCE_TYPES } from '../catalog';
 import { NotFound, TooManyRequests, Unavailable } from '../runtime/errors';
-import type { Clock, CloudPort, Random, Reservation } from '../runtime/ports';
+import type { Clock, CloudPort, InstanceStatus, Random, Reservation } from '../runtime/ports';
+import { instanceCalls, type InstanceFaults } from './cloud-instances';
 import { between } from './random';
 
 /** EC2 ends the instances of a Capacity Block this long before its end. */
@@ -16,6 +17,8 @@ export interface Instance {
   readonly instanceType: string;
   readonly availabilityZone: string;
   readonly reservationId?: string;
+  /** Managed node group it belongs to; instances without one are Auto Mode's. */
+  readonly nodeGroup?: string;
   /** Position in the network, from which its topology labels follow. */
   readonly place: number;
 }
@@ -25,6 +28,7 @@ export interface LaunchRequest {
   readonly instanceType: string;
   readonly availabilityZone?: string;
   readonly reservationId?: string;
+  readonly nodeGroup?: string;
 }
 
 /** How the cloud behaves. */
@@ -40,6 +44,8 @@ export interface CloudOptions {
   readonly throttle?: number;
   /** Chance of a call finding nobody. */
   readonly unavailable?: number;
+  /** Name of the cluster in the tags of node groups' instances. @default simulated */
+  readonly cluster?: string;
 }
 
 /** The cloud. */
@@ -53,7 +59,9 @@ export class CloudModel {
   private readonly endListeners: ((instance: Instance) => void)[] = [];
   private nextId = 1;
   /** Chances of calls going wrong; may be changed while running. */
-  faults: { throttle: number; unavailable: number };
+  faults: InstanceFaults;
+  private readonly statuses = new Map<string, Partial<InstanceStatus>>();
+  private readonly rebootListeners: ((instance: Instance) => void)[] = [];
 
   constructor(
     private readonly clock: Clock,
@@ -93,6 +101,16 @@ export class CloudModel {
     for (const listener of this.endListeners) listener(instance);
   }
 
+  /** Calls the listener when an instance is rebooted through the port. */
+  onReboot(listener: (instance: Instance) => void): void {
+    this.rebootListeners.push(listener);
+  }
+
+  /** Changes what EC2 says about an instance: status checks, scheduled events. */
+  setStatus(id: string, status: Partial<InstanceStatus>): void {
+    this.statuses.set(id, status);
+  }
+
   /** Running instances. */
   running(): Instance[] {
     return [...this.instances.values()];
@@ -102,11 +120,12 @@ export class CloudModel {
   launch(request: LaunchRequest): Instance | { readonly insufficient: string } {
     const refused = this.refuse(request);
     if (refused) return { insufficient: refused };
-    const { instanceType, reservationId } = request;
+    const { instanceType, reservationId, nodeGroup } = request;
     const reservation = reservationId ? this.reservations.get(reservationId) : undefined;
     const availabilityZone = reservation?.availabilityZone ?? request.availabilityZone ?? 'zone-a';
     const id = `i-${(this.nextId++).toString(16).padStart(17, '0')}`;
-    const instance = { id, instanceType, availabilityZone, reservationId, place: this.takePlace(placeKey(request)) };
+    const place = this.takePlace(placeKey(request));
+    const instance = { id, instanceType, availabilityZone, reservationId, place, ...(nodeGroup ? { nodeGroup } : {}) };
     this.instances.set(id, instance);
     return instance;
   }
@@ -116,6 +135,7 @@ export class CloudModel {
     const instance = this.instances.get(id);
     if (!instance) return;
     this.instances.delete(id);
+    this.statuses.delete(id);
     const key = placeKey(instance);
     this.settling.set(key, (this.settling.get(key) ?? 0) + 1);
     const [from, to] = this.options.slotDelayMs ?? [300_000, 600_000];
@@ -146,7 +166,15 @@ export class CloudModel {
 
   /** The port controllers talk to. */
   port(): CloudPort {
+    const instances = instanceCalls({
+      ...{ faults: () => this.faults, cluster: this.options.cluster ?? 'simulated', random: this.random },
+      find: (id) => this.instances.get(id),
+      statusOf: (id) => this.statuses.get(id) ?? {},
+      terminate: (id) => this.terminate(id),
+      rebooted: (instance) => this.rebootListeners.forEach((listener) => listener(instance)),
+    });
     return {
+      ...instances,
       readReservations: async (ids) => {
         if (this.random() < this.faults.throttle)
           throw new TooManyRequests('Rate exceeded', 2000, 'RequestLimitExceeded');

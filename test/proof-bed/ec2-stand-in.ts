@@ -51,6 +51,20 @@ export interface Ec2Instance {
   readonly managed?: boolean;
   readonly instanceStatus?: 'ok' | 'impaired' | 'initializing' | 'insufficient-data';
   readonly systemStatus?: 'ok' | 'impaired' | 'initializing' | 'insufficient-data';
+  /** RFC 3339: since when the system status is impaired. */
+  readonly impairedSince?: string;
+  readonly attachedEbsStatus?: 'ok' | 'impaired' | 'initializing' | 'insufficient-data';
+  readonly scheduledEvents?: readonly Ec2ScheduledEvent[];
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** A scheduled event of an instance. */
+export interface Ec2ScheduledEvent {
+  readonly code: string;
+  readonly id: string;
+  readonly description?: string;
+  /** RFC 3339. */
+  readonly notBefore?: string;
 }
 
 type Parameters = Readonly<Record<string, string>>;
@@ -168,6 +182,12 @@ function describeInstances(all: ReadonlyMap<string, Ec2Instance>, parameters: Pa
       tag('instanceType', one.instanceType),
       tag('placement', tag('availabilityZone', one.availabilityZone)),
       one.capacityReservationId ? tag('capacityReservationId', one.capacityReservationId) : '',
+      tag(
+        'tagSet',
+        Object.entries(one.tags ?? {})
+          .map(tagXml)
+          .join(''),
+      ),
       operatorXml(one),
     ].join('');
     return tag('reservationId', `r-${id}`) + tag('instancesSet', tag('item', inner));
@@ -188,7 +208,9 @@ function describeStatus(all: ReadonlyMap<string, Ec2Instance>, parameters: Param
       tag('availabilityZone', one.availabilityZone),
       tag('instanceState', stateXml(one)),
       tag('instanceStatus', tag('status', one.instanceStatus ?? 'ok')),
-      tag('systemStatus', tag('status', one.systemStatus ?? 'ok')),
+      tag('systemStatus', tag('status', one.systemStatus ?? 'ok') + detailsXml(one)),
+      one.attachedEbsStatus ? tag('attachedEbsStatus', tag('status', one.attachedEbsStatus)) : '',
+      tag('eventsSet', (one.scheduledEvents ?? []).map(eventXml).join('')),
       operatorXml(one),
     ].join(''),
   );
@@ -238,5 +260,20 @@ function listed(parameters: Parameters, key: string): string[] {
 
 const stateXml = (one: Ec2Instance) => tag('code', STATE_CODES[one.state]) + tag('name', one.state);
 const operatorXml = (one: Ec2Instance) => tag('operator', tag('managed', String(one.managed ?? false)));
+const tagXml = ([key, value]: readonly [string, string]) =>
+  tag('item', tag('key', escape(key)) + tag('value', escape(value)));
+const detailsXml = ({ impairedSince }: Ec2Instance) => {
+  const detail = tag('name', 'reachability') + tag('status', 'failed') + tag('impairedSince', impairedSince ?? '');
+  return impairedSince ? tag('details', tag('item', detail)) : '';
+};
+const eventXml = ({ code, id, description, notBefore }: Ec2ScheduledEvent) =>
+  tag(
+    'item',
+    [
+      tag('code', code) + tag('instanceEventId', id),
+      description ? tag('description', escape(description)) : '',
+      notBefore ? tag('notBefore', notBefore) : '',
+    ].join(''),
+  );
 const tag = (name: string, inner: string | number) => `<${name}>${inner}</${name}>`;
 const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

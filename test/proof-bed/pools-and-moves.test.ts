@@ -9,6 +9,7 @@ import { fixedToken } from '../../lib/runtime/kubernetes/connection';
 import { MemoryMetrics } from '../../lib/runtime/memory-metrics';
 import { runControllers, type Runner } from '../../lib/runtime/run-controllers';
 import { systemClock } from '../../lib/runtime/system-clock';
+import { CloudModel } from '../../lib/simulator/cloud';
 import { NODE_CLASS_REF, startBed, waitFor, type Bed } from './bed';
 import { describeOnBed } from './describe-on-bed';
 
@@ -66,7 +67,7 @@ describeOnBed('pools and moves', () => {
     runner = runControllers({
       controllers: [poolsController, movesController],
       cluster: client,
-      cloud: { readReservations: async () => [] },
+      cloud: new CloudModel(systemClock, Math.random).port(),
       clock: systemClock,
       random: Math.random,
       log: {

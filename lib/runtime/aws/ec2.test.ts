@@ -93,6 +93,76 @@ describe('EC2 as CloudPort', () => {
     expect(error.reason).toBe(code);
   });
 
+  describe('and its instances', () => {
+    const instance = { instanceType: 'p5.48xlarge', availabilityZone: 'us-east-2a', state: 'running' } as const;
+    const tags = { 'eks:cluster-name': 'cortex', 'eks:nodegroup-name': 'p5' };
+
+    it('says how they are: checks, since when, and what is scheduled; managed ones included', async () => {
+      ec2.instances.set('i-2', { ...instance, managed: true });
+      ec2.instances.set('i-1', {
+        ...{
+          ...instance,
+          systemStatus: 'impaired',
+          impairedSince: '2026-11-26T11:00:00.000Z',
+          attachedEbsStatus: 'ok',
+        },
+        scheduledEvents: [
+          { code: 'instance-retirement', id: 'e-1', notBefore: '2026-12-01T00:00:00.000Z' },
+          { code: 'system-reboot', id: 'e-2', description: '[Completed] host' },
+        ],
+      });
+      expect(await cloud().readInstanceStatus(['i-2', 'i-ghost', 'i-1', 'i-2'])).toEqual([
+        {
+          ...{ instanceId: 'i-1', state: 'running', system: 'impaired', instance: 'ok', attachedStorage: 'ok' },
+          impairedSinceMs: Date.parse('2026-11-26T11:00:00Z'),
+          events: [
+            { code: 'instance-retirement', id: 'e-1', notBeforeMs: Date.parse('2026-12-01T00:00:00Z') },
+            { code: 'system-reboot', id: 'e-2', description: '[Completed] host' },
+          ],
+        },
+        {
+          instanceId: 'i-2',
+          state: 'running',
+          system: 'ok',
+          instance: 'ok',
+          attachedStorage: 'not-applicable',
+          events: [],
+        },
+      ]);
+    });
+
+    it('asks for at most 100 at once, and nothing for none', async () => {
+      const ids = Array.from({ length: 250 }, (_, i) => `i-${i}`);
+      for (const id of ids) ec2.instances.set(id, instance);
+      expect(await cloud().readInstanceStatus(ids)).toHaveLength(250);
+      expect(ec2.calls).toHaveLength(3);
+      expect(await cloud().readInstanceStatus([])).toEqual([]);
+      expect(ec2.calls).toHaveLength(3);
+    });
+
+    it('never touches one that Auto Mode manages, whatever its tags say', async () => {
+      ec2.instances.set('i-1', { ...instance, managed: true, tags });
+      const owner = { cluster: 'cortex', nodeGroups: ['p5'] };
+      for (const change of ['terminateInstances', 'rebootInstances'] as const) {
+        expect(await cloud()[change](['i-1'], owner)).toEqual([
+          {
+            instanceId: 'i-1',
+            outcome: 'Refused',
+            why: 'i-1 is managed by EKS Auto Mode: its Node is deleted, never its instance',
+          },
+        ]);
+      }
+      expect(ec2.calls.map(({ action }) => action)).toEqual(['DescribeInstances', 'DescribeInstances']);
+    });
+
+    it('touches nothing where no node group is ours', async () => {
+      ec2.instances.set('i-1', { ...instance, tags });
+      expect(await cloud().terminateInstances(['i-1'], { cluster: 'cortex', nodeGroups: [] })).toMatchObject([
+        { outcome: 'Refused', why: 'i-1 is in node group p5: only those of none are touched' },
+      ]);
+    });
+  });
+
   it('says Unavailable when nobody answers', async () => {
     await ec2.close();
     expect(await refusal()).toBeInstanceOf(Unavailable);
