@@ -37,6 +37,8 @@ interface WholeRuns {
   readonly unanswered: number;
   /** Rounds of pairs before the first that failed. */
   readonly pairsBefore: number;
+  /** Who was in that one. */
+  readonly members: readonly string[];
 }
 
 /** Builds a batch from what is recorded. */
@@ -59,7 +61,9 @@ export function toBatch(state: IsolationState, instanceType: string, nowMs: numb
     seed: hashText(`${state.name}/${instanceType}`),
     rounds: pairs,
     here,
-    ...(whole.fails > 0 ? { secondLook: { afterRounds: whole.pairsBefore } } : {}),
+    ...(whole.fails > 0
+      ? { secondLook: { afterRounds: whole.pairsBefore, nodes: indicesOf(whole.members, names) } }
+      : {}),
   };
   return { instanceType, nodes, names, named, search, step: planStep(search), whole };
 }
@@ -97,15 +101,23 @@ function toPairs(
   return pairs.filter((round) => round.length > 0);
 }
 
+function indicesOf(some: readonly string[], names: readonly string[]): readonly number[] {
+  return some.map((name) => names.indexOf(name)).filter((index) => index >= 0);
+}
+
 function wholeRuns(rounds: readonly (readonly RecordedTest[])[]): WholeRuns {
-  let runs: WholeRuns = { passed: false, fails: 0, unanswered: 0, pairsBefore: 0 };
+  let runs: WholeRuns = { passed: false, fails: 0, unanswered: 0, pairsBefore: 0, members: [] };
   let pairs = 0;
   for (const tests of rounds) {
     if (tests.some(({ check }) => check === 'Pair')) pairs += 1;
     const whole = tests.find(({ check }) => check === 'Whole');
     if (whole?.result === 'Pass') runs = { ...runs, passed: true };
     else if (whole?.result === 'Fail')
-      runs = { ...runs, fails: runs.fails + 1, pairsBefore: runs.fails === 0 ? pairs : runs.pairsBefore };
+      runs = {
+        ...runs,
+        fails: runs.fails + 1,
+        ...(runs.fails === 0 ? { pairsBefore: pairs, members: whole.nodes } : {}),
+      };
     else if (whole) runs = { ...runs, unanswered: runs.unanswered + 1 };
   }
   return runs;

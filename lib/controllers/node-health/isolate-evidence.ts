@@ -62,6 +62,8 @@ const PARTNER_BAD = 0.002;
 const FABRIC = { bad: 0.001, miss: 0.5 };
 /** Fabric is suspected when it is likelier ill than not. */
 export const SUSPECT_FABRIC = 0.5;
+/** A run of the whole batch meets what no pair can show, so it fails more often for reasons that are no node's. */
+const WHOLE_FLAKE = 0.05;
 const LEAST_FLAKE = 0.005;
 const ESTIMATES = 3;
 const SWEEPS = 8;
@@ -104,8 +106,12 @@ export function isAboveSpoilt(field: Field, bad: Float64Array): boolean {
 
 interface Failure {
   readonly items: readonly number[];
+  /** Set where it is another than the batch's. */
+  readonly flake?: number;
   /** What this failure adds to the log-odds of each of its items. */
   readonly messages: Float64Array;
+  /** Scratch: how likely each of them shows nothing. */
+  readonly hidden: Float64Array;
 }
 
 /** Everything counted, and the log-odds being worked on. */
@@ -114,13 +120,19 @@ interface Ledger {
   readonly passes: Int32Array;
   readonly fails: Int32Array;
   readonly failures: readonly Failure[];
+  /** Whether a run of the whole batch failed: then no two nodes need have the same odds. */
+  readonly wholeFailed: boolean;
   readonly passed: number;
   readonly odds: Float64Array;
 }
 
-/** Weighs all tests made so far. */
-export function weigh(field: Field, tests: readonly PairTest[]): Evidence {
-  const ledger = count(field, tests);
+/** Weighs all tests of pairs made so far, and who was in runs of the whole batch that failed. */
+export function weigh(
+  field: Field,
+  rounds: readonly (readonly PairTest[])[],
+  failedWholes: readonly (readonly number[])[] = [],
+): Evidence {
+  const ledger = withWholes(count(field, rounds), failedWholes);
   let rates = ASSUMED;
   for (let i = 0; i < ESTIMATES; i++) {
     if (i > 0) rates = estimate(ledger, rates);
@@ -135,32 +147,45 @@ export function weigh(field: Field, tests: readonly PairTest[]): Evidence {
 }
 
 /** Most nodes never failed and share their odds with all that passed as often: an exponential for each number of passes is enough. */
-function probabilities({ field, passes, fails, odds }: Ledger): Float64Array {
+function probabilities({ field, passes, fails, odds, wholeFailed }: Ledger): Float64Array {
   const bad = new Float64Array(odds.length);
   const clean: number[] = [];
   for (let i = 0; i < odds.length; i++) {
-    const shared = i < field.batch && fails[i] === 0;
+    const shared = i < field.batch && fails[i] === 0 && !wholeFailed;
     bad[i] = shared ? (clean[passes[i]!] ??= probability(odds[i]!)) : probability(odds[i]!);
   }
   return bad;
 }
 
-function count(field: Field, tests: readonly PairTest[]): Ledger {
+function count(field: Field, rounds: readonly (readonly PairTest[])[]): Ledger {
   const items = field.total + 2 * field.leaves + field.spines;
   const passes = new Int32Array(items);
   const fails = new Int32Array(items);
   const failures: Failure[] = [];
   const within: number[] = [];
   let passed = 0;
-  for (const { a, b, outcome } of tests) {
-    if (outcome === 'None') continue;
-    fillItems(within, field, a, b);
-    const counts = outcome === 'Pass' ? passes : fails;
-    for (let k = 0; k < within.length; k++) counts[within[k]!]! += 1;
-    if (outcome === 'Pass') passed += 1;
-    else failures.push({ items: [...within], messages: new Float64Array(within.length) });
+  for (const round of rounds) {
+    for (const { a, b, outcome } of round) {
+      if (outcome === 'None') continue;
+      fillItems(within, field, a, b);
+      const counts = outcome === 'Pass' ? passes : fails;
+      for (let k = 0; k < within.length; k++) counts[within[k]!]! += 1;
+      if (outcome === 'Pass') passed += 1;
+      else failures.push(toFailure([...within]));
+    }
   }
-  return { field, passes, fails, failures, passed, odds: new Float64Array(items) };
+  return { field, passes, fails, failures, wholeFailed: false, passed, odds: new Float64Array(items) };
+}
+
+function toFailure(items: readonly number[]): Failure {
+  return { items, messages: new Float64Array(items.length), hidden: new Float64Array(items.length) };
+}
+
+/** A failed run of the whole batch weighs as a pair does; it is not counted among the fails of a node. */
+function withWholes(ledger: Ledger, failed: readonly (readonly number[])[]): Ledger {
+  if (failed.length === 0) return ledger;
+  const more = failed.map((items) => ({ ...toFailure(items), flake: WHOLE_FLAKE }));
+  return { ...ledger, failures: [...ledger.failures, ...more], wholeFailed: true };
 }
 
 /** Log-odds from the assumption and the passes, with the messages that were sent before. */
@@ -175,9 +200,12 @@ function begin({ field, passes, failures, odds }: Ledger, rates: Rates): void {
 }
 
 /** Sends one failure's messages: the less the others in it can explain, the more it says about this one. Returns the largest change. */
-function send({ items, messages }: Failure, { field, odds }: Ledger, rates: Rates): number {
-  const hidden = items.map((item, k) => unseen(odds[item]! - messages[k]!, missOf(item, field, rates)));
-  const all = hidden.reduce((product, one) => product * one, 1 - rates.flake);
+function send({ items, messages, hidden, flake }: Failure, { field, odds }: Ledger, rates: Rates): number {
+  let all = 1 - (flake ?? rates.flake);
+  for (let k = 0; k < items.length; k++) {
+    hidden[k] = unseen(odds[items[k]!]! - messages[k]!, missOf(items[k]!, field, rates));
+    all *= hidden[k]!;
+  }
   let change = 0;
   for (let k = 0; k < items.length; k++) {
     const others = all / hidden[k]!;
@@ -202,7 +230,8 @@ function unseen(odds: number, miss: number): number {
 function estimate(ledger: Ledger, rates: Rates): Rates {
   const { field, passes, fails, failures, passed } = ledger;
   const each = probabilities(ledger);
-  const flakes = failures.reduce((sum, failure) => sum + flakeShare(failure, ledger, rates), 0);
+  const pairs = failures.filter(({ flake }) => flake === undefined);
+  const flakes = pairs.reduce((sum, failure) => sum + flakeShare(failure, ledger, rates), 0);
   let [badNodes, missed, made] = [0, 0, 0];
   for (let i = 0; i < field.batch; i++) {
     const bad = each[i]!;

@@ -65,12 +65,16 @@ export function drawPairs(draw: Draw): readonly Pair[] {
   const round = new Round(draw.field.total, draw.met);
   pairSuspects(round, draw, trusted);
   if (draw.inside) pairInside(round, draw.field, rest);
-  const left = byLeaf(
-    draw.field,
-    rest.filter((node) => !round.has(node)),
+  const left = rest.filter((node) => !round.has(node));
+  const odd = left.length % 2 === 1 ? mostProved(left, draw.evidence) : undefined;
+  pairAcross(
+    round,
+    byLeaf(
+      draw.field,
+      left.filter((node) => node !== odd),
+    ),
+    draw.met,
   );
-  pairAcross(round, left, draw.met);
-  const odd = left.find((node) => !round.has(node));
   const partner = odd === undefined ? undefined : (round.free(odd, trusted) ?? round.free(odd, trusted, 'again'));
   if (odd !== undefined && partner !== undefined) round.take(odd, partner);
   return round.pairs;
@@ -120,6 +124,11 @@ function pairSuspects(round: Round, draw: Draw, trusted: readonly number[]): voi
       round.free(suspect, suspects, 'again');
     if (partner !== undefined) round.take(suspect, partner);
   }
+}
+
+/** Of an odd number the one that can best do without a test. */
+function mostProved(nodes: readonly number[], { passes }: Evidence): number {
+  return nodes.reduce((best, node) => (passes[node]! > passes[best]! ? node : best));
 }
 
 /**

@@ -43,7 +43,7 @@ export interface Search {
   /** Which can be tested now, by index: a node that is gone, or a partner that is busy, cannot. */
   readonly here: Uint8Array;
   /** A run of the whole batch failed though all pairs passed: everybody is tested once more, in rounds beyond the bound. */
-  readonly secondLook?: { readonly afterRounds: number };
+  readonly secondLook?: { readonly afterRounds: number; readonly nodes: readonly number[] };
 }
 
 /** The next round, or the end. */
@@ -55,27 +55,29 @@ export interface Step {
   readonly evidence: Evidence;
   /** The search is over though it had rounds left: there is nobody (or nobody new) to test the open nodes with. */
   readonly wanting: boolean;
+  /** How often each node was asked since it last answered. */
+  readonly silent: Int32Array;
 }
 
 /** Decides the next round of a search. */
 export function planStep(search: Search): Step {
   const { field, rounds } = search;
-  const tests = rounds.flat();
-  const evidence = weigh(field, tests);
-  const standing = standings(search, tests, evidence);
+  const evidence = weigh(field, rounds, search.secondLook ? [search.secondLook.nodes] : []);
+  const silent = silences(search);
+  const standing = standings(search, evidence, silent);
   const met = meetings(search);
   const look = search.secondLook;
   const mayGoOn = rounds.length < (look ? look.afterRounds + RULE.secondLook : RULE.rounds);
   const goesOn = mayGoOn && (rounds.length === look?.afterRounds || anyOpen(search, standing, met));
   const pairs = goesOn ? drawPairs({ ...lists(search, standing, evidence), met }) : [];
   const wanting = mayGoOn && pairs.length === 0 && standing.some((one, node) => one === 'Open' && search.here[node]);
-  return { pairs, standing, evidence, wanting };
+  return { pairs, standing, evidence, wanting, silent };
 }
 
 /** Where each node of the batch stands after these tests. */
-function standings({ field }: Search, tests: readonly PairTest[], evidence: Evidence): readonly Standing[] {
-  const convicted = convictions(field, tests, evidence);
-  const silent = silences(field, tests);
+function standings(search: Search, evidence: Evidence, silent: Int32Array): readonly Standing[] {
+  const { field } = search;
+  const convicted = convictions(search, evidence);
   const left: number[] = [];
   const standing = new Array<Standing>(field.batch).fill('Open');
   for (let node = 0; node < field.batch; node++) {
@@ -88,14 +90,17 @@ function standings({ field }: Search, tests: readonly PairTest[], evidence: Evid
 }
 
 /** Nodes that failed often enough, with enough partners that can be trusted, to be surely bad. */
-function convictions(field: Field, tests: readonly PairTest[], { bad, fails }: Evidence): ReadonlySet<number> {
+function convictions({ field, rounds }: Search, { bad, fails }: Evidence): ReadonlySet<number> {
   const witnesses = new Map<number, Set<number>>();
-  for (const { a, b, outcome } of tests) {
-    if (outcome !== 'Fail') continue;
-    for (const [node, partner] of [[a, b] as const, [b, a] as const]) {
-      if (node >= field.batch || bad[node]! < RULE.sure || bad[partner]! > RULE.trusted) continue;
-      const known = witnesses.get(node) ?? new Set();
-      witnesses.set(node, known.add(partner));
+  const hear = (node: number, partner: number) => {
+    if (node >= field.batch || bad[node]! < RULE.sure || bad[partner]! > RULE.trusted) return;
+    witnesses.set(node, (witnesses.get(node) ?? new Set()).add(partner));
+  };
+  for (const round of rounds) {
+    for (const { a, b, outcome } of round) {
+      if (outcome !== 'Fail') continue;
+      hear(a, b);
+      hear(b, a);
     }
   }
   const convicted = [...witnesses].filter(
@@ -105,11 +110,13 @@ function convictions(field: Field, tests: readonly PairTest[], { bad, fails }: E
 }
 
 /** How often each node was asked without an answer since it last gave one. */
-function silences(field: Field, tests: readonly PairTest[]): Int32Array {
+function silences({ field, rounds }: Search): Int32Array {
   const silent = new Int32Array(field.total);
-  for (const { a, b, outcome } of tests) {
-    silent[a] = outcome === 'None' ? silent[a]! + 1 : 0;
-    silent[b] = outcome === 'None' ? silent[b]! + 1 : 0;
+  for (const round of rounds) {
+    for (const { a, b, outcome } of round) {
+      silent[a] = outcome === 'None' ? silent[a]! + 1 : 0;
+      silent[b] = outcome === 'None' ? silent[b]! + 1 : 0;
+    }
   }
   return silent;
 }
@@ -117,6 +124,7 @@ function silences(field: Field, tests: readonly PairTest[]): Int32Array {
 /** The largest set of nodes that passed often enough of which, together, hardly any is expected to be bad. */
 function withinBudget(nodes: readonly number[], { bad, passes }: Evidence): readonly number[] {
   const proved = nodes.filter((node) => passes[node]! >= RULE.leastPasses);
+  if (proved.reduce((sum, node) => sum + bad[node]!, 0) <= RULE.missedBudget) return proved;
   const sorted = Float64Array.from(proved, (node) => bad[node]!).sort();
   let [count, sum] = [0, 0];
   while (count < sorted.length && sum + sorted[count]! <= RULE.missedBudget) sum += sorted[count++]!;
@@ -155,18 +163,24 @@ function meetings({ field, rounds }: Search): Meetings {
 /** Who is tested: suspects with a partner that can be trusted, the rest among themselves. */
 function lists(search: Search, standing: readonly Standing[], evidence: Evidence) {
   const { field, rounds, seed } = search;
+  const part = { suspect: [] as number[], rest: [] as number[], spare: [] as number[], none: [] as number[] };
+  for (const node of able(search, standing)) part[partOf(node, search, standing, evidence)].push(node);
+  const suspects = part.suspect.sort((a, b) => evidence.bad[b]! - evidence.bad[a]!);
+  const inside = rounds.length === 0 || isAboveSpoilt(field, evidence.bad);
+  return { field, evidence, suspects, rest: part.rest, spare: part.spare, seed: seed + rounds.length, inside };
+}
+
+function partOf(
+  node: number,
+  { field, rounds, secondLook }: Search,
+  standing: readonly Standing[],
+  evidence: Evidence,
+) {
   const { bad, fails, passes } = evidence;
-  const everybody = rounds.length === search.secondLook?.afterRounds;
-  const suspects: number[] = [];
-  const rest: number[] = [];
-  const spare: number[] = [];
-  for (const node of able(search, standing)) {
-    const open = standing[node] === 'Open' || (everybody && node < field.batch);
-    if (open && fails[node]! > 0) suspects.push(node);
-    else if (open || (node < field.batch && passes[node]! < RULE.freePasses)) rest.push(node);
-    else if (bad[node]! <= RULE.trusted) spare.push(node);
-  }
-  suspects.sort((a, b) => bad[b]! - bad[a]!);
-  const inside = rounds.length === 0 || isAboveSpoilt(field, bad);
-  return { field, evidence, suspects, rest, spare, seed: seed + rounds.length, inside };
+  const everybody = rounds.length === secondLook?.afterRounds;
+  const own = node < field.batch;
+  const open = standing[node] === 'Open' || (everybody && own);
+  if (open && fails[node]! > 0) return 'suspect';
+  if (open || (own && passes[node]! < RULE.freePasses)) return 'rest';
+  return bad[node]! <= RULE.trusted ? 'spare' : 'none';
 }

@@ -20,7 +20,7 @@ export function nodeVerdicts(batch: Batch): readonly NodeVerdict[] {
 }
 
 function verdictOf(batch: Batch, node: number, mostBad: boolean): readonly [NodeVerdict['result'], VerdictReason] {
-  const { standing, evidence, wanting } = batch.step;
+  const { standing, evidence, wanting, silent } = batch.step;
   switch (standing[node]!) {
     case 'Good':
       return ['Good', 'Passed'];
@@ -29,11 +29,17 @@ function verdictOf(batch: Batch, node: number, mostBad: boolean): readonly [Node
     case 'Silent':
       return ['Unreliable', 'NoAnswer'];
     case 'Open':
-      if (evidence.fails[node] === 0 && wanting) return ['Provisional', 'NoPartner'];
-      if (failures(batch, node).some(([a, b]) => isSpoilt(batch.named.field, evidence.bad, a, b)))
-        return ['Unreliable', 'FabricSuspect'];
-      return ['Unreliable', evidence.passes[node]! + evidence.fails[node]! === 0 ? 'NoAnswer' : 'Undecided'];
+      return wanting && evidence.fails[node] === 0 && silent[node] === 0
+        ? ['Provisional', 'NoPartner']
+        : ['Unreliable', whyOpen(batch, node)];
   }
+}
+
+function whyOpen(batch: Batch, node: number): VerdictReason {
+  const { evidence, silent } = batch.step;
+  const failed = failures(batch, node);
+  if (failed.some(([a, b]) => isSpoilt(batch.named.field, evidence.bad, a, b))) return 'FabricSuspect';
+  return failed.length === 0 && silent[node]! > 0 ? 'NoAnswer' : 'Undecided';
 }
 
 /** What is said about the batch. */
