@@ -2,11 +2,7 @@
  * The search for bad nodes against those of others: `npm run -s bench -- --only isolate --json`. `npm run -s bench:isolate` writes
  * docs/benchmarks/isolate.md from the same entries. The seed of run i is i, in every cell and for every scheme: the same batches.
  */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Found } from './isolate-schemes';
-import { SCHEMES } from './isolate-schemes';
-import { toMarkdown } from './isolate-text';
+import { type Found, SCHEMES } from './isolate-schemes';
 import { type Circumstances, makeWorld, NOISES } from './isolate-world';
 
 /** One cell of the table: means over runs, `exact` the share of runs whose killed nodes are the bad ones and no others. */
@@ -72,8 +68,4 @@ export function isolateBench(): IsolateEntry[] {
     if (i % 36 === 0) process.stderr.write(`isolate: ${cell.noise ?? `${cell.nodes} nodes`}\n`);
     return Object.keys(SCHEMES).map((algorithm) => playCell(cell, algorithm, RUNS));
   });
-}
-
-if (require.main === module) {
-  writeFileSync(join(__dirname, '../docs/benchmarks/isolate.md'), toMarkdown(isolateBench()));
 }

