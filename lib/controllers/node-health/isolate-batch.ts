@@ -85,19 +85,22 @@ function isFree(offered: readonly Partner[], partner: Partner, nowMs: number): b
   return offered.includes(partner) && (partner.freeAtMs ?? nowMs) <= nowMs;
 }
 
-/** Rounds in which pairs were tested. */
+/** Rounds in which pairs were tested. What cannot have been (a node twice in a round, or with itself) is left out. */
 function toPairs(
   rounds: readonly (readonly RecordedTest[])[],
   names: readonly string[],
 ): readonly (readonly PairTest[])[] {
   const index = new Map(names.map((name, i) => [name, i]));
-  const pairs = rounds.map((tests) =>
-    tests.flatMap(({ check, nodes, result }): PairTest[] => {
+  const pairs = rounds.map((tests) => {
+    const used = new Set<number>();
+    return tests.flatMap(({ check, nodes, result }): PairTest[] => {
       const [a, b] = nodes.map((name) => index.get(name));
-      if (check !== 'Pair' || a === undefined || b === undefined || a === b) return [];
+      if (check !== 'Pair' || nodes.length !== 2 || a === undefined || b === undefined || a === b) return [];
+      if (used.has(a) || used.has(b)) return [];
+      used.add(a).add(b);
       return [{ a, b, outcome: result === 'Pass' || result === 'Fail' ? result : 'None' }];
-    }),
-  );
+    });
+  });
   return pairs.filter((round) => round.length > 0);
 }
 

@@ -30,7 +30,7 @@ export const RULE = {
   silent: 3,
   /** A suspect that was tested this often and has nobody new to meet is given up. */
   hopeless: 4,
-};
+} as const;
 
 /** Where a node of the batch stands. `Silent`: its tests do not answer. */
 export type Standing = 'Good' | 'Bad' | 'Open' | 'Silent';

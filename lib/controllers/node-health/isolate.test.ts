@@ -184,6 +184,18 @@ describe('what goes wrong on the way', () => {
     expect(new Set(verdicts(played).nodes.map(({ result }) => result))).toEqual(new Set(['Unreliable']));
   });
 
+  test('a record that cannot be true is left out: a node twice in a round, with itself, or of three in a pair', () => {
+    const failed = (...tested: readonly string[]) => ({ nodes: tested, check: 'Pair', result: 'Fail' }) as const;
+    const tests = [
+      failed('n000', 'n001'),
+      failed('n000', 'n002'),
+      failed('n003', 'n003'),
+      failed('n002', 'n003', 'n001'),
+    ];
+    const cleaned = stateOf(nodes(4), { rounds: [{ tests: tests.slice(0, 1) }] });
+    expect(nextRound(stateOf(nodes(4), { rounds: [{ tests }] }), START)).toEqual(nextRound(cleaned, START));
+  });
+
   test('tests that run are waited for', () => {
     const tests = [
       { nodes: ['n000', 'n001'], check: 'Pair', result: 'Pass' },
@@ -328,7 +340,7 @@ describe('properties', () => {
         expect(played.state.rounds.length).toBeLessThanOrEqual(RULE.rounds + RULE.secondLook + 3);
         expectConfirmed(played);
       }),
-      { ...seedOf('search'), numRuns: 400 },
+      { ...seedOf('search'), numRuns: 200 },
     );
   });
 
@@ -339,7 +351,7 @@ describe('properties', () => {
         const played = play(begin(drawn), () => (random() < 0.2 ? 'Lost' : 'Pass'));
         expect(verdicts(played).nodes.filter(({ result }) => result === 'Bad')).toEqual([]);
       }),
-      { ...seedOf('all good'), numRuns: 200 },
+      { ...seedOf('all good'), numRuns: 100 },
     );
   });
 
