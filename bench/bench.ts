@@ -2,22 +2,24 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { decisionBench } from './decision';
-import type { Figure } from './figures';
+import type { Entry } from './figures';
+import { isolateBench } from './isolate';
 import { relabelBench } from './relabel';
 import { rssBench } from './rss';
 import { synthBench } from './synth';
 
-const BENCHES: Readonly<Record<string, (root: string) => Figure[] | Promise<Figure[]>>> = {
+const BENCHES: Readonly<Record<string, (root: string) => Entry[] | Promise<Entry[]>>> = {
   synth: synthBench,
   decision: decisionBench,
   relabel: relabelBench,
   rss: rssBench,
+  isolate: isolateBench,
 };
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean' } } });
   const names = values.only === undefined ? Object.keys(BENCHES) : [values.only];
-  const figures: Figure[] = [];
+  const figures: Entry[] = [];
   for (const name of names) {
     const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
     if (!bench) throw new Error(`no benchmark '${name}': there are ${Object.keys(BENCHES).join(', ')}`);
@@ -29,11 +31,11 @@ async function main(): Promise<void> {
 }
 
 /** One table a benchmark: their parameters differ. Notes come below, each once. */
-function printTables(figures: readonly Figure[]): void {
+function printTables(figures: readonly Entry[]): void {
   for (const name of new Set(figures.map((figure) => figure.name))) {
     const own = figures.filter((figure) => figure.name === name);
     console.table(own.map(({ note: _, ...figure }) => figure));
-    for (const note of new Set(own.map(({ note }) => note))) console.log(`  ${note}`);
+    for (const note of new Set(own.flatMap(({ note }) => note ?? []))) console.log(`  ${note}`);
   }
 }
 

@@ -1,7 +1,13 @@
 /** The shape of every benchmark's result, and the arithmetic behind it. */
 
+/** What every entry has, whatever else it measures. */
+export interface Entry {
+  readonly name: string;
+  readonly note?: string;
+}
+
 /** One figure, as `npm run -s bench -- --json` prints it. */
-export interface Figure {
+export interface Figure extends Entry {
   readonly name: string;
   readonly unit: string;
   readonly p50: number;

@@ -1,0 +1,62 @@
+import { debtsDue, type FleetNode, partnersFor } from './isolate-partners';
+
+const NOW = 1_000_000;
+const MINUTE = 60_000;
+const fleetNode = (name: string, rest: Partial<FleetNode> = {}): FleetNode => ({
+  name,
+  instanceType: 'p5.48xlarge',
+  leaf: 'unknown',
+  proved: true,
+  untouchable: false,
+  idle: true,
+  ...rest,
+});
+const names = (fleet: readonly FleetNode[]) => partnersFor(['p5.48xlarge'], fleet, NOW).map(({ name }) => name);
+
+describe('partners for newcomers', () => {
+  test('are idle proved nodes of the type first, then those at a boundary within 15 minutes, soonest first', () => {
+    const fleet = [
+      fleetNode('later', { idle: false, boundaryAtMs: NOW + 15 * MINUTE }),
+      fleetNode('soon', { idle: false, boundaryAtMs: NOW + MINUTE }),
+      fleetNode('too-late', { idle: false, boundaryAtMs: NOW + 16 * MINUTE }),
+      fleetNode('works', { idle: false }),
+      fleetNode('b'),
+      fleetNode('a'),
+    ];
+    expect(names(fleet)).toEqual(['a', 'b', 'soon', 'later']);
+  });
+
+  test('are never unproved, held, or of another type', () => {
+    const fleet = [
+      fleetNode('new', { proved: false }),
+      fleetNode('held', { untouchable: true }),
+      fleetNode('other', { instanceType: 'p4d.24xlarge' }),
+    ];
+    expect(names(fleet)).toEqual([]);
+  });
+
+  test('are not more than can be used', () => {
+    expect(names(Array.from({ length: 500 }, (_, i) => fleetNode(`n${i}`)))).toHaveLength(32);
+  });
+});
+
+describe('a debt', () => {
+  const debtor = (name: string, rest: Partial<FleetNode> = {}) => fleetNode(name, { proved: false, ...rest });
+
+  test('is settled when its node is idle and a proved one, too', () => {
+    expect(debtsDue(['a'], [debtor('a'), fleetNode('p')])).toEqual([{ instanceType: 'p5.48xlarge', nodes: ['a'] }]);
+  });
+
+  test('or when two that owe are idle', () => {
+    expect(debtsDue(['a', 'b'], [debtor('b'), debtor('a')])).toEqual([
+      { instanceType: 'p5.48xlarge', nodes: ['a', 'b'] },
+    ]);
+  });
+
+  test.each([
+    ['works', [debtor('a', { idle: false }), fleetNode('p')]],
+    ['is alone', [debtor('a'), fleetNode('p', { instanceType: 'p4d.24xlarge' })]],
+    ['is held', [debtor('a', { untouchable: true }), fleetNode('p')]],
+    ['is gone', [fleetNode('p')]],
+  ])('is not settled while its node %s', (_, fleet) => expect(debtsDue(['a'], fleet)).toEqual([]));
+});
