@@ -15,14 +15,17 @@ const PROVING_MS = [10_000, 60_000] as const;
 const CLEARING_MS = [20_000, 300_000] as const;
 const PROBATION: Taint = { key: PROBATION_TAINT, effect: 'NoSchedule' };
 
-/** The verdict first, then the evidence, then the taint. A move that would still bring it here has nothing to do any more. */
+/** Moves that would still bring the node to be proved have nothing to do any more. */
+function callOff({ world }: Stage, name: string): void {
+  const asked = world.liveMoves().filter(({ spec }) => spec.to.kind === 'Validation' && spec.nodes.includes(name));
+  for (const move of asked) world.remove(NODE_MOVES, move.metadata);
+}
+
+/** The verdict first, then the evidence, then the taint. */
 function prove(stage: Stage, name: string): string | undefined {
   const { validating } = stage.world.view;
   validating.delete(name);
-  for (const move of stage.world.liveMoves()) {
-    const { nodes, to } = move.spec;
-    if (to.kind === 'Validation' && nodes.includes(name)) stage.world.remove(NODE_MOVES, move.metadata);
-  }
+  callOff(stage, name);
   const node = liveNode(stage, name);
   if (!node) return undefined;
   if (!isTrue(node.status?.conditions, VALIDATED_CONDITION)) verdict(stage, name, 'True');
