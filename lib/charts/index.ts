@@ -21,5 +21,6 @@ export * from './plain-chart';
 export * from './priorities-chart';
 export * from './rbac';
 export * from './system-nodes';
+export * from './validation-chart';
 export * from './volcano-values';
 export * from './volumes-chart';

@@ -23,6 +23,8 @@ export interface Permission {
 export interface CloudPermission {
   readonly action: string;
   readonly why: string;
+  /** What it may be done to. Absent: everything, which only actions that read may. `evidence`: objects of node health's evidence. */
+  readonly on?: 'evidence';
 }
 
 /** What one controller may do. */

@@ -9,7 +9,17 @@ import { type Bed, startBed, waitFor } from './bed';
 import { describeOnBed } from './describe-on-bed';
 
 const ORDER = [
-  ...['crds', 'priorities', 'controllers', 'monitoring', 'capacity', 'namespaces', 'checkpoints', 'volumes'],
+  ...[
+    'crds',
+    'priorities',
+    'validation',
+    'controllers',
+    'monitoring',
+    'capacity',
+    'namespaces',
+    'checkpoints',
+    'volumes',
+  ],
   'admission',
 ];
 
