@@ -23,7 +23,7 @@ import { acknowledge } from './acknowledgements';
 import { findControllersBundle, sha256Of } from './controllers-bundle';
 import { Manifests } from './manifests';
 import { PodIdentity } from './pod-identity';
-import { processStatements, type EvidenceStore } from './process-statements';
+import { cloudStatements, type EvidenceStore } from './cloud-statements';
 
 /** How the controllers run; shared by `AiControllers` and `AiCluster`. */
 export interface AiControllersOptions {
@@ -146,7 +146,7 @@ export class AiControllers extends Construct {
 
   private addIdentity(process: ProcessPermissions, bundle: ControllersBundle | undefined): PodIdentity {
     const name = processName(process);
-    const { statements, everywhere } = processStatements(process, this.props.evidence);
+    const { statements, everywhere } = cloudStatements(process, this.props.evidence);
     const identity = new PodIdentity(this, process.process, {
       cluster: this.props.cluster,
       namespace: CONTROLLERS_NAMESPACE,

@@ -2,7 +2,7 @@ import { Stack } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { ProcessPermissions } from '../domain/permissions';
-import { processStatements } from './process-statements';
+import { cloudStatements } from './cloud-statements';
 
 const process: ProcessPermissions = {
   process: 'capacity',
@@ -23,13 +23,13 @@ describe('what a process may do in AWS', () => {
   const written = (bucket?: (stack: Stack) => s3.IBucket, prefix?: string) => {
     const stack = new Stack();
     const evidence = bucket && { bucket: bucket(stack), prefix };
-    return processStatements(process, evidence).statements.map((one) => stack.resolve(one.toStatementJson()));
+    return cloudStatements(process, evidence).statements.map((one) => stack.resolve(one.toStatementJson()));
   };
   const describe_ = { Effect: 'Allow', Action: 'ec2:DescribeInstanceStatus', Resource: '*' };
 
   it('is on every resource only what names none, each action once', () => {
     expect(written()).toEqual([describe_]);
-    expect(processStatements(process, undefined).everywhere).toEqual(['ec2:DescribeInstanceStatus']);
+    expect(cloudStatements(process, undefined).everywhere).toEqual(['ec2:DescribeInstanceStatus']);
   });
 
   it('is to write evidence under its prefix alone, and to ask for a data key where the bucket has a key', () => {

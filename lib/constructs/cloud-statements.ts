@@ -18,7 +18,7 @@ export interface EvidenceStore {
 export const EVIDENCE_PREFIX = 'node-health/';
 
 /** The statements of a process, and the actions among them that count for every resource there is. */
-export function processStatements(process: ProcessPermissions, evidence: EvidenceStore | undefined) {
+export function cloudStatements(process: ProcessPermissions, evidence: EvidenceStore | undefined) {
   const permissions = process.controllers.flatMap(({ cloud }) => cloud);
   const everywhere = actionsOf(permissions.filter(({ on }) => on === undefined));
   const onEvidence = actionsOf(permissions.filter(({ on }) => on === 'evidence'));
