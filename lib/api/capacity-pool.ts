@@ -2,10 +2,15 @@
 import * as z from 'zod';
 import { defineKind } from './define-kind';
 import { conditions, dnsSubdomain, duration, instanceType, minNotAboveMax, nodeCount, time, withRules } from './fields';
+import { ValidationLevel } from './node-validation';
 
 /** Where EC2 takes the nodes from. */
 export const CapacitySource = z.enum(['Block', 'Reservation', 'OnDemand']);
 export type CapacitySource = z.output<typeof CapacitySource>;
+
+/** How deeply the nodes of a pool are proved before they may work. None: not at all. */
+export const PoolValidation = z.enum(['None', ...ValidationLevel.options]);
+export type PoolValidation = z.output<typeof PoolValidation>;
 
 /** How long nodes live unless a pool says otherwise. EKS Auto Mode ends every node at 21 days (504 h), drain included. */
 export const NODE_LIFE_DEFAULTS = { expireAfter: '480h', terminationGracePeriod: '1h' } as const;
@@ -49,10 +54,9 @@ export const CapacityPoolSpec = withRules(
         name: dnsSubdomain(),
       })
       .describe('NodeClass of the nodes: network interfaces, security groups, role. Made by the CDK app.'),
-    validation: z
-      .enum(['Quick', 'Standard', 'Deep'])
-      .default('Standard')
-      .describe('How deeply a new node is proved before it may work.'),
+    validation: PoolValidation.default('None').describe(
+      'How deeply a new node is proved before it may work. None: it works as soon as it is there. With any other, its nodes wait on probation until the node-health controller has proved them.',
+    ),
     expireAfter: duration()
       .default(NODE_LIFE_DEFAULTS.expireAfter)
       .describe('Age at which Karpenter ends a node. EKS Auto Mode allows 21 days at most, drain included.'),

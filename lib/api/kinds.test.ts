@@ -1,4 +1,13 @@
-import { CapacityBucket, CapacityPool, InvalidObject, KINDS, NodeMove } from '.';
+import {
+  CapacityBucket,
+  CapacityPool,
+  FaultReport,
+  InvalidObject,
+  KINDS,
+  NodeHealthPolicy,
+  NodeMove,
+  NodeValidation,
+} from '.';
 
 interface Schema {
   readonly [field: string]: any;
@@ -111,6 +120,53 @@ describe('making objects at synth', () => {
     expect(
       errorsOf(() => NodeMove.make('m', { nodes: ['n'], to: { kind: 'Release', bucket: 'x' } }))[0]!.message,
     ).toContain('takes no bucket');
+  });
+
+  it('takes an empty NodeHealthPolicy, which proves nodes and removes none', () => {
+    expect(NodeHealthPolicy.make('default', {}).spec).toMatchObject({
+      checks: [],
+      batch: { window: '60s', maxNodes: 64 },
+      verdict: { maxAge: '168h' },
+      remediation: { dryRun: true, minPopulation: 5, attempts: 2, breaker: { percent: 30, window: '10m' } },
+    });
+    // One part of a part: the others keep their defaults.
+    expect(NodeHealthPolicy.make('default', { remediation: { dryRun: false } }).spec?.remediation).toMatchObject({
+      dryRun: false,
+      maxNodes: 8,
+      breaker: { percent: 30 },
+    });
+  });
+
+  it('refuses a second NodeHealthPolicy, and bounds of a measurement that nothing can satisfy', () => {
+    expect(errorsOf(() => NodeHealthPolicy.make('mine', {}))).toEqual([
+      { path: 'metadata.name', message: 'name mine: there is one NodeHealthPolicy, and its name is default' },
+    ]);
+    const checks = [{ name: 'efa.count' }, { name: 'gpu.hbm.gb_s', min: 3, max: 2.5 }];
+    expect(errorsOf(() => NodeHealthPolicy.make('default', { checks }))).toEqual([
+      { path: 'spec.checks.1', message: 'min (3) must not be greater than max (2.5)' },
+    ]);
+  });
+
+  it('refuses a report from nowhere, an XID without its number, and a number that is no XID', () => {
+    const seen = { observedAt: '2026-11-23T12:00:00Z' };
+    const wrong = (spec: object) => errorsOf(() => FaultReport.make('f', { ...seen, ...spec } as any))[0];
+    expect(wrong({ kind: 'Slow' })?.message).toBe('needs node or pod: where it was seen');
+    expect(wrong({ kind: 'Xid', node: 'n' })).toMatchObject({
+      path: 'spec.code',
+      message: expect.stringContaining('needs code'),
+    });
+    expect(wrong({ kind: 'Slow', node: 'n', code: 79 })?.message).toBe('kind Slow takes no code (got 79)');
+    expect(wrong({ kind: 'Xid', pod: 'p', code: 79 })).toBeUndefined();
+  });
+
+  it('asks a NodeValidation for nothing but its nodes, each once', () => {
+    expect(NodeValidation.make('v', { nodes: ['a', 'b'] }).spec).toEqual({
+      nodes: ['a', 'b'],
+      level: 'Standard',
+      reason: 'Person',
+    });
+    expect(errorsOf(() => NodeValidation.make('v', { nodes: [] }))[0]?.path).toBe('spec.nodes');
+    expect(errorsOf(() => NodeValidation.make('v', { nodes: ['a', 'a'] }))[0]?.message).toBe('lists "a" twice');
   });
 
   it('reads objects from the cluster without throwing', () => {

@@ -4,7 +4,10 @@ import { CapacityBucket } from './capacity-bucket';
 import { CapacityPool } from './capacity-pool';
 import { Checkpoint } from './checkpoint';
 import type { Kind } from './define-kind';
+import { FaultReport } from './fault-report';
+import { NodeHealthPolicy } from './node-health-policy';
 import { NodeMove } from './node-move';
+import { NodeValidation } from './node-validation';
 
 /** The list; a new Kind is added here and nowhere else. */
 export const KINDS: readonly Kind<z.ZodType, z.ZodType>[] = [
@@ -12,4 +15,7 @@ export const KINDS: readonly Kind<z.ZodType, z.ZodType>[] = [
   CapacityBucket,
   NodeMove,
   Checkpoint,
+  NodeHealthPolicy,
+  NodeValidation,
+  FaultReport,
 ] as readonly any[];

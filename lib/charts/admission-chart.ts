@@ -1,6 +1,8 @@
 /** How pods reach a bucket, and what keeps the others out: admission policies, evaluated in the API server itself. */
 import type { Construct } from 'constructs';
+import { CONTROLLERS_NAMESPACE } from '../domain/namespaces';
 import { guardBuckets } from './admission/guard-buckets';
+import { guardChecks } from './admission/guard-checks';
 import { guardPods } from './admission/guard-pods';
 import { steerGangs } from './admission/steer-gangs';
 import { steerPods } from './admission/steer-pods';
@@ -9,7 +11,7 @@ import { PlainChart } from './plain-chart';
 /** Props of `AdmissionChart`. */
 export interface AdmissionChartProps {
   /**
-   * Namespace of our controllers and their checks, which may run on nodes that are not proved yet.
+   * Namespace of our controllers: the one that checks nodes is known by its service account there.
    * @default 'aicluster-system'
    */
   readonly controllersNamespace?: string;
@@ -27,7 +29,8 @@ export class AdmissionChart extends PlainChart {
     super(scope, id, [
       ...steerPods({ globalDefaultPriorityClass: props.globalDefaultPriorityClass }),
       ...steerGangs(),
-      ...guardPods(props.controllersNamespace ?? 'aicluster-system'),
+      ...guardPods(),
+      ...guardChecks(props.controllersNamespace ?? CONTROLLERS_NAMESPACE),
       ...guardBuckets(),
     ]);
   }

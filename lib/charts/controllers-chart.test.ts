@@ -87,6 +87,13 @@ describe('the controllers chart', () => {
     });
   });
 
+  it('gives a process the variables that are meant for it alone', () => {
+    const env = { capacity: { EVIDENCE_BUCKET: 'models' }, another: { SECRET_OF_ANOTHER: '1' } };
+    const names = podOf({ bundle: BUNDLE, env }).containers[0].env.map(({ name }: { name: string }) => name);
+    expect(names).toContain('EVIDENCE_BUCKET');
+    expect(names).not.toContain('SECRET_OF_ANOTHER');
+  });
+
   it('says so when it gets no bundle and no image, or both', () => {
     expect(() => objects({})).toThrow('controllers need either bundle or image, and were given neither');
     expect(() => objects({ bundle: BUNDLE, image: 'x' })).toThrow('were given both');

@@ -1,13 +1,13 @@
 /** The controllers in the cluster: one Deployment per process, with its identity, its network and its disruption budget. */
 import type { Construct } from 'constructs';
+import { CONTROLLERS_NAMESPACE } from '../domain/namespaces';
 import { PERMISSIONS, type ProcessPermissions } from '../domain/permissions';
 import type { KubeObject } from '../domain/kube';
 import { controllersPod, HTTP_PORT, type ControllersPodProps } from './controllers-pod';
 import { PlainChart } from './plain-chart';
 import { rbacObjects } from './rbac';
 
-/** Namespace of the controllers. */
-export const CONTROLLERS_NAMESPACE = 'aicluster-system';
+export { CONTROLLERS_NAMESPACE, VALIDATION_NAMESPACE } from '../domain/namespaces';
 
 /** Props of `ControllersChart`. */
 export interface ControllersChartProps extends ControllersPodProps {

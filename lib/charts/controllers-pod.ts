@@ -57,6 +57,11 @@ export interface ControllersPodProps {
    */
   readonly region?: string;
   /**
+   * By process: environment variables that only it needs. Values may be CDK tokens.
+   * @default - none
+   */
+  readonly env?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /**
    * Labels of the nodes that the controllers run on.
    * @default - the `system` node pool of EKS Auto Mode
    */
@@ -170,7 +175,7 @@ function controllers(process: string, props: ControllersPodProps) {
     env: [
       field('POD_NAME', 'metadata.name'),
       field('POD_NAMESPACE', 'metadata.namespace'),
-      ...toEnv({ HTTP_PORT: String(HTTP_PORT), NODE_ENV: 'production', ...regionOf(props) }),
+      ...toEnv({ HTTP_PORT: String(HTTP_PORT), NODE_ENV: 'production', ...regionOf(props), ...props.env?.[process] }),
     ],
     ports: [{ name: 'http', containerPort: HTTP_PORT, protocol: 'TCP' }],
     // A replica that waits for the lease is alive and ready: it can take over at any time.

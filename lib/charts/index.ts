@@ -1,6 +1,7 @@
 /** The cdk8s charts: everything of ours that lives in Kubernetes, as objects. */
 export * from './admission-chart';
 export { GUARD_BUCKETS, RELEASE_ANNOTATION } from './admission/guard-buckets';
+export { GUARD_CHECKS, GUARD_PROBATION, HEALTH_ACCOUNT } from './admission/guard-checks';
 export { TOLERATE_EVERYTHING_LABEL } from './admission/guard-pods';
 export { LEAST_MAX_RETRY } from './admission/steer-gangs';
 export * from './capacity-chart';
@@ -21,5 +22,6 @@ export * from './plain-chart';
 export * from './priorities-chart';
 export * from './rbac';
 export * from './system-nodes';
+export * from './validation-chart';
 export * from './volcano-values';
 export * from './volumes-chart';

@@ -1,4 +1,6 @@
+import { CONTROLLERS_NAMESPACE, VALIDATION_NAMESPACE } from '../domain/namespaces';
 import { PERMISSIONS, permissionsOf, type ProcessPermissions } from '../domain/permissions';
+import { PODS } from '../domain/resources';
 import { rbacObjects, renderRbac, type PolicyRule } from './rbac';
 
 /** One line per verb granted, so that two ways of grouping can be compared. */
@@ -12,9 +14,9 @@ function granted(rules: readonly PolicyRule[]): string[] {
     .sort();
 }
 
-function declared(process: ProcessPermissions, ownNamespace: boolean): string[] {
+function declared(process: ProcessPermissions, namespace: string | undefined): string[] {
   const lines = permissionsOf(process)
-    .filter((permission) => Boolean(permission.ownNamespace) === ownNamespace)
+    .filter((permission) => permission.namespace === namespace)
     .flatMap(({ resource, subresource, verbs }) =>
       verbs.map((verb) => `${resource.group}|${resource.plural}${subresource ? `/${subresource}` : ''}|${verb}`),
     );
@@ -25,24 +27,30 @@ describe.each(PERMISSIONS)('RBAC of $process', (process) => {
   const rbac = renderRbac(process);
 
   it('grants in the cluster exactly what the table declares', () => {
-    expect(granted(rbac.clusterRules)).toEqual(declared(process, false));
+    expect(granted(rbac.clusterRules)).toEqual(declared(process, undefined));
   });
 
-  it('grants in its own namespace exactly what the table declares for it', () => {
-    expect(granted(rbac.ownNamespaceRules)).toEqual(declared(process, true));
-    expect(granted(rbac.ownNamespaceRules)).toContain('coordination.k8s.io|leases|create');
+  it('grants in single namespaces exactly what the table declares for them', () => {
+    for (const [namespace, rules] of rbac.namespaceRules) expect(granted(rules)).toEqual(declared(process, namespace));
+    expect(granted(rbac.namespaceRules.get(CONTROLLERS_NAMESPACE)!)).toContain('coordination.k8s.io|leases|create');
+    const named = permissionsOf(process).flatMap(({ namespace }) => namespace ?? []);
+    expect([...rbac.namespaceRules.keys()]).toEqual([...new Set(named)].sort());
   });
 
   it('has no wildcard and no rule twice', () => {
-    const rules = [...rbac.clusterRules, ...rbac.ownNamespaceRules];
-    expect(JSON.stringify(rules)).not.toContain('*');
-    const keys = rules.map(({ apiGroups, resources }) => `${apiGroups}/${resources}`);
-    expect(new Set(keys).size).toBe(keys.length);
+    for (const rules of [rbac.clusterRules, ...rbac.namespaceRules.values()]) {
+      expect(JSON.stringify(rules)).not.toContain('*');
+      const keys = rules.map(({ apiGroups, resources }) => `${apiGroups}/${resources}`);
+      expect(new Set(keys).size).toBe(keys.length);
+    }
   });
 
-  it('cannot read secrets, change roles or run pods', () => {
-    const all = granted([...rbac.clusterRules, ...rbac.ownNamespaceRules]).join('\n');
-    expect(all).not.toMatch(/secrets|rbac\.authorization|\|pods\|create|admissionregistration/);
+  it('cannot read secrets or change roles, nor run pods where anybody else works', () => {
+    const elsewhere = [...rbac.namespaceRules].filter(([namespace]) => namespace !== VALIDATION_NAMESPACE);
+    const rules = [rbac.clusterRules, ...elsewhere.map(([, rules]) => rules)];
+    expect(rules.flatMap(granted).join('\n')).not.toMatch(/\|pods\|(create|delete)/);
+    const all = [rbac.clusterRules, ...rbac.namespaceRules.values()].flatMap(granted).join('\n');
+    expect(all).not.toMatch(/secrets|rbac\.authorization|admissionregistration/);
   });
 });
 
@@ -55,4 +63,24 @@ it('binds service account, role and cluster role under one name', () => {
     'Role aicluster-capacity aicluster-system',
     'RoleBinding aicluster-capacity aicluster-system',
   ]);
+});
+
+it('gives a process a role of its own in every namespace that the table names, and to its account where that is', () => {
+  const pods = { resource: PODS, verbs: ['create'], namespace: VALIDATION_NAMESPACE, why: 'checks' } as const;
+  const process: ProcessPermissions = {
+    process: 'capacity',
+    controllers: [
+      { controller: 'prover', cluster: [pods, { ...pods, verbs: ['list'], namespace: undefined }], cloud: [] },
+    ],
+  };
+  const objects = rbacObjects(process, 'aicluster-prover', CONTROLLERS_NAMESPACE);
+  const inside = objects.filter(({ metadata }) => metadata.namespace === VALIDATION_NAMESPACE);
+  expect(inside.map(({ kind }) => kind)).toEqual(['Role', 'RoleBinding']);
+  expect(inside[0]!['rules']).toEqual([{ apiGroups: [''], resources: ['pods'], verbs: ['create'] }]);
+  expect(inside[1]).toMatchObject({
+    subjects: [{ kind: 'ServiceAccount', name: 'aicluster-prover', namespace: CONTROLLERS_NAMESPACE }],
+    roleRef: { kind: 'Role', name: 'aicluster-prover' },
+  });
+  const everywhere = objects.find(({ kind }) => kind === 'ClusterRole');
+  expect(everywhere!['rules']).toContainEqual({ apiGroups: [''], resources: ['pods'], verbs: ['list'] });
 });

@@ -9,10 +9,11 @@ export interface PolicyRule {
   readonly verbs: readonly Verb[];
 }
 
-/** What one process is granted: in the whole cluster, and in its own namespace. */
+/** What one process is granted: in the whole cluster, and in single namespaces. */
 export interface RenderedRbac {
   readonly clusterRules: readonly PolicyRule[];
-  readonly ownNamespaceRules: readonly PolicyRule[];
+  /** By namespace, sorted. */
+  readonly namespaceRules: ReadonlyMap<string, readonly PolicyRule[]>;
 }
 
 const VERB_ORDER: readonly Verb[] = ['get', 'list', 'watch', 'create', 'patch', 'update', 'delete'];
@@ -20,9 +21,11 @@ const VERB_ORDER: readonly Verb[] = ['get', 'list', 'watch', 'create', 'patch', 
 /** The rules of a process: exactly its rows of the table, one rule per resource, sorted by group and resource. */
 export function renderRbac(process: ProcessPermissions): RenderedRbac {
   const permissions = permissionsOf(process);
+  const namespaces = new Set(permissions.flatMap(({ namespace }) => namespace ?? []));
+  const rulesIn = (wanted: string | undefined) => toRules(permissions.filter(({ namespace }) => namespace === wanted));
   return {
-    clusterRules: toRules(permissions.filter(({ ownNamespace }) => !ownNamespace)),
-    ownNamespaceRules: toRules(permissions.filter(({ ownNamespace }) => ownNamespace)),
+    clusterRules: rulesIn(undefined),
+    namespaceRules: new Map([...namespaces].sort().map((namespace) => [namespace, rulesIn(namespace)] as const)),
   };
 }
 
@@ -44,9 +47,9 @@ function toRules(permissions: readonly Permission[]): PolicyRule[] {
     }));
 }
 
-/** Service account, roles and bindings of a process, all of one name. */
+/** Service account, roles and bindings of a process, all of one name; `namespace` is where the account is. */
 export function rbacObjects(process: ProcessPermissions, name: string, namespace: string): KubeObject[] {
-  const { clusterRules, ownNamespaceRules } = renderRbac(process);
+  const { clusterRules, namespaceRules } = renderRbac(process);
   const apiVersion = 'rbac.authorization.k8s.io/v1';
   const subjects = [{ kind: 'ServiceAccount', name, namespace }];
   const roleRef = (kind: string) => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name });
@@ -54,7 +57,9 @@ export function rbacObjects(process: ProcessPermissions, name: string, namespace
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
     { apiVersion, kind: 'ClusterRole', metadata: { name }, rules: clusterRules },
     { apiVersion, kind: 'ClusterRoleBinding', metadata: { name }, subjects, roleRef: roleRef('ClusterRole') },
-    { apiVersion, kind: 'Role', metadata: { name, namespace }, rules: ownNamespaceRules },
-    { apiVersion, kind: 'RoleBinding', metadata: { name, namespace }, subjects, roleRef: roleRef('Role') },
+    ...[...namespaceRules].flatMap(([place, rules]) => [
+      { apiVersion, kind: 'Role', metadata: { name, namespace: place }, rules },
+      { apiVersion, kind: 'RoleBinding', metadata: { name, namespace: place }, subjects, roleRef: roleRef('Role') },
+    ]),
   ];
 }

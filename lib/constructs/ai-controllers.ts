@@ -23,6 +23,7 @@ import { acknowledge } from './acknowledgements';
 import { findControllersBundle, sha256Of } from './controllers-bundle';
 import { Manifests } from './manifests';
 import { PodIdentity } from './pod-identity';
+import { cloudStatements, type EvidenceStore } from './cloud-statements';
 
 /** How the controllers run; shared by `AiControllers` and `AiCluster`. */
 export interface AiControllersOptions {
@@ -51,6 +52,11 @@ export interface AiControllersOptions {
    * @default - `dist/controllers/index.js` of this package
    */
   readonly bundleFile?: string;
+  /**
+   * Where the evidence of node health is kept.
+   * @default - nowhere: verdicts are on the nodes and in NodeValidations, which are kept for 7 days
+   */
+  readonly evidence?: EvidenceStore;
   /**
    * Labels of the nodes that the controllers run on.
    * @default - the `system` node pool of EKS Auto Mode
@@ -140,21 +146,18 @@ export class AiControllers extends Construct {
 
   private addIdentity(process: ProcessPermissions, bundle: ControllersBundle | undefined): PodIdentity {
     const name = processName(process);
-    const actions = [...new Set(process.controllers.flatMap(({ cloud }) => cloud.map(({ action }) => action)))].sort();
+    const { statements, everywhere } = cloudStatements(process, this.props.evidence);
     const identity = new PodIdentity(this, process.process, {
       cluster: this.props.cluster,
       namespace: CONTROLLERS_NAMESPACE,
       serviceAccount: name,
-      statements: [
-        ...(actions.length > 0 ? [new iam.PolicyStatement({ actions, resources: ['*'] })] : []),
-        ...(bundle ? [this.readBundle(bundle)] : []),
-      ],
+      statements: [...statements, ...(bundle ? [this.readBundle(bundle)] : [])],
     });
-    if (actions.length > 0) {
+    if (everywhere.length > 0) {
       acknowledge(
         identity,
         'AwsSolutions-IAM5[Resource::*]',
-        `${actions.join(', ')} only read, and EC2 knows no resources for them (service authorization reference)`,
+        `${everywhere.join(', ')} only read, and EC2 knows no resources for them (service authorization reference)`,
       );
     }
     if (bundle) this.props.bundleKey?.grantDecrypt(identity);

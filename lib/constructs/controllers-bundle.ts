@@ -21,7 +21,7 @@ export function sha256Of(file: string): string {
 }
 
 /** The folder of our package.json, above the sources as well as above `dist`. */
-function packageRoot(from: string): string {
+export function packageRoot(from: string): string {
   for (let folder = from; ; folder = dirname(folder)) {
     if (nameIn(join(folder, 'package.json')) === PACKAGE) return folder;
     if (folder === dirname(folder)) {

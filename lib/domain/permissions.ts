@@ -2,6 +2,7 @@
  * Every verb each controller uses, and why. The one table from which RBAC and IAM are generated, which the simulator enforces on
  * every call, and which the audit log of the proof bed is compared with: used ⊆ declared = granted.
  */
+import { CONTROLLERS_NAMESPACE } from './namespaces';
 import * as r from './resources';
 import type { ResourceType } from './resources';
 
@@ -14,14 +15,16 @@ export interface Permission {
   readonly subresource?: 'status' | 'eviction';
   readonly verbs: readonly Verb[];
   readonly why: string;
-  /** Granted only in the namespace of the controllers. */
-  readonly ownNamespace?: boolean;
+  /** Granted only in this namespace. Absent: everywhere. */
+  readonly namespace?: string;
 }
 
 /** One permission in AWS. */
 export interface CloudPermission {
   readonly action: string;
   readonly why: string;
+  /** What it may be done to. Absent: everything, which only actions that read may. `evidence`: objects of node health's evidence. */
+  readonly on?: 'evidence';
 }
 
 /** What one controller may do. */
@@ -44,7 +47,12 @@ const WATCH: readonly Verb[] = ['list', 'watch'];
 export const RUNTIME_PERMISSIONS: ControllerPermissions = {
   controller: 'runtime',
   cluster: [
-    { resource: r.LEASES, verbs: ['get', 'create', 'patch'], ownNamespace: true, why: 'one leader at a time' },
+    {
+      resource: r.LEASES,
+      verbs: ['get', 'create', 'patch'],
+      namespace: CONTROLLERS_NAMESPACE,
+      why: 'one leader at a time',
+    },
     { resource: r.EVENTS, verbs: ['create', 'patch'], why: 'say in kubectl describe what was done and why' },
   ],
   cloud: [],

@@ -58,6 +58,9 @@ export const CAPACITY_POOLS = clusterWide('aicluster.dev', 'v1alpha1', 'capacity
 export const CAPACITY_BUCKETS = clusterWide('aicluster.dev', 'v1alpha1', 'capacitybuckets', 'CapacityBucket');
 export const CHECKPOINTS = namespaced('aicluster.dev', 'v1alpha1', 'checkpoints', 'Checkpoint');
 export const NODE_MOVES = clusterWide('aicluster.dev', 'v1alpha1', 'nodemoves', 'NodeMove');
+export const NODE_HEALTH_POLICIES = clusterWide('aicluster.dev', 'v1alpha1', 'nodehealthpolicies', 'NodeHealthPolicy');
+export const NODE_VALIDATIONS = clusterWide('aicluster.dev', 'v1alpha1', 'nodevalidations', 'NodeValidation');
+export const FAULT_REPORTS = namespaced('aicluster.dev', 'v1alpha1', 'faultreports', 'FaultReport');
 
 /** `group/version`, or `v1` for core: the value of `apiVersion`. */
 export function apiVersionOf(resource: ResourceType): string {

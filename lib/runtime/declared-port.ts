@@ -15,14 +15,10 @@ interface Need {
   readonly subresource?: 'status' | 'eviction';
 }
 
-/** Wraps a port; calls outside of `permissions` reject with `Forbidden`. `ownNamespace` is where `ownNamespace` permissions hold. */
-export function declaredPort(
-  port: ClusterPort,
-  permissions: readonly Permission[],
-  ownNamespace?: string,
-): ClusterPort {
+/** Wraps a port; calls outside of `permissions` reject with `Forbidden`. */
+export function declaredPort(port: ClusterPort, permissions: readonly Permission[]): ClusterPort {
   const refusal = (need: Need): Forbidden | undefined => {
-    const missing = need.verbs.filter((verb) => !permissions.some((one) => allows(one, need, verb, ownNamespace)));
+    const missing = need.verbs.filter((verb) => !permissions.some((one) => allows(one, need, verb)));
     if (missing.length === 0) return undefined;
     const what = resourceName(need.resource) + (need.subresource ? `/${need.subresource}` : '');
     const message = `${missing.join(', ')} on ${what} is not declared in lib/domain/permissions.ts; declare it with its reason`;
@@ -71,8 +67,8 @@ export function declaredPort(
   };
 }
 
-function allows(permission: Permission, need: Need, verb: Verb, ownNamespace: string | undefined): boolean {
-  if (permission.ownNamespace && need.namespace !== ownNamespace) return false;
+function allows(permission: Permission, need: Need, verb: Verb): boolean {
+  if (permission.namespace !== undefined && need.namespace !== permission.namespace) return false;
   return (
     permission.resource.plural === need.resource.plural &&
     permission.resource.group === need.resource.group &&

@@ -1,3 +1,4 @@
+import { CONTROLLERS_NAMESPACE } from '../domain/namespaces';
 import { PERMISSIONS, permissionsOf } from '../domain/permissions';
 import type { KubeObject } from '../domain/kube';
 import { LEASES, NAMESPACES, NODES, PODS } from '../domain/resources';
@@ -257,7 +258,7 @@ describe('a port behind the table of permissions', () => {
   const table = permissionsOf(PERMISSIONS[0]!);
   const make = () => {
     const server = new ApiServer({ clock: new VirtualClock(0), random: seededRandom(1) });
-    return { server, port: declaredPort(server.port(), table, 'ours') };
+    return { server, port: declaredPort(server.port(), table) };
   };
 
   it('lets through what is declared and refuses the rest by name', async () => {
@@ -282,13 +283,17 @@ describe('a port behind the table of permissions', () => {
       metadata: { name: 'a', namespace },
     });
     await expect(port.create(LEASES, lease('theirs'))).rejects.toBeInstanceOf(Forbidden);
-    await expect(port.create(LEASES, lease('ours'))).resolves.toBeDefined();
+    await expect(port.create(LEASES, lease(CONTROLLERS_NAMESPACE))).resolves.toBeDefined();
   });
 
   it('ends a watch that is not declared with Forbidden', async () => {
     const { port } = make();
     const ended = await new Promise((resolve) => {
-      port.watch(LEASES, { namespace: 'ours', resourceVersion: '0' }, { onEvent: () => undefined, onEnd: resolve });
+      port.watch(
+        LEASES,
+        { namespace: CONTROLLERS_NAMESPACE, resourceVersion: '0' },
+        { onEvent: () => undefined, onEnd: resolve },
+      );
     });
     expect(ended).toBeInstanceOf(Forbidden);
   });

@@ -1,4 +1,4 @@
-import { CapacityBucket, CapacityPool, NodeMove } from '../api';
+import { CapacityPool, KINDS, NodeMove, NodeValidation } from '../api';
 import type { KubeObject } from '../domain/kube';
 import * as r from '../domain/resources';
 import { AlreadyExists, Conflict, Expired, Invalid, NotFound, TooManyRequests } from '../runtime/errors';
@@ -11,7 +11,7 @@ const START = Date.UTC(2026, 0, 1);
 function makeServer() {
   const clock = new VirtualClock(START);
   const server = new ApiServer({ clock });
-  for (const kind of [CapacityBucket, CapacityPool, NodeMove]) server.create(CRDS, kind.crd());
+  for (const kind of KINDS) server.create(CRDS, kind.crd());
   return { clock, server };
 }
 const node = (name: string, extra: object = {}): KubeObject => ({
@@ -94,6 +94,18 @@ describe('writes', () => {
     expect(() => server.mergePatch(r.NODE_MOVES, { name: 'm' }, { spec: { nodes: ['n2'] } })).toThrow(
       /cannot be changed/,
     );
+  });
+
+  test('nor can the spec of a NodeValidation, while its status can', () => {
+    const { server } = makeServer();
+    server.create(r.NODE_VALIDATIONS, NodeValidation.make('v', { nodes: ['n1'] }));
+    const change = { spec: { nodes: ['n2'] } };
+    expect(() => server.mergePatch(r.NODE_VALIDATIONS, { name: 'v' }, change)).toThrow(
+      'a NodeValidation cannot be changed: delete it (that ends its checks) and create another',
+    );
+    const status = { status: { step: 'Pairs' } };
+    server.mergePatch(r.NODE_VALIDATIONS, { name: 'v' }, status, { subresource: 'status' });
+    expect(server.get(r.NODE_VALIDATIONS, { name: 'v' })['status']).toEqual({ step: 'Pairs' });
   });
 
   test('a Kind without its CRD is a 404, also for lists', () => {

@@ -2,6 +2,7 @@
  * One replica of the controllers' Deployment: the real controllers through the real runner, behind the permissions they declare, on a
  * network with faults. It may be killed between any two writes; a new one starts some seconds later and knows nothing.
  */
+import { CONTROLLERS_NAMESPACE } from '../domain/namespaces';
 import { PERMISSIONS, permissionsOf, RUNTIME_PERMISSIONS } from '../domain/permissions';
 import type { Controller } from '../runtime/controller';
 import { declaredPort } from '../runtime/declared-port';
@@ -13,8 +14,6 @@ import type { ApiServer } from './api-server';
 import { FaultyPort, type FaultName, type FaultRates, type FaultWatcher } from './faults';
 import { between, splitRandom } from './random';
 
-/** The namespace the controllers live in. */
-export const CONTROLLERS_NAMESPACE = 'aicluster-system';
 /** The name under which their writes are known. */
 export const CONTROLLERS_ACTOR = 'aicluster';
 /** How long the kubelet takes to start a process again. */
@@ -163,14 +162,14 @@ export class Replica {
 
   private declared(port: ClusterPort): ClusterPort {
     if (!this.options.fenced) return port;
-    return declaredPort(port, PERMISSIONS.flatMap(permissionsOf), CONTROLLERS_NAMESPACE);
+    return declaredPort(port, PERMISSIONS.flatMap(permissionsOf));
   }
 
   private narrowed(controller: string, port: ClusterPort): ClusterPort {
     if (!this.options.fenced) return port;
     const own = PERMISSIONS.flatMap(({ controllers }) => controllers).filter((one) => one.controller === controller);
     const declared = [...RUNTIME_PERMISSIONS.cluster, ...own.flatMap(({ cluster }) => cluster)];
-    return declaredPort(port, declared, CONTROLLERS_NAMESPACE);
+    return declaredPort(port, declared);
   }
 
   private log(): Log {

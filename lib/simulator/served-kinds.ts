@@ -107,7 +107,7 @@ function admit(kind: (typeof KINDS)[number], object: KubeObject, before: KubeObj
     ...issuesOf('spec', spec.error),
     ...issuesOf('status', status?.error),
     ...(kind.rules ?? []).flatMap(({ check }) => check?.(object.metadata.name) ?? []),
-    ...brokenTransitions(kind.kind, spec.data, before),
+    ...brokenTransitions(kind, spec.data, before),
   ];
   if (wrong.length > 0) {
     const message = `${kind.kind}.aicluster.dev "${object.metadata.name}" is invalid: ${wrong.join('; ')}`;
@@ -125,8 +125,14 @@ function issuesOf(root: string, error: Issues | undefined): string[] {
   return (error?.issues ?? []).map(({ path, message }) => `${[root, ...path].join('.')}: ${message}`);
 }
 
-/** Rules about the old and the new object, which a schema cannot hold. */
-function brokenTransitions(kind: string, spec: unknown, before: KubeObject | undefined): string[] {
-  if (!before || kind !== 'NodeMove' || !spec || jsonEqual(before.spec, spec)) return [];
-  return ['spec: a NodeMove cannot be changed: delete it (that aborts it) and create another'];
+interface TransitionRule {
+  readonly rule: string;
+  readonly message?: string;
+}
+
+/** Rules about the old and the new object, which Zod cannot check: of specs that may never change. */
+function brokenTransitions(kind: (typeof KINDS)[number], spec: unknown, before: KubeObject | undefined): string[] {
+  if (!before || !spec || jsonEqual(before.spec, spec)) return [];
+  const rules = (kind.spec.meta()?.['x-kubernetes-validations'] ?? []) as readonly TransitionRule[];
+  return rules.filter(({ rule }) => rule === 'self == oldSelf').map(({ message }) => `spec: ${message}`);
 }

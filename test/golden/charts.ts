@@ -10,6 +10,7 @@ import {
   MonitoringChart,
   NamespacesChart,
   PrioritiesChart,
+  ValidationChart,
   VolumesChart,
   volcanoValues,
 } from '../../lib/charts';
@@ -55,6 +56,7 @@ export function goldenCharts(): ReadonlyMap<string, Chart> {
         region: 'us-east-2',
       }),
     ],
+    ['validation', new ValidationChart(app, 'validation', { scripts: { 'run.sh': '#!/bin/sh\n' } })],
     ['monitoring', new MonitoringChart(app, 'monitoring')],
     [
       'namespaces',

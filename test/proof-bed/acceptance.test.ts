@@ -91,7 +91,7 @@ describeOnBed('the shipped bundle on a real control plane', () => {
     'everything applies in the order of the assembly, and RBAC grants exactly the table of permissions',
     async () => {
       await deploy(stage.bed, stage.shipped);
-      expect([...grantedRights(objects(), ACCOUNT)].sort()).toEqual([...declaredRights()].sort());
+      expect([...grantedRights(objects(), ACCOUNT)].sort()).toEqual([...declaredRights(ACCOUNT)].sort());
       stage.witness.start();
     },
   );
@@ -308,7 +308,7 @@ describeOnBed('the shipped bundle on a real control plane', () => {
     'the audit log: no request of the service account was denied, and it used the rights of the table, all of them',
     async () => {
       const { requests, used, denied } = readAudit(stage.bed.auditLog(), CONTROLLERS_NAMESPACE, ACCOUNT);
-      const declared = declaredRights();
+      const declared = declaredRights(ACCOUNT);
       say(`\n${requests} audited requests, ${used.size} of ${declared.size} rights used`);
       expect(denied).toEqual([]);
       // Used ⊆ table = granted, and nothing is granted that this story does not need.

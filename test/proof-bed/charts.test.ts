@@ -2,14 +2,24 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Chart } from 'cdk8s';
-import { CONTROLLERS_NAMESPACE, processName } from '../../lib/charts';
+import { CONTROLLERS_NAMESPACE, processName, VALIDATION_NAMESPACE } from '../../lib/charts';
 import { PERMISSIONS, permissionsOf } from '../../lib/domain/permissions';
 import { goldenCharts } from '../golden/charts';
 import { type Bed, startBed, waitFor } from './bed';
 import { describeOnBed } from './describe-on-bed';
 
 const ORDER = [
-  ...['crds', 'priorities', 'controllers', 'monitoring', 'capacity', 'namespaces', 'checkpoints', 'volumes'],
+  ...[
+    'crds',
+    'priorities',
+    'validation',
+    'controllers',
+    'monitoring',
+    'capacity',
+    'namespaces',
+    'checkpoints',
+    'volumes',
+  ],
   'admission',
 ];
 
@@ -75,16 +85,16 @@ describeOnBed('our charts on a real API server', () => {
   it.each(PERMISSIONS.map((process) => [processName(process), process] as const))(
     '%s may do what the table of permissions declares, and nothing else',
     async (name, process) => {
-      const declared = permissionsOf(process).map(({ resource, subresource, verbs, ownNamespace }) => ({
-        ownNamespace,
+      const declared = permissionsOf(process).map(({ resource, subresource, verbs, namespace }) => ({
+        namespace,
         lines: verbs.map(
           (verb) => `${verb} ${[resource.plural, subresource].filter(Boolean).join('/')} ${resource.group}`,
         ),
       }));
-      const inCluster = declared.filter(({ ownNamespace }) => !ownNamespace).flatMap(({ lines }) => lines);
-      const inOwn = declared.flatMap(({ lines }) => lines);
-      expect(await grantedTo(name, 'default')).toEqual([...new Set(inCluster)].sort());
-      expect(await grantedTo(name, CONTROLLERS_NAMESPACE)).toEqual([...new Set(inOwn)].sort());
+      for (const place of ['default', CONTROLLERS_NAMESPACE, VALIDATION_NAMESPACE]) {
+        const here = declared.filter(({ namespace = place }) => namespace === place).flatMap(({ lines }) => lines);
+        expect({ place, may: await grantedTo(name, place) }).toEqual({ place, may: [...new Set(here)].sort() });
+      }
     },
   );
 

@@ -5,9 +5,13 @@ import {
   CapacityBucket,
   CapacityPool,
   Checkpoint,
+  FaultReport,
+  HEALTH_POLICY_NAME,
   InvalidObject,
   KINDS,
+  NodeHealthPolicy,
   NodeMove,
+  NodeValidation,
   structuralSchema,
 } from '../../lib/api';
 import { CrdsChart } from '../../lib/charts';
@@ -28,6 +32,8 @@ const POOL = {
 const BUCKET = { nodes: { max: 4 }, instanceTypes: ['p5.48xlarge'] };
 const CHECKPOINT = { gang: 'llama', takenAt: '2026-11-23T12:00:00Z' };
 const MOVE = { nodes: ['node-1'], to: { kind: 'Release' as const } };
+const VALIDATION = { nodes: ['node-1'] };
+const REPORT = { node: 'node-1', kind: 'Slow' as const, observedAt: '2026-11-23T12:00:00Z' };
 
 /** By Kind: the least that is valid, and a valid spec that has every field. */
 const EXAMPLES: Readonly<Record<string, { readonly least: any; readonly whole: any }>> = {
@@ -68,7 +74,43 @@ const EXAMPLES: Readonly<Record<string, { readonly least: any; readonly whole: a
       message: 'a person asked for it',
     },
   },
+  NodeHealthPolicy: {
+    least: {},
+    whole: {
+      image: 'registry.example/pytorch:1',
+      neuronImage: 'registry.example/neuron:1',
+      checks: [
+        { name: 'gpu.hbm.gb_s', instanceTypes: ['p5.48xlarge'], disabled: false, min: 1905.5, max: 4000 },
+        { name: 'efa.count', instanceTypes: [], disabled: true },
+      ],
+      batch: { window: '30s', maxNodes: 16, partnerWait: '5m' },
+      timeouts: { start: '10m', quick: '2m', standard: '20m', deep: '2h' },
+      verdict: { maxAge: '100h', revalidatePerHour: 1 },
+      remediation: {
+        dryRun: false,
+        maxNodes: 2,
+        maxPercent: 10,
+        minPopulation: 6,
+        perHour: 3,
+        attempts: 3,
+        breaker: { percent: 20, window: '5m' },
+      },
+      reports: { perNodePerHour: 6, maxAge: '12h' },
+    },
+  },
+  NodeValidation: {
+    least: VALIDATION,
+    whole: { ...VALIDATION, level: 'Deep', reason: 'Report', message: 'a person asked for it' },
+  },
+  FaultReport: {
+    least: REPORT,
+    whole: { ...REPORT, pod: 'llama-0', kind: 'Xid', code: 79, message: 'fell off the bus', severity: 'Critical' },
+  },
 };
+
+/** A name that the rules of the Kind allow. */
+const nameOf = ({ kind }: AnyKind, name: string): string =>
+  kind === NodeHealthPolicy.kind ? HEALTH_POLICY_NAME : name;
 
 /** Every rule that spans fields, broken once: Kind, name, spec, and the sentence for whoever wrote it. */
 const RULES: readonly (readonly [AnyKind, string, object, string])[] = [
@@ -108,6 +150,16 @@ const RULES: readonly (readonly [AnyKind, string, object, string])[] = [
   ],
   [NodeMove, 'm', { ...MOVE, to: { kind: 'Bucket' } }, 'kind Bucket needs bucket: the bucket that gets the nodes'],
   [NodeMove, 'm', { ...MOVE, to: { kind: 'Release', bucket: 'training' } }, 'kind Release takes no bucket'],
+  [
+    NodeHealthPolicy,
+    'default',
+    { checks: [{ name: 'gpu.hbm.gb_s', min: 9.5, max: 4 }] },
+    'min (9.5) must not be greater than max (4)',
+  ],
+  [NodeHealthPolicy, 'mine', {}, 'name mine: there is one NodeHealthPolicy, and its name is default'],
+  [FaultReport, 'f', { ...REPORT, node: undefined }, 'needs node or pod: where it was seen'],
+  [FaultReport, 'f', { ...REPORT, kind: 'Xid' }, 'kind Xid needs code: the number that the driver printed'],
+  [FaultReport, 'f', { ...REPORT, code: 79 }, 'kind Slow takes no code'],
 ] as readonly any[];
 
 /** Every rule that compares a spec with the one before: Kind, what is there, what it may become, and what not, with the sentence. */
@@ -138,6 +190,27 @@ const TRANSITIONS: readonly (readonly [AnyKind, object, readonly object[], reado
     ],
     'a NodeMove cannot be changed: delete it (that aborts it) and create another',
   ],
+  [
+    NodeValidation,
+    VALIDATION,
+    [VALIDATION],
+    [
+      { ...VALIDATION, nodes: ['node-2'] },
+      { ...VALIDATION, level: 'Quick' },
+      { ...VALIDATION, message: 'a field more' },
+    ],
+    'a NodeValidation cannot be changed: delete it (that ends its checks) and create another',
+  ],
+  [
+    FaultReport,
+    REPORT,
+    [REPORT],
+    [
+      { ...REPORT, observedAt: '2026-11-23T13:00:00Z' },
+      { ...REPORT, severity: 'Critical' },
+    ],
+    'a FaultReport cannot be changed: what is seen again is another report',
+  ],
 ] as readonly any[];
 
 let bed: Bed;
@@ -153,7 +226,7 @@ function create(kind: AnyKind, name: string, spec: unknown, dryRun = true): Prom
 }
 
 /** What the server says to an object; undefined when it takes it. */
-async function complaint(kind: AnyKind, spec: unknown, name = 'x'): Promise<string | undefined> {
+async function complaint(kind: AnyKind, spec: unknown, name = nameOf(kind, 'x')): Promise<string | undefined> {
   return create(kind, name, spec).then(
     () => undefined,
     (error: Error) => error.message,
@@ -161,7 +234,7 @@ async function complaint(kind: AnyKind, spec: unknown, name = 'x'): Promise<stri
 }
 
 /** What the schema says at synth; undefined when it takes it. */
-function complaintAtSynth(kind: AnyKind, spec: any, name = 'x'): string | undefined {
+function complaintAtSynth(kind: AnyKind, spec: any, name = nameOf(kind, 'x')): string | undefined {
   try {
     kind.make(name, spec);
     return undefined;
@@ -201,8 +274,8 @@ describeOnBed('the CRDs on a real API server', () => {
     const schema = structuralSchema(kind.spec) as any;
 
     it('gets the same defaults from the server as at synth, nested ones too', async () => {
-      const { spec } = await create(kind, 'least', least);
-      expect(spec).toEqual(kind.make('least', least).spec);
+      const { spec } = await create(kind, nameOf(kind, 'least'), least);
+      expect(spec).toEqual(kind.make(nameOf(kind, 'least'), least).spec);
       if (JSON.stringify(schema).includes('"default":')) expect(spec).not.toEqual(least);
     });
 
@@ -210,15 +283,16 @@ describeOnBed('the CRDs on a real API server', () => {
       for (const field of Object.keys(whole)) {
         const spec = withValue(whole, [field], undefined) as any;
         if (complaintAtSynth(kind, spec)) continue;
-        expect((await create(kind, 'part', spec)).spec).toEqual(kind.make('part', spec).spec);
+        const part = nameOf(kind, 'part');
+        expect((await create(kind, part, spec)).spec).toEqual(kind.make(part, spec).spec);
         const empty = withValue(whole, [field], {});
         if (typeof whole[field] !== 'object' || complaintAtSynth(kind, empty)) continue;
-        expect((await create(kind, 'empty', empty)).spec).toEqual(kind.make('empty', empty as any).spec);
+        expect((await create(kind, part, empty)).spec).toEqual(kind.make(part, empty as any).spec);
       }
     });
 
     it('keeps a whole spec as it was written', async () => {
-      expect((await create(kind, 'whole', whole)).spec).toEqual(whole);
+      expect((await create(kind, nameOf(kind, 'whole'), whole)).spec).toEqual(whole);
     });
 
     const violations = violationsOf(schema, whole);
@@ -328,11 +402,11 @@ describeOnBed('the CRDs on a real API server', () => {
       const property = fc.asyncProperty(changes, async (list) => {
         const spec = list.reduce<any>((at, [path, value]) => setIfThere(at, path, value), whole);
         const atSynth = complaintAtSynth(kind, spec);
-        const answer = await create(kind, 'x', spec).catch((error: Error) => error.message);
+        const answer = await create(kind, nameOf(kind, 'x'), spec).catch((error: Error) => error.message);
         if (typeof answer === 'string')
           return expect(atSynth ?? `synth takes what the server refuses: ${answer}`).not.toContain('synth takes');
         expect(atSynth).toBeUndefined();
-        expect(answer.spec).toEqual(kind.make('x', spec).spec);
+        expect(answer.spec).toEqual(kind.make(nameOf(kind, 'x'), spec).spec);
         taken += 1;
       });
       await fc.assert(property, { numRuns: runs, ...seedOf(`agreement on ${kind.kind}`) });
@@ -344,7 +418,7 @@ describeOnBed('the CRDs on a real API server', () => {
 
 /** The server takes any list for a string that has a format (seen on 1.36); synth and our controllers do not. */
 function hasType([path, value]: [Path, unknown]): boolean {
-  return !((path.at(-1) === 'deadline' || path.at(-1) === 'takenAt') && Array.isArray(value));
+  return !(['deadline', 'takenAt', 'observedAt'].includes(path.at(-1) as string) && Array.isArray(value));
 }
 
 type Path = readonly (string | number)[];

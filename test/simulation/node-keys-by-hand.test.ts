@@ -117,15 +117,6 @@ describe('pods', () => {
 });
 
 describe('moves that cannot be', () => {
-  it('Validation is refused with a sentence, and nothing is claimed', async () => {
-    const { world, name, node } = await makeWorld();
-    world.move('check', { nodes: [name], to: { kind: 'Validation' } });
-    await world.run(10_000);
-    const { conditions } = world.get(r.NODE_MOVES, 'check')!.status;
-    expect(conditions).toEqual([expect.objectContaining({ type: 'Accepted', status: 'False', reason: 'Refused' })]);
-    expect(node().metadata.annotations?.[MOVE_ANNOTATION]).toBeUndefined();
-  });
-
   it('a node that does not exist is Lost after a minute; one of another type is Aborted with the types', async () => {
     const { world, name } = await makeWorld();
     const spec = { nodes: { max: 3 }, instanceTypes: ['g6e.48xlarge'] };

@@ -299,7 +299,7 @@ export class SupplyWorld {
     if (this.mayEnd.has(pool) || this.lost.has(metadata.name)) return;
     const emptied = this.server.all(r.NODE_MOVES).some(({ spec, status }) => {
       const step = status?.nodes?.find((node: any) => node.name === metadata.name)?.step;
-      return spec.to.kind !== 'Bucket' && step === 'Empty';
+      return ['Release', 'Replacement'].includes(spec.to.kind) && step === 'Empty';
     });
     if (!emptied) {
       const [replicas, limit] = this.size(pool);

@@ -1,5 +1,6 @@
 /** Refuses pods that would run on nodes which are not theirs: each refusal is a sentence that names the way out. */
-import { BUCKET_KEY, GROUP, PROBATION_TAINT, RELEASING_TAINT, UNASSIGNED_TAINT } from '../../domain/node-keys';
+import { VALIDATION_NAMESPACE } from '../../domain/namespaces';
+import { BUCKET_KEY, GROUP, RELEASING_TAINT, UNASSIGNED_TAINT } from '../../domain/node-keys';
 import type { KubeObject } from '../../domain/kube';
 import { POD_GROUPS, VOLCANO_JOBS } from '../../domain/resources';
 import {
@@ -23,15 +24,15 @@ export const GUARD_ENTRY = 'aicluster-guard-entry';
 export const GUARD_QUEUE = 'aicluster-guard-queue';
 export const GUARD_EXISTENCE = 'aicluster-guard-existence';
 
-/** The policies that guard nodes and buckets against pods. `ownNamespace` is where our controllers and their checks run. */
-export function guardPods(ownNamespace: string): KubeObject[] {
-  return [...guardTolerations(ownNamespace), ...guardEntry(ownNamespace), ...guardQueue(), ...guardExistence()];
+/** The policies that guard nodes and buckets against pods. Checks may run anywhere: another policy says who makes them. */
+export function guardPods(): KubeObject[] {
+  return [...guardTolerations(), ...guardEntry(), ...guardQueue(), ...guardExistence()];
 }
 
 /** Accelerator pods name the taints they tolerate, never ours, and let a scheduler choose the node. */
-function guardTolerations(ownNamespace: string): KubeObject[] {
-  const ours = [PROBATION_TAINT, UNASSIGNED_TAINT, RELEASING_TAINT].map(text).join(', ');
-  const outside = outsideNamespaces(KUBE_SYSTEM, ownNamespace).matchExpressions;
+function guardTolerations(): KubeObject[] {
+  const ours = [UNASSIGNED_TAINT, RELEASING_TAINT].map(text).join(', ');
+  const outside = outsideNamespaces(KUBE_SYSTEM, VALIDATION_NAMESPACE).matchExpressions;
   return validatingPolicy({
     name: GUARD_TOLERATIONS,
     // Tolerations may be added to a living pod, so CREATE alone would be no guard.
@@ -59,7 +60,7 @@ function guardTolerations(ownNamespace: string): KubeObject[] {
         messageExpression:
           '"this pod tolerates " + ' +
           `variables.tolerations.filter(t, t.?key.orValue("") in [${ours}]).map(t, t.key).join(", ") + ` +
-          '", which keeps work off nodes that are not proved, not assigned or leaving. Remove the toleration; pods of a bucket get the ' +
+          '", which keeps work off nodes that are not assigned or leaving. Remove the toleration; pods of a bucket get the ' +
           'tolerations they need."',
       },
       {
@@ -79,11 +80,11 @@ const NOT_ADMITTED =
   `${BUCKET_KEY}=" + params.metadata.name + ", or add it to spec.namespaces of the bucket (kubectl edit cbkt " + params.metadata.name + ")."`;
 
 /** Whoever tolerates a bucket's taint enters the bucket: by our steering or by hand, with accelerators or without. */
-function guardEntry(ownNamespace: string): KubeObject[] {
+function guardEntry(): KubeObject[] {
   return validatingPolicy({
     name: GUARD_ENTRY,
     rules: [resourceRule('', 'v1', 'pods', ['CREATE', 'UPDATE'])],
-    namespaceSelector: outsideNamespaces(KUBE_SYSTEM, ownNamespace),
+    namespaceSelector: outsideNamespaces(KUBE_SYSTEM, VALIDATION_NAMESPACE),
     perBucket: true,
     matchConditions: [
       {

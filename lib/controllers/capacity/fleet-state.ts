@@ -34,6 +34,8 @@ export interface BucketState {
   readonly arriving: NodeState[];
   /** Those that arrive, by the move that brings them, oldest move first. */
   readonly batches: Map<string, NodeState[]>;
+  /** Its nodes that are away to be proved, or on their way to that: not usable, and soon here again. */
+  readonly proving: NodeState[];
   readonly budget: MoveBudget;
 }
 
@@ -116,17 +118,20 @@ function toBuckets(snapshot: CapacitySnapshot, states: NodeStates, nowMs: number
       return [facts.name, toBucket(facts, nodes, gone.get(facts.name))] as const;
     }),
   );
-  for (const [node, { bucket = '', name }] of arrivals(snapshot, states)) {
-    const state = found.get(bucket);
-    if (state) addArriving(state, states.byName.get(node)!, name);
+  for (const [name, move] of onTheirWay(snapshot, states)) {
+    const node = states.byName.get(name)!;
+    if (move.to === 'Validation') found.get(node.facts.bucket ?? '')?.proving.push(node);
+    else addArriving(found.get(move.bucket ?? ''), node, move.name);
   }
-  found.forEach(({ arriving }) => arriving.sort((a, b) => byName(a.facts, b.facts)));
+  for (const { arriving, proving } of found.values()) {
+    for (const list of [arriving, proving]) list.sort((a, b) => byName(a.facts, b.facts));
+  }
   return [...found.values()].sort((a, b) => b.rank - a.rank || byName(a, b));
 }
 
-function addArriving({ arriving, batches }: BucketState, node: NodeState, move: string): void {
-  arriving.push(node);
-  batches.set(move, [...(batches.get(move) ?? []), node]);
+function addArriving(bucket: BucketState | undefined, node: NodeState, move: string): void {
+  bucket?.arriving.push(node);
+  bucket?.batches.set(move, [...(bucket.batches.get(move) ?? []), node]);
 }
 
 /** Older first; of one second the smaller, whose nodes cannot be enough for what a larger one was made for. */
@@ -152,19 +157,20 @@ function toBucket(facts: BucketFacts, nodes: BucketNodes, gone: Departures | und
     idleForMs: spec ? parseDuration(spec.hysteresis.idleFor) : 0,
     arriving: [],
     batches: new Map(),
+    proving: [...nodes.proving],
     budget: moveBudget(spec?.moves ?? NO_MOVES, gone),
   };
 }
 
 /**
- * Node → bucket it is on its way into. Also a node whose move says HandedOver while its own object, an older copy, still carries
+ * Node → move that brings it into a bucket, or to validation and then back. Also a node whose move says HandedOver while its own object, an older copy, still carries
  * that move's claim: caches of two Kinds are never equally old, and asking for another node meanwhile would be one too many.
  */
-function arrivals({ moves }: CapacitySnapshot, states: NodeStates): ReadonlyMap<string, MoveFacts> {
+function onTheirWay({ moves }: CapacitySnapshot, states: NodeStates): ReadonlyMap<string, MoveFacts> {
   const found = new Map<string, MoveFacts>();
   const { liveMoves } = states;
   for (const move of mattering(moves, states).sort(compareAge)) {
-    if (move.to !== 'Bucket' || move.bucket === undefined) continue;
+    if (move.to !== 'Bucket' && move.to !== 'Validation') continue;
     for (const { name, step } of move.nodes) {
       const state = states.byName.get(name);
       if (state?.phase !== 'Moving') continue;

@@ -49,6 +49,8 @@ export interface ActiveOfType {
 export interface BucketNodes {
   readonly owned: readonly NodeState[];
   readonly active: readonly NodeState[];
+  /** Away to be proved again: not usable, and back here when they are. */
+  readonly proving: readonly NodeState[];
   /** Active ones without work. */
   readonly idle: number;
   readonly byPhase: Readonly<Record<string, number>>;
@@ -72,6 +74,7 @@ export function bucketNodes(owned: readonly NodeState[]): BucketNodes {
   return {
     owned,
     active,
+    proving: owned.filter(({ phase, releasing }) => PROVING.has(phase) && !releasing),
     idle: active.filter(({ busy }) => !busy).length,
     byPhase,
     types: new Set(owned.map(({ facts }) => facts.instanceType)),
@@ -115,7 +118,9 @@ export interface PoolNodes {
   readonly seen: ReadonlyMap<string, SeenType>;
 }
 
-const JOINING: ReadonlySet<NodePhase> = new Set(['Joining', 'Probation', 'Validating']);
+/** Not Suspect: its verdict is that nothing can be said, and nobody knows when there will be another. */
+const PROVING: ReadonlySet<NodePhase> = new Set(['Probation', 'Validating']);
+const JOINING: ReadonlySet<NodePhase> = new Set(['Joining', ...PROVING]);
 
 /** Groups nodes of one pool. */
 export function poolNodes(nodes: readonly NodeState[]): PoolNodes {

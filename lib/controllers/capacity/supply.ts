@@ -5,7 +5,8 @@
  *  2 idle nodes of other buckets, lowest priority first, as long as the giver keeps its minimum, within its budgets and minHold:
  *    of a strictly lower bucket every idle node it has no pods for, at once; of any other only surplus older than idleFor, which
  *    is nobody's need (this is how nodes come back after a burst, and no robbery);
- *  3 nodes that are joining, and those that a block or reservation is about to supply: they are paid for;
+ *  3 nodes of its own that are being proved again, nodes that are joining, and those that a block or reservation is about to supply:
+ *    they are paid for;
  *  4 more nodes of an on-demand pool that EC2 has not just refused;
  *  5 nodes with work on them, of strictly lower buckets, those whose loss costs least (`busy-supply`);
  *  6 more nodes of a pool that EC2 has just refused.
@@ -35,6 +36,8 @@ const LAUNCHING: ReadonlySet<string> = new Set(['Launching', 'Joining']);
 export class Supply {
   private readonly unassigned = new Map<string, Shelf>();
   private readonly joining: ReadonlyMap<string, NodeState[]>;
+  /** Bucket → its own nodes that are being proved, by type. */
+  private readonly proving: ReadonlyMap<string, ReadonlyMap<string, NodeState[]>>;
   /** Pool → nodes it is about to supply, for blocks and reservations. */
   private readonly coming: Map<string, number>;
   /** Nodes with work on them. */
@@ -54,6 +57,7 @@ export class Supply {
       this.unassigned.set(type, new Shelf(free));
     }
     this.joining = byType(inOrder(groups.flatMap(({ joining }) => joining)));
+    this.proving = new Map(fleet.buckets.map(({ name, proving }) => [name, byType(proving)] as const));
   }
 
   /** Unassigned nodes nobody has been given. */
@@ -104,9 +108,9 @@ export class Supply {
     return shares;
   }
 
-  /** How many nodes could come later: joining ones, and more of on-demand pools. */
-  availableLater({ type, filter }: Pick<Wish, 'type' | 'filter'>, retrying: boolean): number {
-    let count = (this.joining.get(type) ?? []).filter((node) => accepts(node, filter)).length;
+  /** How many nodes could come later: those being proved, joining ones, and more of on-demand pools. */
+  availableLater(taker: Work, { type, filter }: Pick<Wish, 'type' | 'filter'>, retrying: boolean): number {
+    let count = this.expected(taker, type).flatMap((nodes) => nodes.filter((node) => accepts(node, filter))).length;
     for (const pool of this.poolsOf(type, filter)) count += this.coming.get(pool.name)!;
     for (const pool of this.growable(type, filter, retrying)) count += this.room(pool);
     return count;
@@ -115,14 +119,7 @@ export class Supply {
   /** Promises up to `count` nodes that come later. */
   promise(taker: Work, { type, filter, count }: Wish, retrying: boolean): number {
     let left = count;
-    const joining = this.joining.get(type) ?? [];
-    for (let i = 0; i < joining.length && left > 0;) {
-      if (!accepts(joining[i]!, filter)) i++;
-      else {
-        joining.splice(i, 1);
-        left -= 1;
-      }
-    }
+    for (const nodes of this.expected(taker, type)) left -= takeAccepted(nodes, filter, left);
     for (const pool of this.poolsOf(type, filter)) {
       const coming = this.coming.get(pool.name)!;
       const expected = Math.min(left, coming);
@@ -136,6 +133,11 @@ export class Supply {
     }
     taker.promised += count - left;
     return count - left;
+  }
+
+  /** Nodes that exist and will be usable: its own first, which nobody else can have. */
+  private expected(taker: Work, type: string): readonly NodeState[][] {
+    return [this.proving.get(taker.name)?.get(type) ?? [], this.joining.get(type) ?? []];
   }
 
   /** Nodes a pool may still be asked for. */
@@ -165,6 +167,19 @@ export class Supply {
   givers(taker: Work): readonly Work[] {
     return this.works.filter((giver) => giver !== taker && !giver.bucket.facts.deleting).reverse();
   }
+}
+
+/** Takes up to `count` of the nodes that a filter accepts out of the list; how many it took. */
+function takeAccepted(nodes: NodeState[], filter: NodeFilter, count: number): number {
+  let taken = 0;
+  for (let i = 0; i < nodes.length && taken < count;) {
+    if (!accepts(nodes[i]!, filter)) i++;
+    else {
+      nodes.splice(i, 1);
+      taken += 1;
+    }
+  }
+  return taken;
 }
 
 /** Nodes of a pool that are there to stay. */

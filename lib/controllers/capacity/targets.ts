@@ -156,7 +156,7 @@ function serveLater(
 ): boolean {
   if (unit.oneLeaf) return false;
   const filter: NodeFilter = { zones: zonesOf(unit) };
-  const later = supply.availableLater({ type, filter }, retrying);
+  const later = supply.availableLater(work, { type, filter }, retrying);
   if (later === 0) return false;
   const now = supply.availableNow(work, { type, filter });
   const trial = work.packings

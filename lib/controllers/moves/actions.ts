@@ -17,8 +17,10 @@ export type MoveAction =
       /** Live list, and only when nothing works there the swap; then the list again, squatters are evicted. */
       readonly type: 'HandOver';
       readonly node: string;
-      /** Undefined: to unassigned. */
+      /** Bucket the node is in afterwards; undefined: unassigned. */
       readonly bucket: string | undefined;
+      /** The node stays in its bucket, on probation. */
+      readonly toValidation?: true;
       readonly patch: NodePatch;
       readonly why: string;
     }

@@ -81,8 +81,10 @@ async function handOver(action: Of<'HandOver'>, context: ControllerContext): Pro
   cache(NODES).assume(patched);
   metrics.count(METRIC.actions, { type: 'HandOver', result: 'Done' });
   const place = bucket === undefined ? 'no bucket' : `bucket ${bucket}`;
-  const reason = bucket === undefined ? EVENT.orphanReleased : 'HandedOver';
-  context.events.record({ regarding: patched, type: 'Normal', reason, action: 'Swap', message: `to ${place}: ${why}` });
+  const orphaned = bucket === undefined && !action.toValidation;
+  const reason = orphaned ? EVENT.orphanReleased : 'HandedOver';
+  const message = `to ${action.toValidation ? 'validation' : place}: ${why}`;
+  context.events.record({ regarding: patched, type: 'Normal', reason, action: 'Swap', message });
   const squatters = (await podsOn(node, context)).filter((pod) => squats(pod, bucket, byNamespace) && !pod.deleting);
   let again: number | undefined;
   for (const pod of squatters)

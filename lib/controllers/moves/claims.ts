@@ -12,11 +12,7 @@ export type MovedNode = NonNullable<NodeMoveStatus['nodes']>[number];
 
 /** Why moves cannot do this at all; undefined when it can. */
 export function refusalOf(move: MoveState): string | undefined {
-  if (move.errors) return move.errors.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  if (move.spec!.to.kind === 'Validation') {
-    return 'to.kind Validation is not available yet: the controller that validates nodes is not part of this version';
-  }
-  return undefined;
+  return move.errors?.map(({ path, message }) => `${path}: ${message}`).join('; ');
 }
 
 /** Whether the move still has something to do. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { seedOf } from '../../../test/seed';
 import type { MoveReason, NodeMoveSpec } from '../../api';
 import { formatTime } from '../../domain/kube';
+import { PROBATION_TAINT } from '../../domain/node-keys';
 import { inBucket, makeNodeFacts, makePodFacts, taint } from '../../fleet/testing';
 import { gangKey, toRunningGangs, type NodeFacts, type PodFacts } from '../../fleet';
 import type { MoveAction } from './actions';
@@ -211,6 +212,7 @@ describe('the plan of the fleet', () => {
     deletedAtMs: fc.constantFrom(undefined, undefined, 1),
     handEdit: fc.constantFrom(undefined, undefined, 'training'),
     releasing: fc.constantFrom(undefined, 0, 1_000, 100_000),
+    probation: fc.boolean(),
   });
   const toMove = ({ i, nodes, reason, to, steps, deleting }: any) => {
     const bucketed = !['Release', 'Replacement', 'Validation'].includes(to);
@@ -221,10 +223,14 @@ describe('the plan of the fleet', () => {
       { status, deleting, createdMs: i },
     );
   };
-  const toNode = ({ bucket, handEdit, releasing, ...rest }: any) => {
+  const toNode = ({ bucket, handEdit, releasing, probation, ...rest }: any) => {
     const facts = makeNodeFacts({ ...(bucket ? inBucket(bucket) : {}), ...rest });
-    const extra =
-      releasing === undefined ? [] : [{ ...taint('aicluster.dev/releasing'), timeAdded: formatTime(NOW - releasing) }];
+    const extra = [
+      ...(probation ? [taint(PROBATION_TAINT)] : []),
+      ...(releasing === undefined
+        ? []
+        : [{ ...taint('aicluster.dev/releasing'), timeAdded: formatTime(NOW - releasing) }]),
+    ];
     return { ...facts, ...(handEdit ? { bucket: handEdit } : {}), taints: [...facts.taints, ...extra] };
   };
   const world = fc.record({

@@ -68,9 +68,7 @@ export function renderRefusal(move: MoveState, refusal: string, nowMs: number): 
 /** The same status after a live look has confirmed that these nodes are empty. */
 export function withEmpty(status: NodeMoveStatus, empty: readonly string[], nowMs: number): NodeMoveStatus {
   const nodes = (status.nodes ?? []).map((node) =>
-    empty.includes(node.name)
-      ? { ...node, step: 'Empty' as const, since: formatTime(nowMs), message: 'empty; pools will end its instance' }
-      : node,
+    empty.includes(node.name) ? { ...node, step: 'Empty' as const, since: formatTime(nowMs), message: 'empty' } : node,
   );
   return { ...status, nodes, step: leastAdvanced(nodes), message: story(nodes, status.gangs ?? []) };
 }

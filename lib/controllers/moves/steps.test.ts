@@ -206,7 +206,11 @@ describe('a claimed node', () => {
 
   it.each([
     ['Lost when the node is gone', { node: undefined, record: record('Draining') }, 'Lost'],
-    ['HandedOver when it had been emptied for Release', { node: undefined, record: record('Empty') }, 'HandedOver'],
+    [
+      'HandedOver when it had been emptied for Release',
+      { node: undefined, record: record('Empty'), spec: spec({ to: { kind: 'Release' } }) },
+      'HandedOver',
+    ],
     [
       'Lost when another instance has its name',
       { node: releasing(0, { providerID: 'aws:///z/other' }), record: record() },

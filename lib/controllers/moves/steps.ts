@@ -3,11 +3,15 @@
  *
  *   Pending → Claimed → (with work on it: CheckpointRequested → Suspending →) Draining → (Bucket) HandedOver by the swap
  *                                                   → (Release, Replacement) Empty → pools ends the instance → HandedOver
+ *                                                   → (Validation) Empty → HandedOver by taking claim and releasing taint off
  *   Lost: the node is gone or is another instance. Aborted: the move lost its claim, or cannot go on.
  *
  * Schedulers bind from snapshots, so a pod may land after the taint: after tainting we wait two scheduler cycles, look at the pods
  * live, swap, and look again. A node that was in no bucket carried a taint all the time and is not waited for, only looked at.
  * A node with work on it goes where its gangs are (gangs.ts); it is never handed over under a pod, not even past the deadline.
+ *
+ * To Validation a node keeps its bucket: node-health has put it on probation before, which keeps work off, and when it is proved it
+ * works again where it did. A node that is not on probation is not taken there, and one that no longer is stays what it was.
  */
 import type { NodeMoveSpec } from '../../api';
 import { parseTime } from '../../domain/kube';
@@ -81,10 +85,15 @@ function withoutNode(input: StepInput): Step {
 }
 
 /** The instance is gone: what Release and Replacement wanted, if the node had been emptied; a loss otherwise. */
-function gone({ record }: StepInput, why: string): Step {
-  return record.step === 'Empty'
+function gone({ record, spec }: StepInput, why: string): Step {
+  return record.step === 'Empty' && endsInstance(spec)
     ? { record: at(record, 'HandedOver', 'the instance was ended') }
     : { record: at(record, 'Lost', why) };
+}
+
+/** Whether the instance is to end. */
+export function endsInstance({ to: { kind } }: NodeMoveSpec): boolean {
+  return kind === 'Release' || kind === 'Replacement';
 }
 
 function claimed({ record, move }: StepInput, node: NodeFacts): Step {
@@ -96,6 +105,10 @@ function claimed({ record, move }: StepInput, node: NodeFacts): Step {
 function lostClaim({ record, spec }: StepInput, node: NodeFacts): Step {
   if (spec.to.kind === 'Bucket' && node.bucket === spec.to.bucket && node.bucketTaint === spec.to.bucket) {
     return { record: at(record, 'HandedOver', `in bucket ${node.bucket}`) };
+  }
+  // Empty says that nothing ran on it; only then is the claim ours to take off.
+  if (spec.to.kind === 'Validation' && record.step === 'Empty' && node.claim === undefined) {
+    return { record: at(record, 'HandedOver', 'empty, and on probation until it is proved') };
   }
   const why = node.claim ? `NodeMove ${node.claim} took it over` : 'its claim was taken off the node';
   return { record: at(record, 'Aborted', why) };
@@ -139,8 +152,17 @@ export function waitingFor(input: Pick<StepInput, 'spec' | 'bucket'>, node: Node
   if (node.deletedAtMs !== undefined || hasTaint(node.taints, FOREIGN_KEYS.karpenterDisrupted)) {
     return 'the node is leaving';
   }
-  return input.spec.to.kind === 'Bucket' ? notFitForWork(input, node) : undefined;
+  switch (input.spec.to.kind) {
+    case 'Bucket':
+      return notFitForWork(input, node);
+    case 'Validation':
+      return onProbation(node) ? undefined : `node-health has not put it on probation (taint ${PROBATION_TAINT})`;
+    default:
+      return undefined;
+  }
 }
+
+const onProbation = (node: NodeFacts): boolean => hasTaint(node.taints, PROBATION_TAINT);
 
 /** Why a bucket cannot take the node now. A node that leaves for good may be in any state. */
 function notFitForWork({ spec, bucket }: Pick<StepInput, 'spec' | 'bucket'>, node: NodeFacts): string | undefined {
@@ -148,7 +170,7 @@ function notFitForWork({ spec, bucket }: Pick<StepInput, 'spec' | 'bucket'>, nod
   // Deleted without it, the bucket would be gone at once, and its nodes left to nobody.
   if (!bucket.finalizers.includes(BUCKET_FINALIZER)) return `bucket ${bucket.name} is not held by its finalizer yet`;
   if (!node.ready || hasTaint(node.taints, FOREIGN_KEYS.karpenterUnregistered)) return 'the node is not Ready';
-  const unproved = hasTaint(node.taints, PROBATION_TAINT) || node.validated === 'False';
+  const unproved = onProbation(node) || node.validated === 'False';
   return unproved ? 'the node is not proved' : undefined;
 }
 
@@ -161,8 +183,9 @@ function queuedFor({ move, winner, budgetLeft, spec }: StepInput, node: NodeFact
 
 /** A claimed node goes on. */
 function advance(input: StepInput, node: NodeFacts): Step {
-  const { record, spec, bucket, nowMs } = input;
-  if (spec.to.kind === 'Bucket' && !bucket) return withoutBucket(input, node);
+  const { record, nowMs } = input;
+  const nowhere = nowhereToGo(input, node);
+  if (nowhere) return pointless(input, node, nowhere);
   const waits = waitingFor(input, node);
   if (waits) return { record: at(record, record.step, waits) };
   const sinceMs = releasingSinceMs(node);
@@ -188,24 +211,38 @@ function settledMs(taintedMs: number, { step, since }: MovedNode): number {
   return Math.max(taintedMs, seenMs) + ROUNDING_MS + TWO_CYCLES_MS;
 }
 
-/** The destination has gone: the node stays where it was. A held or leaving one is not even given its claim back. */
-function withoutBucket({ record, spec }: StepInput, node: NodeFacts): Step {
-  const why = `bucket ${spec.to.bucket} does not exist or is being deleted`;
+/** Why the destination has gone. */
+function nowhereToGo({ spec, bucket }: StepInput, node: NodeFacts): string | undefined {
+  if (spec.to.kind === 'Bucket' && !bucket) return `bucket ${spec.to.bucket} does not exist or is being deleted`;
+  const proved = spec.to.kind === 'Validation' && !onProbation(node);
+  return proved ? 'it is not on probation any more: there is nothing to prove' : undefined;
+}
+
+/** There is nowhere to go: the node stays where it was. A held or leaving one is not even given its claim back. */
+function pointless({ record }: StepInput, node: NodeFacts, why: string): Step {
   if (node.held || node.deletedAtMs !== undefined) return { record: at(record, record.step, why) };
   return { record: at(record, 'Aborted', why), action: unclaim(node, why) };
 }
 
 function emptied({ record, spec, move, nowMs }: StepInput, node: NodeFacts): Step {
+  const why = `NodeMove ${move.name}: ${spec.message ?? spec.reason}`;
   if (spec.to.kind === 'Bucket') {
     const { bucket } = spec.to;
     const patch = swapPatch(node, bucket, nowMs);
-    const why = `NodeMove ${move.name}: ${spec.message ?? spec.reason}`;
     // The swap says itself in the node; the story goes on when it is seen there.
     return { record, action: { type: 'HandOver', node: node.name, bucket, patch, why } };
   }
-  const verb = spec.to.kind === 'Release' ? 'release' : 'replace';
-  if (record.step === 'Empty') return { record: at(record, 'Empty', `empty; pools will ${verb} it`) };
-  return { record: at(record, 'Draining', 'looking at its pods once more'), confirmEmpty: true };
+  if (record.step !== 'Empty') {
+    return { record: at(record, 'Draining', 'looking at its pods once more'), confirmEmpty: true };
+  }
+  if (spec.to.kind === 'Validation') {
+    const { name, bucket } = node;
+    return {
+      record,
+      action: { type: 'HandOver', node: name, bucket, toValidation: true, patch: unclaimPatch(node), why },
+    };
+  }
+  return { record: at(record, 'Empty', `empty; pools will ${spec.to.kind === 'Release' ? 'release' : 'replace'} it`) };
 }
 
 function unclaim(node: NodeFacts, why: string): MoveAction {
@@ -213,14 +250,16 @@ function unclaim(node: NodeFacts, why: string): MoveAction {
 }
 
 /** The node is where the least advanced of its gangs is. */
-function withWork({ record, work, gangs, waits }: StepInput): MovedNode {
+function withWork({ record, spec, work, gangs, waits }: StepInput): MovedNode {
   const live = gangs.filter((gang) => !isOver(gang));
   const pending = live.find(({ step }) => step === 'Asked') ?? live.find(({ step }) => step === 'Checkpointed');
   const told = (gang: MovedGang) => `${gang.key}: ${gang.message ?? gang.step}`;
   if (pending) return at(record, 'CheckpointRequested', told(pending));
   const stopping = live.find(({ step }) => step === 'Suspending' || step === 'Suspended');
   if (stopping) return at(record, 'Suspending', `${told(stopping)}; ${busy(work)}`);
-  return at(record, record.step, waits ?? busy(work));
+  // Something landed after all: an Empty node is looked at again before its claim goes.
+  const step = record.step === 'Empty' && !endsInstance(spec) ? 'Draining' : record.step;
+  return at(record, step, waits ?? busy(work));
 }
 
 function busy(work: readonly PodFacts[]): string {

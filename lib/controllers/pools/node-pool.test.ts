@@ -1,5 +1,5 @@
 import { CapacityPool, type CapacityPoolSpec } from '../../api';
-import { UNASSIGNED_TAINT } from '../../domain/node-keys';
+import { PROBATION_TAINT, UNASSIGNED_TAINT } from '../../domain/node-keys';
 import { isApplied, limitOf, needsApply, renderNodePool } from './node-pool';
 
 const block = CapacityPool.make('p5', {
@@ -39,6 +39,7 @@ describe('the NodePool of a CapacityPool', () => {
             { key: 'topology.kubernetes.io/zone', operator: 'In', values: ['us-east-2a'] },
           ],
           taints: [{ key: UNASSIGNED_TAINT, effect: 'NoSchedule' }],
+          startupTaints: [],
           expireAfter: '480h',
           terminationGracePeriod: '1h',
         },
@@ -52,6 +53,26 @@ describe('the NodePool of a CapacityPool', () => {
       { key: 'node.kubernetes.io/instance-type', operator: 'In', values: ['g6e.48xlarge'] },
       { key: 'karpenter.sh/capacity-type', operator: 'In', values: ['on-demand'] },
     ]);
+  });
+
+  it('registers its nodes on probation when they are to be proved, however deeply', () => {
+    const startup = (validation: CapacityPoolSpec['validation']) =>
+      renderNodePool('p5', { ...block, validation }, { replicas: 3, limit: 4 }, '7').spec.template.spec.startupTaints;
+    const probation = [{ key: PROBATION_TAINT, effect: 'NoSchedule' }];
+    expect(startup('None')).toEqual([]);
+    for (const level of ['Quick', 'Standard', 'Deep'] as const) expect(startup(level)).toEqual(probation);
+  });
+
+  it('turns probation on and off for a NodePool that is there, and leaves one of an older version alone', () => {
+    const size = { replicas: 3, limit: 4 };
+    const none = renderNodePool('p5', block, size, '7');
+    const proved = renderNodePool('p5', { ...block, validation: 'Standard' }, size, '7');
+    const { startupTaints: _, ...older } = none.spec.template.spec;
+    const before = { ...none, spec: { ...none.spec, template: { ...none.spec.template, spec: older } } };
+    expect(needsApply(proved, none)).toBe(true);
+    expect(needsApply(none, proved)).toBe(true);
+    expect(needsApply(none, before)).toBe(false);
+    expect(needsApply(proved, before)).toBe(true);
   });
 
   it('needs no apply when others have only added to it, or written the limit as a quantity', () => {

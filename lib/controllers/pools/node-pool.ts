@@ -4,13 +4,14 @@
  * - `Drifted` has budget 0 and nodes live for 480 h: renewing nodes is rotation's work, on its terms.
  * - The ordinary taint `aicluster.dev/unassigned` keeps everything off until moves gives the node a bucket. `nvidia.com/gpu`, which
  *   plain Auto Mode pools carry, is not added: between them our taints leave no moment without one, and Neuron nodes would lie.
- * - No startup taint `aicluster.dev/probation` yet: the controller that proves a node and takes the taint off does not exist, and a
- *   node would wait for it for ever.
+ * - The startup taint `aicluster.dev/probation`, unless the pool wants no validation: nodes register with it, so nothing but a check
+ *   ever runs on an unproved one, and node-health takes it off. Karpenter waits for that without any time limit; the node counts as
+ *   initialized from then on, also when the taint comes back later (seen on 1.14.1).
  * - `replicas` is never in a chart. It is applied here, under our field manager, with the resourceVersion it was decided on.
  */
 import type { CapacityPoolSpec } from '../../api';
 import type { KubeObject } from '../../domain/kube';
-import { FOREIGN_KEYS, POOL_LABEL, UNASSIGNED_TAINT } from '../../domain/node-keys';
+import { FOREIGN_KEYS, POOL_LABEL, PROBATION_TAINT, UNASSIGNED_TAINT } from '../../domain/node-keys';
 import { parseQuantity } from '../../domain/quantity';
 import { apiVersionOf, NODE_POOLS } from '../../domain/resources';
 import type { Size } from './sizing';
@@ -52,6 +53,8 @@ export function renderNodePool(
           nodeClassRef: { ...spec.nodeClassRef },
           requirements: requirements(spec),
           taints: [{ key: UNASSIGNED_TAINT, effect: 'NoSchedule' }],
+          // An empty list and not none: what is not rendered would stay when a pool turns its validation off.
+          startupTaints: spec.validation === 'None' ? [] : [{ key: PROBATION_TAINT, effect: 'NoSchedule' }],
           expireAfter: spec.expireAfter,
           terminationGracePeriod: spec.terminationGracePeriod,
         },
@@ -70,13 +73,12 @@ function requirements(spec: CapacityPoolSpec) {
   ];
 }
 
-/** Whether everything in `rendered` is in `existing` already; what others added there does not matter. */
+/** Whether everything in `rendered` is in `existing` already; what others added there does not matter. An empty list may be absent. */
 export function isApplied(rendered: unknown, existing: unknown): boolean {
   if (Array.isArray(rendered)) {
+    const list: unknown = existing ?? [];
     return (
-      Array.isArray(existing) &&
-      existing.length === rendered.length &&
-      rendered.every((item, i) => isApplied(item, existing[i]))
+      Array.isArray(list) && list.length === rendered.length && rendered.every((item, i) => isApplied(item, list[i]))
     );
   }
   if (rendered !== null && typeof rendered === 'object') {

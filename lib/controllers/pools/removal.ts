@@ -90,7 +90,10 @@ export function drainDeadlineMs(pool: PoolFacts, claim: ClaimFacts, moves: reado
   if (claim.deletionMs === undefined || !pool.spec || claim.nodeName === undefined) return undefined;
   const graceMs = parseDuration(pool.spec.terminationGracePeriod);
   const deadlines = moves
-    .filter(({ nodes, to }) => to !== 'Bucket' && nodes.some(({ name }) => name === claim.nodeName))
+    .filter(
+      ({ nodes, to }) =>
+        (to === 'Release' || to === 'Replacement') && nodes.some(({ name }) => name === claim.nodeName),
+    )
     .flatMap(({ deadlineMs }) => (deadlineMs === undefined ? [] : [deadlineMs]));
   return Math.min(claim.deletionMs + graceMs + DRAIN_SLACK_MS, ...deadlines);
 }

@@ -1,21 +1,31 @@
 /**
- * Stands in for node-health, which is not part of this version: probation, validations, verdicts, reboots. The keys are written as the
- * table of node keys says; after a while every node is proved again.
+ * Stands in for node-health, which is not part of this version: probation, validations, verdicts, suspicion, reboots. The keys are
+ * written as the table of node keys says; after a while every node is proved again, and what was asked for it is taken back.
  */
+import { NodeMove } from '../../api';
 import { isTrue } from '../../domain/conditions';
 import type { Taint } from '../../domain/kube';
 import { PROBATION_TAINT, VALIDATED_CONDITION, VERDICT_ANNOTATION } from '../../domain/node-keys';
-import { NODES } from '../../domain/resources';
+import { NODE_MOVES, NODES } from '../../domain/resources';
 import { setCondition } from './nodes';
 import { aimed, editNode, liveNode, type Disturbance, type Happening, type Stage } from './stage';
 
 const PROVING_MS = [10_000, 60_000] as const;
+/** A node with work on it has to be emptied before. */
+const CLEARING_MS = [20_000, 300_000] as const;
 const PROBATION: Taint = { key: PROBATION_TAINT, effect: 'NoSchedule' };
+
+/** Moves that would still bring the node to be proved have nothing to do any more. */
+function callOff({ world }: Stage, name: string): void {
+  const asked = world.liveMoves().filter(({ spec }) => spec.to.kind === 'Validation' && spec.nodes.includes(name));
+  for (const move of asked) world.remove(NODE_MOVES, move.metadata);
+}
 
 /** The verdict first, then the evidence, then the taint. */
 function prove(stage: Stage, name: string): string | undefined {
   const { validating } = stage.world.view;
   validating.delete(name);
+  callOff(stage, name);
   const node = liveNode(stage, name);
   if (!node) return undefined;
   if (!isTrue(node.status?.conditions, VALIDATED_CONDITION)) verdict(stage, name, 'True');
@@ -47,6 +57,17 @@ function close(stage: Stage, name: string): void {
   const others = (liveNode(stage, name)?.spec?.taints ?? []).filter(({ key }) => key !== PROBATION_TAINT);
   editNode(stage, name, { spec: { taints: [...others, PROBATION] } });
 }
+
+/** First nothing new lands on it, then what runs there gives way. */
+const suspect: Happening = (stage) => {
+  const node = stage.node();
+  if (!node) return undefined;
+  stage.lasting(`proof ${node.name}`, CLEARING_MS, () => prove(stage, node.name));
+  close(stage, node.name);
+  const to = { kind: 'Validation' } as const;
+  stage.world.submit(NodeMove.make(`suspected-${stage.next()}`, { nodes: [node.name], reason: 'Health', to }));
+  return node.name;
+};
 
 const reboot = unprove((stage, name) => {
   const node = liveNode(stage, name)!;
@@ -87,5 +108,6 @@ export const HEALTH_DISTURBANCES: readonly Disturbance[] = [
     unprove((stage, name) => verdict(stage, name, 'False')),
     'Quarantined',
   ),
+  aimed('suspected', suspect),
   aimed('rebooted', reboot, 'Rebooted'),
 ];

@@ -1,0 +1,47 @@
+import { Stack } from 'aws-cdk-lib';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import type { ProcessPermissions } from '../domain/permissions';
+import { cloudStatements } from './cloud-statements';
+
+const process: ProcessPermissions = {
+  process: 'capacity',
+  controllers: [
+    {
+      controller: 'prover',
+      cluster: [],
+      cloud: [
+        { action: 'ec2:DescribeInstanceStatus', why: 'scheduled events' },
+        { action: 's3:PutObject', on: 'evidence', why: 'evidence outlives the node' },
+      ],
+    },
+    { controller: 'other', cluster: [], cloud: [{ action: 'ec2:DescribeInstanceStatus', why: 'twice' }] },
+  ],
+};
+
+describe('what a process may do in AWS', () => {
+  const written = (bucket?: (stack: Stack) => s3.IBucket, prefix?: string) => {
+    const stack = new Stack();
+    const evidence = bucket && { bucket: bucket(stack), prefix };
+    return cloudStatements(process, evidence).statements.map((one) => stack.resolve(one.toStatementJson()));
+  };
+  const describe_ = { Effect: 'Allow', Action: 'ec2:DescribeInstanceStatus', Resource: '*' };
+
+  it('is on every resource only what names none, each action once', () => {
+    expect(written()).toEqual([describe_]);
+    expect(cloudStatements(process, undefined).everywhere).toEqual(['ec2:DescribeInstanceStatus']);
+  });
+
+  it('is to write evidence under its prefix alone, and to ask for a data key where the bucket has a key', () => {
+    const plain = written((stack) => new s3.Bucket(stack, 'B'));
+    expect(plain).toHaveLength(2);
+    expect(JSON.stringify(plain[1])).toContain('"Action":"s3:PutObject"');
+    expect(JSON.stringify(plain[1]['Resource'])).toContain('/node-health/*');
+    const keyed = written((stack) => new s3.Bucket(stack, 'B', { encryptionKey: new kms.Key(stack, 'K') }), 'proofs/');
+    expect(JSON.stringify(keyed[1]['Resource'])).toContain('/proofs/*');
+    expect(keyed[2]).toMatchObject({
+      Action: 'kms:GenerateDataKey',
+      Resource: { 'Fn::GetAtt': [expect.any(String), 'Arn'] },
+    });
+  });
+});
