@@ -1,0 +1,85 @@
+"""NVIDIA's own diagnosis: `dcgmi diag -j` of DCGM 3 and 4."""
+
+import json
+
+from report import CheckError
+from tools import find, run, said
+
+LEVELS = {"quick": "1", "standard": "2", "deep": "3"}
+SECONDS = {"quick": 90, "standard": 900, "deep": 3000}
+ROOTS = ("DCGM Diagnostic", "DCGM GPU Diagnostic")
+WORDS = {"pass": "pass", "fail": "fail", "warn": "warn", "skip": "skip", "not run": "skip", "notrun": "skip"}
+#: DCGM_ERROR_CONFIG: the setting of a node (persistence mode, say), nothing a GPU could help.
+SEVERITY_CONFIG = 5
+
+
+def parse_diag(text):
+    """JSON of `dcgmi diag -j` → ({pass, fail, warn, skip, config}, names of the tests that failed)."""
+    body = load(text)
+    counts = {"pass": 0, "fail": 0, "warn": 0, "skip": 0, "config": 0}
+    failed = []
+    for test in tests_of(body):
+        for result in results_of(test):
+            word = WORDS.get(str(result.get("status", "")).lower())
+            if word is None:
+                raise CheckError("parse", "dcgmi: status %r of %s" % (result.get("status"), test.get("name")))
+            if word in ("fail", "warn") and is_setting(result):
+                word = "config"
+            counts[word] += 1
+            if word == "fail":
+                failed.append(str(test.get("name")))
+    if not any(counts.values()):
+        raise CheckError("parse", "dcgmi gave no result")
+    return counts, sorted(set(failed))
+
+
+def load(text):
+    """The diagnosis inside the answer; words before and after the JSON do not count."""
+    start, end = text.find("{"), text.rfind("}")
+    try:
+        document = json.loads(text[start : end + 1]) if start >= 0 else None
+    except ValueError as error:
+        raise CheckError("parse", "dcgmi: %s" % error)
+    for root in ROOTS:
+        if isinstance(document, dict) and isinstance(document.get(root), dict):
+            body = document[root]
+            if body.get("runtime_error"):
+                raise CheckError("failed", "dcgmi: %s" % body["runtime_error"])
+            return body
+    raise CheckError("parse", "dcgmi: %s" % text.strip()[:100])
+
+
+def tests_of(body):
+    """All tests of all categories."""
+    categories = body.get("test_categories")
+    if not isinstance(categories, list):
+        raise CheckError("parse", "dcgmi: no test_categories")
+    return [test for category in categories for test in category.get("tests") or []]
+
+
+def results_of(test):
+    """Results per GPU; DCGM 4 may give only a summary."""
+    return test.get("results") or [test.get("test_summary") or {}]
+
+
+def is_setting(result):
+    """Whether every warning of a result is about a setting of the node."""
+    warnings = [warning for warning in result.get("warnings") or [] if isinstance(warning, dict)]
+    return bool(warnings) and all(warning.get("error_severity") == SEVERITY_CONFIG for warning in warnings)
+
+
+def measure(report, level):
+    """Part gpu.dcgm. The exit code tells nothing: it is not 0 for a warning about a setting too."""
+    find("dcgmi")
+    try:
+        run(["nv-hostengine"], 20)  # Says that one is running already, where one is.
+    except CheckError:
+        pass
+    output = run(["dcgmi", "diag", "-r", LEVELS[level], "-j"], SECONDS[level])
+    if "{" not in output.out:
+        raise CheckError("failed", said("dcgmi", output))
+    counts, failed = parse_diag(output.out)
+    for word in sorted(counts):
+        report.add("gpu.dcgm.%s.count" % word, counts[word])
+    if failed:
+        report.at["gpu.dcgm.fail.count"] = ",".join(failed)[:80]
