@@ -2,7 +2,7 @@
 
 import json
 
-from report import CheckError
+from report import CheckError, parsing
 from tools import find, run, said
 
 LEVELS = {"quick": "1", "standard": "2", "deep": "3"}
@@ -15,46 +15,45 @@ SEVERITY_CONFIG = 5
 
 def parse_diag(text):
     """JSON of `dcgmi diag -j` → ({pass, fail, warn, skip, config}, names of the tests that failed)."""
-    body = load(text)
     counts = {"pass": 0, "fail": 0, "warn": 0, "skip": 0, "config": 0}
-    failed = []
-    for test in tests_of(body):
-        for result in results_of(test):
-            word = WORDS.get(str(result.get("status", "")).lower())
-            if word is None:
-                raise CheckError("parse", "dcgmi: status %r of %s" % (result.get("status"), test.get("name")))
-            if word in ("fail", "warn") and is_setting(result):
-                word = "config"
-            counts[word] += 1
-            if word == "fail":
-                failed.append(str(test.get("name")))
+    failed = set()
+    with parsing("dcgmi"):
+        for test in tests_of(load(text)):
+            for result in results_of(test):
+                word = word_of(test, result)
+                counts[word] += 1
+                if word == "fail":
+                    failed.add(str(test["name"]))
     if not any(counts.values()):
         raise CheckError("parse", "dcgmi gave no result")
-    return counts, sorted(set(failed))
+    return counts, sorted(failed)
+
+
+def word_of(test, result):
+    """pass, fail, warn, skip, or config for a complaint about a setting of the node."""
+    word = WORDS.get(str(result["status"]).lower())
+    if word is None:
+        raise CheckError("parse", "dcgmi: status %r of %s" % (result["status"], test["name"]))
+    return "config" if word in ("fail", "warn") and is_setting(result) else word
 
 
 def load(text):
     """The diagnosis inside the answer; words before and after the JSON do not count."""
     start, end = text.find("{"), text.rfind("}")
-    try:
-        document = json.loads(text[start : end + 1]) if start >= 0 else None
-    except ValueError as error:
-        raise CheckError("parse", "dcgmi: %s" % error)
-    for root in ROOTS:
-        if isinstance(document, dict) and isinstance(document.get(root), dict):
-            body = document[root]
-            if body.get("runtime_error"):
-                raise CheckError("failed", "dcgmi: %s" % body["runtime_error"])
-            return body
-    raise CheckError("parse", "dcgmi: %s" % text.strip()[:100])
+    if start < 0:
+        raise CheckError("parse", "dcgmi: %s" % text.strip()[:100])
+    document = json.loads(text[start : end + 1])
+    body = next((document[root] for root in ROOTS if root in document), None)
+    if body is None:
+        raise CheckError("parse", "dcgmi: neither %s nor %s" % ROOTS)
+    if body.get("runtime_error"):
+        raise CheckError("failed", "dcgmi: %s" % body["runtime_error"])
+    return body
 
 
 def tests_of(body):
     """All tests of all categories."""
-    categories = body.get("test_categories")
-    if not isinstance(categories, list):
-        raise CheckError("parse", "dcgmi: no test_categories")
-    return [test for category in categories for test in category.get("tests") or []]
+    return [test for category in body["test_categories"] for test in category.get("tests") or []]
 
 
 def results_of(test):
@@ -64,7 +63,7 @@ def results_of(test):
 
 def is_setting(result):
     """Whether every warning of a result is about a setting of the node."""
-    warnings = [warning for warning in result.get("warnings") or [] if isinstance(warning, dict)]
+    warnings = result.get("warnings") or []
     return bool(warnings) and all(warning.get("error_severity") == SEVERITY_CONFIG for warning in warnings)
 
 

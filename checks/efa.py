@@ -73,7 +73,9 @@ def measure_count(report, level):
 
 
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-PINGPONG_LINE = re.compile(r"^(\d+)([kmg]?)\s+\S+\s+\S+\s+\S+\s+[\d.]+s\s+([\d.]+)\s+[\d.]+\s+[\d.]+\s*$")
+PINGPONG_LINE = re.compile(
+    r"^(\d{1,12})([kmg]?)\s+\S+\s+\S+\s+\S+\s+[\d.]+s\s+(\d{1,12}(?:\.\d{1,9})?)\s+[\d.]+\s+[\d.]+\s*$"
+)
 
 
 def parse_pingpong(text):

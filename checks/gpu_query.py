@@ -46,9 +46,7 @@ LOAD_VALUES = (
     ("gpu.load.pcie.gen", "pcie.link.gen.current", min),
 )
 
-INVENTORY_FIELDS = (
-    IDENTITY + tuple(row[1] for row in VALUES) + tuple(row[1] for row in STATES) + (FABRIC, REASONS)
-)
+INVENTORY_FIELDS = IDENTITY + tuple(row[1] for row in VALUES) + tuple(row[1] for row in STATES) + (FABRIC, REASONS)
 LOAD_FIELDS = ("index", "uuid") + tuple(row[1] for row in LOAD_VALUES) + (REASONS,)
 
 REMAP_FIELDS = (
@@ -60,6 +58,7 @@ REMAP_FIELDS = (
 )
 
 UNKNOWN_FIELD = re.compile(r'Field "([^"]+)" is not a valid field to query')
+NUMBER = re.compile(r"^(0x[0-9a-f]{1,16}|-?[0-9]{1,15}(\.[0-9]{1,9})?)$")
 #: What stands where a GPU has no such thing; anything else that is no number is not understood.
 ABSENT = ("n/a", "not supported", "not available", "unknown", "requested functionality has been deprecated")
 
@@ -83,10 +82,9 @@ def parse_cell(cell):
     word = cell.strip().strip("[]").lower()
     if word in ABSENT:
         return None
-    try:
-        return int(word, 16) if word.startswith("0x") else float(word)
-    except ValueError:
+    if not NUMBER.match(word):
         raise CheckError("parse", "nvidia-smi says %r" % cell)
+    return int(word, 16) if word.startswith("0x") else float(word)
 
 
 def numbers(rows, field):
@@ -188,7 +186,7 @@ def add_remapped(report, rows):
 
 
 GPU_LINE = re.compile(r"^\s*GPU (\d+): ")
-LINK_LINE = re.compile(r"^\s*Link (\d+): (<inactive>|([\d.]+) GB/s)\s*$")
+LINK_LINE = re.compile(r"^\s*Link (\d+): (<inactive>|(\d{1,6}(?:\.\d{1,9})?) GB/s)\s*$")
 
 
 def parse_nvlink_status(text):
@@ -222,7 +220,7 @@ def add_nvlink_status(report, links):
         report.add("gpu.nvlink.speed.gb_s", min(speeds)[0], min(speeds)[1])
 
 
-ERROR_LINE = re.compile(r"^\s*Link \d+: (Replay|Recovery|CRC) Errors: (\d+|N/A)\s*$")
+ERROR_LINE = re.compile(r"^\s*Link \d+: (Replay|Recovery|CRC) Errors: (\d{1,18}|N/A)\s*$")
 
 
 def parse_nvlink_errors(text):

@@ -3,8 +3,8 @@
 import json
 import time
 
-from report import CheckError
-from tools import finish, run_well, start, stop
+from report import CheckError, parsing
+from tools import run_well, start, stop
 
 LS_SECONDS = 60
 MONITOR_SECONDS = 30
@@ -20,13 +20,17 @@ ECC = (
 
 def parse_devices(text):
     """`neuron-ls --json-output` → the list of devices."""
-    try:
-        devices = json.loads(text)
-    except ValueError as error:
-        raise CheckError("parse", "neuron-ls: %s" % error)
-    if not isinstance(devices, list) or not all(isinstance(device, dict) for device in devices):
-        raise CheckError("parse", "neuron-ls: no list of devices")
-    return devices
+    with parsing("neuron-ls"):
+        return [
+            {
+                "index": device["neuron_device"],
+                "cores": int(device["nc_count"]),
+                "gib": device["memory_size"] / 2**30,
+                "links": len(device.get("connected_to") or []),
+                "busy": len(device.get("neuron_processes") or []),
+            }
+            for device in json.loads(text)
+        ]
 
 
 def add_devices(report, devices):
@@ -34,16 +38,12 @@ def add_devices(report, devices):
     report.add("neuron.count", len(devices))
     if not devices:
         return
-    try:
-        report.add("neuron.cores.count", sum(device["nc_count"] for device in devices))
-        memory = min((device["memory_size"], device["neuron_device"]) for device in devices)
-        links = min((len(device.get("connected_to") or []), device["neuron_device"]) for device in devices)
-        busy = sum(len(device.get("neuron_processes") or []) for device in devices)
-    except (KeyError, TypeError) as error:
-        raise CheckError("parse", "neuron-ls: %r" % error)
-    report.add("neuron.memory.gib", memory[0] / 2**30, memory[1])
-    report.add("neuron.links.count", *links)
-    report.add("neuron.busy.count", busy)
+    report.add("neuron.cores.count", sum(device["cores"] for device in devices))
+    smallest = min(devices, key=lambda device: device["gib"])
+    report.add("neuron.memory.gib", smallest["gib"], smallest["index"])
+    loneliest = min(devices, key=lambda device: device["links"])
+    report.add("neuron.links.count", loneliest["links"], loneliest["index"])
+    report.add("neuron.busy.count", sum(device["busy"] for device in devices))
 
 
 def measure_devices(report, level):
@@ -52,26 +52,26 @@ def measure_devices(report, level):
 
 
 def parse_monitor(text):
-    """First report of neuron-monitor → ECC counters per device."""
-    try:
+    """First report of neuron-monitor → {measurement: (sum over the devices, the worst of them)}."""
+    with parsing("neuron-monitor"):
         counters = json.loads(text)["system_data"]["neuron_hw_counters"]
+        if counters.get("error"):
+            raise CheckError("failed", "neuron-monitor: %s" % counters["error"])
         devices = counters["neuron_devices"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckError("parse", "neuron-monitor: %r" % error)
-    if counters.get("error"):
-        raise CheckError("failed", "neuron-monitor: %s" % counters["error"])
-    if not devices:
-        raise CheckError("parse", "neuron-monitor: no devices")
-    return devices
+        sums = {}
+        for name, field in ECC:
+            found = [(int(device[field]), device["neuron_device_index"]) for device in devices if field in device]
+            if found:
+                sums[name] = (sum(count for count, _ in found), max(found, key=lambda pair: pair[0])[1])
+    if not sums:
+        raise CheckError("parse", "neuron-monitor: no counters")
+    return sums
 
 
-def add_ecc(report, devices):
+def add_ecc(report, sums):
     """Sums; a counter that this version does not have is absent."""
-    for name, field in ECC:
-        found = [(device[field], device.get("neuron_device_index")) for device in devices if field in device]
-        if found:
-            worst = max(found, key=lambda pair: pair[0])
-            report.add(name, sum(count for count, _ in found), worst[1] if worst[0] > 0 else None)
+    for name, (total, worst) in sums.items():
+        report.add(name, total, worst if total else None)
 
 
 def measure_monitor(report, level):
@@ -96,10 +96,11 @@ def parse_nccom(text):
         cells = line.split()
         if "busbw(GB/s)" in cells:
             head = cells
-        elif head and len(cells) == len(head) and cells[0].isdigit():
-            row = dict(zip(head, cells))
-            if best is None or int(row["size(B)"]) > best[0]:
-                best = (int(row["size(B)"]), float(row["busbw(GB/s)"]))
+        elif head and len(cells) == len(head):
+            with parsing("nccom-test"):
+                row = dict(zip(head, cells))
+                found = (int(row["size(B)"]), float(row["busbw(GB/s)"]))
+                best = found if best is None or found[0] > best[0] else best
     if best is None:
         raise CheckError("parse", "nccom-test: %s" % text.strip()[:100])
     return best[1]
@@ -108,9 +109,6 @@ def parse_nccom(text):
 def measure_nccom(report, level):
     """Part neuron.nccom: all-reduce over all cores of the node."""
     devices = parse_devices(run_well(["neuron-ls", "--json-output"], LS_SECONDS))
-    cores = sum(device.get("nc_count", 0) for device in devices)
-    command = ["nccom-test", "-r", str(cores), "-b", "256MB", "-e", "256MB", "allr"]
-    output = finish(start(command), "nccom-test", NCCOM_SECONDS)
-    if output.code != 0:
-        raise CheckError("failed", "nccom-test: exit %s: %s" % (output.code, (output.err or output.out).strip()[-100:]))
-    report.add("neuron.allreduce.busbw.gb_s", parse_nccom(output.out))
+    cores = sum(device["cores"] for device in devices)
+    said = run_well(["nccom-test", "-r", str(cores), "-b", "256MB", "-e", "256MB", "allr"], NCCOM_SECONDS)
+    report.add("neuron.allreduce.busbw.gb_s", parse_nccom(said))

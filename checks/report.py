@@ -1,5 +1,7 @@
 """What a check says: measurements, errors of four kinds, one line of JSON of at most 4,096 bytes. Never a verdict."""
 
+import contextlib
+import functools
 import json
 import math
 import os
@@ -7,7 +9,7 @@ import sys
 
 #: What the kubelet keeps of a termination message.
 MAX_BYTES = 4096
-#: Errors that are kept when the line is too long.
+#: Errors that are kept, without their texts, when the line is too long; fewer when it still is.
 MAX_ERRORS = 20
 #: Longest text of an error, in bytes; and when the line is too long.
 TEXT_BYTES = 160
@@ -24,6 +26,15 @@ class CheckError(Exception):
         super().__init__(text)
         self.kind = kind
         self.text = text
+
+
+@contextlib.contextmanager
+def parsing(tool):
+    """What a tool said is not of the shape we know: an error of its own kind, whatever Python calls it."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise CheckError("parse", "%s: %s: %s" % (tool, type(error).__name__, error))
 
 
 class Report:
@@ -67,8 +78,10 @@ class Report:
         }
 
     def line(self, limit=MAX_BYTES):
-        """The line for the termination message. Gives up what people read first; measurements and identities stay."""
-        for step in (self._whole, self._without_places, self._short_texts, self._one_name_per_gpu, self._few_errors):
+        """The line for the termination message. Gives up what people read first; measurements stay."""
+        steps = [self._whole, self._without_places, self._short_texts, self._one_name_per_gpu, self._without_texts]
+        steps += [functools.partial(self._few_errors, count) for count in (MAX_ERRORS, 10, 5, 0)]
+        for step in steps:
             text = compact(step())
             if len(text.encode("utf-8")) <= limit:
                 return text
@@ -101,11 +114,16 @@ class Report:
             body["gpus"] = [{"serial": gpu["serial"]} if gpu.get("serial") else gpu for gpu in self.gpus]
         return body
 
-    def _few_errors(self):
+    def _without_texts(self):
         body = self._one_name_per_gpu()
-        body["errors"] = body["errors"][:MAX_ERRORS]
-        if len(self.errors) > MAX_ERRORS:
-            body["errorsCut"] = len(self.errors) - MAX_ERRORS
+        body["errors"] = [{"check": error["check"], "kind": error["kind"]} for error in self.errors]
+        return body
+
+    def _few_errors(self, count):
+        body = self._without_texts()
+        if len(self.errors) > count:
+            body["errors"] = body["errors"][:count]
+            body["errorsCut"] = len(self.errors) - count
         return body
 
     def _nothing_fits(self):

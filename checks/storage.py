@@ -7,7 +7,7 @@ import random
 import threading
 import time
 
-from report import CheckError
+from report import CheckError, parsing
 from system import read
 from tools import find, run, said
 
@@ -43,15 +43,12 @@ def measure_count(report, level):
 def parse_fio(text):
     """JSON of `fio --output-format=json` with one group → bandwidths in bytes/s, operations/s, 99th percentile in ms."""
     start = text.find("{")
-    try:
-        job = json.loads(text[start:])["jobs"][0] if start >= 0 else None
-    except (ValueError, KeyError, IndexError) as error:
-        raise CheckError("parse", "fio: %s" % error)
-    if job is None:
+    if start < 0:
         raise CheckError("parse", "fio: %s" % text.strip()[:100])
-    if job.get("error"):
-        raise CheckError("failed", "fio: error %s" % job["error"])
-    try:
+    with parsing("fio"):
+        job = json.loads(text[start:])["jobs"][0]
+        if job["error"]:
+            raise CheckError("failed", "fio: error %s" % job["error"])
         direction = job["write"] if job["write"]["io_bytes"] else job["read"]
         if not direction["io_bytes"]:
             raise CheckError("failed", "fio moved no byte")
@@ -61,8 +58,6 @@ def parse_fio(text):
             "iops": float(direction["iops"]),
             "p99_ms": percentiles["99.000000"] / 1e6 if "99.000000" in percentiles else None,
         }
-    except KeyError as error:
-        raise CheckError("parse", "fio: no %s" % error)
 
 
 def run_fio(folder, mode, block, seconds):

@@ -7,8 +7,8 @@ import re
 from report import CheckError
 
 KMSG = "/dev/kmsg"
-XID = re.compile(r"NVRM: Xid \(PCI:([0-9a-fA-F:.]+)\): (\d+)\b")
-SXID = re.compile(r"nvidia-nvswitch\d+: SXid \(PCI:([0-9a-fA-F:.]+)\): (\d+)\b")
+XID = re.compile(r"NVRM: Xid \(PCI:([0-9a-fA-F:.]+)\): (\d{1,9})\b")
+SXID = re.compile(r"nvidia-nvswitch\d+: SXid \(PCI:([0-9a-fA-F:.]+)\): (\d{1,9})\b")
 #: Newer drivers say this over several lines and without an XID.
 LOST = re.compile(r"NVRM: .*fallen off the bus")
 RECORD_BYTES = 8192
