@@ -158,7 +158,7 @@ def main(check):
     log = os.environ.get("TERMINATION_LOG", TERMINATION_LOG)
 
     def cut_off(number, frame):
-        report.error("nccl.launch", "timeout", "ended from outside")
+        report.error("run.ended", "timeout", "ended from outside")
         publish(report.line(), log)
         tools.kill_below(os.getpid())
         os._exit(0)

@@ -163,7 +163,7 @@ def main(argv=None):
     log = os.environ.get("TERMINATION_LOG", many_nodes.TERMINATION_LOG)
 
     def cut_off(number, frame):
-        report.error("one-node", "timeout", "ended from outside")
+        report.error("run.ended", "timeout", "ended from outside")
         publish(report.line(), log)
         tools.kill_below(os.getpid())
         os._exit(0)

@@ -5,6 +5,7 @@ import functools
 import json
 import math
 import os
+import socket
 import sys
 
 #: What the kubelet keeps of a termination message.
@@ -159,7 +160,11 @@ def cut(text, size):
 
 def node_head(check, environment=os.environ, boot_id_file="/proc/sys/kernel/random/boot_id"):
     """What every line begins with: which check, at which level, on which node and boot of it."""
-    head = {"level": environment.get("LEVEL", "standard"), "check": check, "node": environment.get("NODE_NAME", "")}
+    head = {
+        "level": environment.get("LEVEL", "standard"),
+        "check": check,
+        "node": environment.get("NODE_NAME") or socket.gethostname(),
+    }
     try:
         with open(boot_id_file) as file:
             head["bootId"] = file.read().strip()

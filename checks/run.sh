@@ -14,8 +14,10 @@ export LEVEL="${LEVEL:-standard}" CHECK="${CHECK:-one-node}"
 
 # A line that needs no Python, for an image that has none: this too is a missing tool, never a verdict.
 no_python() {
-  line="{\"v\":1,\"level\":\"$LEVEL\",\"check\":\"$CHECK\",\"node\":\"${NODE_NAME:-}\",\"bootId\":\"\",\"m\":{},"
-  line="$line\"errors\":[{\"check\":\"run\",\"kind\":\"missing-tool\",\"text\":\"python3\"}]}"
+  boot=
+  read -r boot </proc/sys/kernel/random/boot_id || true
+  line="{\"v\":1,\"level\":\"$LEVEL\",\"check\":\"$CHECK\",\"node\":\"${NODE_NAME:-$(uname -n)}\",\"bootId\":\"$boot\",\"m\":{},"
+  line="$line\"errors\":[{\"check\":\"run.python\",\"kind\":\"missing-tool\",\"text\":\"python3\"}]}"
   printf '%s\n' "$line"
   printf '%s' "$line" >"$log" || true
   exit 0

@@ -54,6 +54,10 @@ class Contract(CheckTest):
         self.assertEqual([name for name in self.names if name.rpartition(".")[2] not in units], [])
         self.assertTrue(all(re.match(r"^[a-z0-9_.<>]+$", name) for name in self.names))
 
+    def test_every_part_that_an_error_can_name_has_a_name_of_its_shape(self):
+        known = self.parts | {part.name for part in one_node.PARTS} | {"run.python", "run.ended"}
+        self.assertEqual([name for name in known if not re.match(r"^[a-z0-9_]+(\.[a-z0-9_]+){1,7}$", name)], [])
+
     def test_every_part_is_in_it(self):
         known = {part.name for part in one_node.PARTS} - {"nccl.launch"}
         self.assertEqual(sorted(known - self.parts), [])

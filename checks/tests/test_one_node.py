@@ -79,16 +79,18 @@ class Entry(CheckTest):
         below = tools.descendants(process.pid)
         process.send_signal(signal.SIGTERM)
         body = self.line(process)
-        self.assertIn(("one-node", "timeout"), self.errors(body))
+        self.assertIn(("run.ended", "timeout"), self.errors(body))
         self.assertGreater(body["m"]["host.cpu.count"], 0)
         time.sleep(0.5)
         self.assertEqual([pid for pid in below if alive(pid)], [])
 
     def test_an_image_without_python_still_writes_a_line(self):
-        self.tool("dirname", 'exec /usr/bin/dirname "$@"')
+        for name in ("dirname", "uname"):
+            self.tool(name, 'exec /usr/bin/%s "$@"' % name)
         os.environ["PATH"] = self.folder
         body = self.line(self.start())
-        self.assertEqual(body["errors"], [{"check": "run", "kind": "missing-tool", "text": "python3"}])
+        self.assertEqual(len(body["bootId"]), 36)
+        self.assertEqual(body["errors"], [{"check": "run.python", "kind": "missing-tool", "text": "python3"}])
 
     def test_a_check_nobody_knows_is_a_mistake_of_the_caller(self):
         process = self.start(CHECK="three-nodes")

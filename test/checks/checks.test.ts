@@ -1,7 +1,7 @@
 /** The check scripts: their own tests, and their linters. Measurements for real need torch: collective.test.ts. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { pythonWith, run } from './python-env';
+import { describeWithPackages, pythonWith, run } from './python-env';
 
 const ROOT = path.join(__dirname, '..', '..');
 const CHECKS = path.join(ROOT, 'checks');
@@ -46,7 +46,7 @@ describe('the check scripts', () => {
 
 const OWN_LIMIT = 300;
 
-describe('the linters', () => {
+describeWithPackages('the linters', () => {
   let env: NodeJS.ProcessEnv;
   beforeAll(async () => {
     env = await pythonWith('lint');

@@ -1,23 +1,16 @@
 /** The collective check for real: torch, torchrun and the gloo backend, two nodes of one process each on this machine. */
 import * as path from 'node:path';
-import { pythonWith, run } from './python-env';
+import { describeWithPackages, pythonWith, run } from './python-env';
 
 const TESTS = path.join(__dirname, '..', '..', 'checks', 'tests', 'needs_torch');
-const required = process.env['CI'] === 'true' || process.env['PROOF_BED'] === 'required';
 
-describe('the collective check with gloo', () => {
-  let env: NodeJS.ProcessEnv | undefined;
+describeWithPackages('the collective check with gloo', () => {
+  let env: NodeJS.ProcessEnv;
   beforeAll(async () => {
-    try {
-      env = await pythonWith('torch');
-    } catch (error) {
-      if (required) throw error;
-      process.stderr.write(`checks: collective check SKIPPED, torch cannot be had here. ${(error as Error).message}\n`);
-    }
+    env = await pythonWith('torch');
   }, 600_000);
 
   it('runs, is right, and survives a partner that never comes or dies', () => {
-    if (!env) return;
     const result = run(['-m', 'unittest', 'discover', '-v', '-s', TESTS], env, 580_000);
     expect({ status: result.status, output: result.status === 0 ? '' : result.stderr.slice(-6000) }).toEqual({
       status: 0,
