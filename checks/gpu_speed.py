@@ -13,6 +13,7 @@ BATCH = 20
 COPY_BYTES = 2 << 30
 HOST_BYTES = 256 << 20
 COPIES = 10
+PATIENCE_SECONDS = 20
 HOST_COPIES = 8
 
 
@@ -49,12 +50,20 @@ def digest(torch, matrix):
     return int((words * weights).sum().item())
 
 
-def matrices(torch, device, size):
-    """The same two matrices on every GPU: made on the CPU from one seed."""
+def gpu(torch, index):
+    """One GPU, as torch names it."""
+    return torch.device("cuda", index)
+
+
+def matrices(torch, size):
+    """The same two matrices on every GPU: made on the CPU from one seed, once."""
     generator = torch.Generator().manual_seed(20260101)
-    kind = torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
-    pair = [torch.randn(size, size, generator=generator).to(kind).to(device) for _ in range(2)]
-    return pair[0], pair[1]
+    pair = [torch.randn(size, size, generator=generator) for _ in range(2)]
+    pairs = []
+    for index in range(torch.cuda.device_count()):
+        kind = torch.bfloat16 if torch.cuda.get_device_capability(index)[0] >= 8 else torch.float16
+        pairs.append([matrix.to(kind).to(gpu(torch, index)) for matrix in pair])
+    return pairs
 
 
 def time_on(torch, device, work):
@@ -70,7 +79,7 @@ def time_on(torch, device, work):
 def gemm(torch, report, level):
     """All GPUs multiply at the same time: speed, spread, wrong results, and what nvidia-smi says meanwhile."""
     devices = list(range(torch.cuda.device_count()))
-    pairs = [matrices(torch, device, MATRIX) for device in devices]
+    pairs = matrices(torch, MATRIX)
     first = [a @ b for a, b in pairs]
     outs = [torch.empty_like(product) for product in first]
 
@@ -82,7 +91,7 @@ def gemm(torch, report, level):
     sampler = Sampler()
     deadline = time.monotonic() + SECONDS[level]
     sampler.start_in(SECONDS[level] / 2)
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline or sampler.busy(deadline):
         events = [time_on(torch, device, lambda device=device: multiply(device)) for device in devices]
         for device, (begin, end) in zip(devices, events):
             end.synchronize()
@@ -109,6 +118,10 @@ class Sampler:
         self.timer = threading.Timer(seconds, self.sample)
         self.timer.start()
 
+    def busy(self, deadline):
+        """Whether the answer is still awaited: GPUs that have stopped meanwhile would look slow. Not for ever."""
+        return self.timer.is_alive() and time.monotonic() < deadline + PATIENCE_SECONDS
+
     def sample(self):
         """Runs in the second thread; what goes wrong is told by `finish`."""
         try:
@@ -127,7 +140,7 @@ class Sampler:
 def hbm(torch, report):
     """Copies inside every GPU's memory, all at once; read and written bytes count."""
     devices = range(torch.cuda.device_count())
-    sources = [torch.ones(COPY_BYTES, dtype=torch.uint8, device=device) for device in devices]
+    sources = [torch.ones(COPY_BYTES, dtype=torch.uint8, device=gpu(torch, device)) for device in devices]
     targets = [torch.empty_like(source) for source in sources]
 
     def copy(device):
@@ -149,7 +162,7 @@ def host(torch, report):
     pinned = torch.empty(HOST_BYTES, dtype=torch.uint8, pin_memory=True)
     down, up = [], []
     for device in range(torch.cuda.device_count()):
-        there = torch.empty(HOST_BYTES, dtype=torch.uint8, device=device)
+        there = torch.empty(HOST_BYTES, dtype=torch.uint8, device=gpu(torch, device))
         down.append(host_speed(torch, device, there, pinned))
         up.append(host_speed(torch, device, pinned, there))
     report.add("gpu.h2d.gb_s", min(down), down.index(min(down)))

@@ -16,6 +16,6 @@ describeWithPackages('the collective check with gloo', () => {
       status: 0,
       output: '',
     });
-    expect(Number(/^Ran (\d+) tests/m.exec(result.stderr)?.[1])).toBe(7);
+    expect(Number(/^Ran (\d+) tests/m.exec(result.stderr)?.[1])).toBe(13);
   }, 600_000);
 });
