@@ -7,6 +7,7 @@ NODES, NODE_RANK, MASTER_ADDR, MASTER_PORT; TEST and PEERS (names of all nodes) 
 import glob
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import tools
 from report import CheckError, Report, node_head, one_line, publish
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+NETWORK = re.compile(r"NCCL INFO Using network ([A-Za-z ]+)")
 JOIN_SECONDS = 300
 RUN_SECONDS = {"quick": 120, "standard": 600, "deep": 1800}
 TERMINATION_LOG = "/dev/termination-log"
@@ -57,12 +59,15 @@ def launch(report, level, group, seconds, extra=()):
                 stdin=subprocess.DEVNULL,
                 stdout=words,
                 stderr=subprocess.STDOUT,
+                env=environment_of(group),
                 start_new_session=True,
             )
             ended = tools.wait_or_stop(process, seconds)
         reached = merge(report, out)
         with open(log, errors="replace") as words:
-            tail = words.read()[-4000:]
+            said = words.read()
+        tail = said[-4000:]
+    refuse_sockets(report, group, said)
     if process.returncode == 0 and reached == "done":
         return
     sys.stderr.write(tail + "\n")
@@ -72,6 +77,38 @@ def launch(report, level, group, seconds, extra=()):
         report.error(part_of(report, reached), "timeout", "%g s, reached %s" % (seconds, reached or "nothing"))
     elif not report.errors:
         report.error(part_of(report, reached), "failed", last_words(tail))
+
+
+def wants_efa(group):
+    """Whether this run must go over EFA: a type with EFA, and more than one node."""
+    return group["nodes"] > 1 and os.environ.get("EFA") == "1"
+
+
+def environment_of(group):
+    """NCCL says which network it uses only when asked; one thread per process is torchrun's own default."""
+    environment = dict(os.environ)
+    environment.setdefault("OMP_NUM_THREADS", "1")
+    if wants_efa(group):
+        environment.setdefault("NCCL_DEBUG", "INFO")
+        environment.setdefault("NCCL_DEBUG_SUBSYS", "INIT,NET")
+    return environment
+
+
+def network_of(text):
+    """Name of the network in NCCL's log: `AWS Libfabric`, `Libfabric`, `Socket`; None when it does not say."""
+    found = NETWORK.findall(text)
+    return found[-1].strip() if found else None
+
+
+def refuse_sockets(report, group, text):
+    """An image without the EFA plugin falls back to sockets and is ten times slower: no fault of the nodes, and their
+    bandwidths would say so. They go, and the plugin is the missing tool."""
+    if not wants_efa(group) or network_of(text) != "Socket":
+        return
+    for name in [name for name in report.measured if name.startswith("nccl.") and name != "nccl.wrong.count"]:
+        del report.measured[name]
+        report.at.pop(name, None)
+    report.error("nccl.init", "missing-tool", "NCCL went over sockets: no EFA plugin in this image")
 
 
 def merge(report, path):

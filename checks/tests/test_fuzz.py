@@ -14,7 +14,10 @@ from report import CheckError, Report
 
 from tests.support import CheckTest, recorded
 
-SEED = int(os.environ.get("SEED", random.randrange(2**31)))
+#: The same every time; SEED=random explores, SEED=n plays a failure again.
+SEED = 20261123
+if os.environ.get("SEED"):
+    SEED = random.randrange(2**31) if os.environ["SEED"] == "random" else int(os.environ["SEED"])
 RUNS = 600
 
 

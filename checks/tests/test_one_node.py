@@ -170,6 +170,30 @@ class Parts(CheckTest):
         self.assertTrue(all(part.seconds[level] > 0 for part in one_node.PARTS for level in ("standard", "deep")))
 
 
+class Network(CheckTest):
+    def test_sockets_instead_of_efa_are_a_missing_tool_and_no_bandwidth(self):
+        sockets = "n1:77:77 [0] NCCL INFO NET/Socket : Using [0]eth0:10.0.1.7<0>\nn1:77:77 [0] NCCL INFO Using network Socket\n"
+        fabric = sockets.replace("network Socket", "network AWS Libfabric")
+        self.assertEqual(many_nodes.network_of(fabric), "AWS Libfabric")
+        self.assertIsNone(many_nodes.network_of("no word"))
+        self.report.add("nccl.allreduce.1gib.busbw.gb_s", 9.1)
+        self.report.add("nccl.wrong.count", 0)
+        os.environ["EFA"] = "1"
+        many_nodes.refuse_sockets(self.report, {"nodes": 2}, fabric)
+        many_nodes.refuse_sockets(self.report, {"nodes": 1}, sockets)
+        self.assertEqual((len(self.report.measured), self.report.errors), (2, []))
+        many_nodes.refuse_sockets(self.report, {"nodes": 2}, sockets)
+        self.assertEqual(self.report.measured, {"nccl.wrong.count": 0})
+        self.assertEqual(
+            [(error["check"], error["kind"]) for error in self.report.errors], [("nccl.init", "missing-tool")]
+        )
+
+    def test_nccl_is_asked_which_network_it_uses(self):
+        os.environ["EFA"] = "1"
+        self.assertEqual(many_nodes.environment_of({"nodes": 2})["NCCL_DEBUG"], "INFO")
+        self.assertNotIn("NCCL_DEBUG", many_nodes.environment_of({"nodes": 1}))
+
+
 class Words(CheckTest):
     def test_of_a_log(self):
         self.assertEqual(many_nodes.last_words("a\nRuntimeError: NCCL\nthe end\n"), "RuntimeError: NCCL")
