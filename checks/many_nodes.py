@@ -74,7 +74,9 @@ def launch(report, level, group, seconds, extra=()):
     if ended and has_no_torch(tail):
         report.error("nccl.launch", "missing-tool", "torch")
     elif not ended:
-        report.error(part_of(report, reached), "timeout", "%g s, reached %s" % (seconds, reached or "nothing"))
+        # torchrun starts nobody before the other nodes are there: silence among several is a partner that did not come.
+        part = "nccl.init" if not reached and group["nodes"] > 1 else part_of(report, reached)
+        report.error(part, "timeout", "%g s, reached %s" % (seconds, reached or "nothing"))
     elif not report.errors:
         report.error(part_of(report, reached), "failed", last_words(tail))
 
