@@ -42,6 +42,8 @@ export const SET_BACK_ANNOTATION = `${GROUP}/set-back`;
 export const POOL_LABEL = `${GROUP}/pool`;
 /** Condition: the verdict of node health. */
 export const VALIDATED_CONDITION = 'AiClusterValidated';
+/** The condition by which EKS says that a node's accelerators work. */
+export const ACCELERATORS_CONDITION = 'AcceleratedHardwareReady';
 /** Annotation: time, level, boot id and GPU serials of the last verdict. */
 export const VERDICT_ANNOTATION = `${GROUP}/verdict`;
 /** Annotation set by a person: no controller of ours touches the node. */

@@ -27,6 +27,8 @@ export const SUSPENDED_BY_ANNOTATION = `${GROUP}/suspended-by`;
 export const RETRIES_ANNOTATION = `${GROUP}/retries-before-suspension`;
 /** On pods, Kubernetes' own: which pods of a ReplicaSet go first when it shrinks. Lower goes first; absent is 0. */
 export const DELETION_COST_ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
+/** On pods, the kubelet's own: a mirror of a static pod, part of the node. */
+export const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
 /** The table. */
 export const WORK_KEYS: readonly WorkKey[] = [

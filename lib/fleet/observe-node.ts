@@ -2,6 +2,7 @@
 import { findCondition, isTrue } from '../domain/conditions';
 import { keyOf, parseTime, type KubeObject, type Node, type Taint } from '../domain/kube';
 import {
+  ACCELERATORS_CONDITION,
   ASSIGNED_AT_ANNOTATION,
   BUCKET_KEY,
   FOREIGN_KEYS,
@@ -18,9 +19,6 @@ import { once } from './memo';
 import type { NodeFacts } from './node-facts';
 import { leafOf } from './topology';
 import { parseVerdict } from './verdict';
-
-/** The condition by which EKS says that a node's accelerators work. */
-export const ACCELERATORS_CONDITION = 'AcceleratedHardwareReady';
 
 /** Reads one Node. The same object gives the same facts object. */
 export const toNodeFacts: (node: Node) => NodeFacts = once(readNode);

@@ -9,7 +9,8 @@ import {
   type Toleration,
 } from '../domain/kube';
 import { BUCKET_KEY, FOREIGN_KEYS } from '../domain/node-keys';
-import { CHECKPOINT_REQUESTED_ANNOTATION, DELETION_COST_ANNOTATION } from '../domain/pod-keys';
+import { oneCopy } from '../domain/one-copy';
+import { CHECKPOINT_REQUESTED_ANNOTATION, DELETION_COST_ANNOTATION, MIRROR_ANNOTATION } from '../domain/pod-keys';
 import { addInto, hasAccelerators, toAmounts, type Amounts } from './amounts';
 import { onceEach } from './lists';
 import { once } from './memo';
@@ -100,8 +101,7 @@ export function squats(
 
 function readPod(pod: Pod): PodFacts {
   const spec = pod.spec ?? NO_SPEC;
-  const requests = podRequests(spec);
-  const needs = readNeeds(spec);
+  const { shape, requests, needs } = readShape(spec);
   return {
     ...readIdentity(pod),
     ...readState(pod, spec),
@@ -109,11 +109,21 @@ function readPod(pod: Pod): PodFacts {
     ...readWork(pod),
     requests,
     accelerated: hasAccelerators(requests),
-    shape: shapeOf(requests, needs),
+    shape,
     needs,
     bucket: spec.nodeSelector?.[BUCKET_KEY] ?? pod.metadata.labels?.[BUCKET_KEY],
     toleratesEverything: (spec.tolerations ?? []).some(isCatchAll),
   };
+}
+
+/** Most pods of a fleet have one of a few shapes: then they share it. */
+const copyOfShape = oneCopy<Pick<PodFacts, 'shape' | 'requests' | 'needs'>>();
+
+function readShape(spec: PodSpec) {
+  const requests = podRequests(spec);
+  const needs = readNeeds(spec);
+  const shape = shapeOf(requests, needs);
+  return copyOfShape({ shape, requests, needs }, shape);
 }
 
 const NO_SPEC: PodSpec = { containers: [] };
@@ -141,7 +151,7 @@ function readOwner({ metadata: { namespace = '', annotations = {}, ownerReferenc
   return {
     owner: owner && { kind: owner.kind, name: owner.name, uid: owner.uid },
     gang: gang ? `${namespace}/${gang}` : undefined,
-    system: owner?.kind === 'DaemonSet' || annotations['kubernetes.io/config.mirror'] !== undefined,
+    system: owner?.kind === 'DaemonSet' || annotations[MIRROR_ANNOTATION] !== undefined,
   };
 }
 

@@ -1,55 +1,114 @@
 /**
- * What is kept of an object in a watch cache. Most of a pod is containers' environment, volumes, probes and the kubelet's reports; no
- * decision reads them, and 20,000 of them would not fit into the memory a controller may take.
+ * What is kept of an object in a watch cache: what decisions read, and nothing else. Most of a pod is containers' environment, volumes,
+ * probes and the kubelet's reports, and 20,000 of them would not fit into the memory a controller may take; whatever is kept is also
+ * looked at by every collection of garbage. What pods of one workload and nodes of one type carry alike is kept once.
+ *
+ * `prune.test.ts` holds this list to what `lib/fleet` reads. Writes are patches, so nothing is lost by them.
  */
-import type { Container, KubeObject, Pod } from '../domain/kube';
-import { NODES, PODS, resourceName, type ResourceType } from '../domain/resources';
+import type { Container, KubeObject, Node, Pod } from '../domain/kube';
+import { ACCELERATORS_CONDITION, FOREIGN_KEYS, VALIDATED_CONDITION } from '../domain/node-keys';
+import { oneCopy } from '../domain/one-copy';
+import { CHECKPOINT_REQUESTED_ANNOTATION, DELETION_COST_ANNOTATION, MIRROR_ANNOTATION } from '../domain/pod-keys';
+import { NODES, POD_GROUPS, PODS, resourceName, VOLCANO_JOBS, type ResourceType } from '../domain/resources';
+
+const PRUNES: Readonly<Record<string, (object: KubeObject) => KubeObject>> = {
+  [resourceName(PODS)]: prunePod,
+  [resourceName(NODES)]: pruneNode,
+  [resourceName(POD_GROUPS)]: prunePodGroup,
+  [resourceName(VOLCANO_JOBS)]: pruneVolcanoJob,
+};
 
 /** The prune function of a resource type; undefined where objects are kept as they are, but for managedFields. */
 export function pruneOf(resource: ResourceType): ((object: KubeObject) => KubeObject) | undefined {
-  return { [resourceName(PODS)]: prunePod, [resourceName(NODES)]: pruneNode }[resourceName(resource)];
+  return PRUNES[resourceName(resource)];
 }
 
-/** kubectl's copy of the whole object. */
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+const copyOf = oneCopy<any>();
 
-function pruneMeta({ managedFields: _, annotations, ...metadata }: KubeObject['metadata']): KubeObject['metadata'] {
-  if (!annotations) return metadata;
-  const { [LAST_APPLIED]: _copy, ...others } = annotations;
-  return { ...metadata, annotations: others };
+type Metadata = KubeObject['metadata'];
+
+/** Annotations are kept by name: some are as large as the object itself, like kubectl's copy of it. */
+function pruneMeta({ managedFields: _, annotations = {}, ...metadata }: Metadata, keep: readonly string[]): Metadata {
+  const kept = keep.filter((key) => annotations[key] !== undefined).map((key) => [key, annotations[key]!] as const);
+  return kept.length > 0 ? { ...metadata, annotations: Object.fromEntries(kept) } : metadata;
 }
 
-function prunePod(pod: Pod): Pod {
-  const { volumes: _v, affinity, containers, initContainers, ...spec } = pod.spec ?? { containers: [] };
-  const { containerStatuses: _c, initContainerStatuses: _i, podIPs: _p, hostIPs: _h, ...status } = pod.status ?? {};
+const POD_ANNOTATIONS = [
+  FOREIGN_KEYS.gangName,
+  MIRROR_ANNOTATION,
+  CHECKPOINT_REQUESTED_ANNOTATION,
+  DELETION_COST_ANNOTATION,
+];
+
+function prunePod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
+  const { labels, ownerReferences, ...meta } = pruneMeta(metadata, POD_ANNOTATIONS);
   return {
-    ...pod,
-    metadata: pruneMeta(pod.metadata),
-    spec: {
-      ...spec,
-      ...(affinity?.nodeAffinity && { affinity: { nodeAffinity: affinity.nodeAffinity } }),
-      containers: containers.map(pruneContainer),
-      ...(initContainers && { initContainers: initContainers.map(pruneContainer) }),
-    },
-    status: {
-      ...status,
-      ...(status.conditions && {
-        conditions: status.conditions.map(({ type, status, reason, lastTransitionTime }) => ({
-          type,
-          status,
-          ...(reason && { reason }),
-          ...(lastTransitionTime && { lastTransitionTime }),
-        })),
-      }),
-    },
+    apiVersion,
+    kind,
+    metadata: { ...meta, labels: copyOf(labels ?? {}), ownerReferences: copyOf(ownerReferences ?? []) },
+    spec: prunePodSpec(spec ?? { containers: [] }),
+    status: { phase: status?.phase, startTime: status?.startTime },
   };
+}
+
+function prunePodSpec({ nodeName, schedulingGates, nodeSelector, affinity, ...spec }: NonNullable<Pod['spec']>) {
+  const { tolerations = [], overhead, containers, initContainers } = spec;
+  const { nodeAffinity } = affinity ?? {};
+  const rest = {
+    nodeSelector,
+    affinity: nodeAffinity && { nodeAffinity },
+    // Of the others nobody asks which taints they tolerate.
+    tolerations: tolerations.filter(({ key }) => !key),
+    overhead,
+    containers: containers.map(pruneContainer),
+    initContainers: initContainers?.map(pruneContainer),
+  };
+  return { nodeName, schedulingGates, ...copyOf(rest) };
 }
 
 function pruneContainer({ name, resources, restartPolicy }: Container): Container {
   return { name, ...(resources && { resources }), ...(restartPolicy && { restartPolicy }) };
 }
 
-function pruneNode(node: KubeObject): KubeObject {
-  const { images: _, volumesAttached: _a, volumesInUse: _u, ...status } = node.status ?? {};
-  return { ...node, metadata: pruneMeta(node.metadata), status };
+const NODE_CONDITIONS: ReadonlySet<string> = new Set(['Ready', ACCELERATORS_CONDITION, VALIDATED_CONDITION]);
+
+function pruneNode({ apiVersion, kind, metadata, spec, status = {} }: Node): Node {
+  const { allocatable, conditions = [], nodeInfo } = status;
+  const { providerID, taints, unschedulable } = spec ?? {};
+  const annotations = Object.keys(metadata.annotations ?? {}).filter((key) => key !== LAST_APPLIED);
+  return {
+    apiVersion,
+    kind,
+    metadata: pruneMeta(metadata, annotations),
+    spec: { providerID, taints: copyOf(taints ?? []), unschedulable },
+    status: {
+      allocatable: copyOf(allocatable ?? {}),
+      conditions: conditions
+        .filter(({ type }) => NODE_CONDITIONS.has(type))
+        .map(({ type, status, lastTransitionTime }) => ({ type, status, lastTransitionTime })),
+      nodeInfo: { bootID: nodeInfo?.bootID },
+    },
+  };
+}
+
+/** kubectl's copy of the whole object. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+function prunePodGroup({ apiVersion, kind, metadata, spec = {}, status = {} }: KubeObject): KubeObject {
+  const { minMember, minResources, queue, networkTopology } = spec;
+  const conditions: readonly { readonly type: string; readonly status: string }[] = status.conditions ?? [];
+  return {
+    apiVersion,
+    kind,
+    metadata: pruneMeta(metadata, []),
+    spec: { minMember, minResources: copyOf(minResources ?? {}), queue, networkTopology },
+    status: { phase: status.phase, conditions: copyOf(conditions.map(({ type, status }) => ({ type, status }))) },
+  };
+}
+
+/** Only what says whether the loss of one pod stops all of them; moves reads Jobs live. */
+function pruneVolcanoJob({ apiVersion, kind, metadata, spec = {} }: KubeObject): KubeObject {
+  const tasks: readonly { readonly policies?: unknown }[] = spec.tasks ?? [];
+  const policies = { policies: spec.policies, tasks: tasks.map(({ policies }) => ({ policies })) };
+  return { apiVersion, kind, metadata: pruneMeta(metadata, []), spec: copyOf(policies) };
 }
