@@ -56,17 +56,19 @@ export function onceEach<T extends object, R>(
   return (items) => {
     if (items === known.items) return known.results;
     const before = known.results;
-    const results: R[] = [];
+    // As long as it will be: tens of thousands pushed one by one leave twice that behind.
+    const results = new Array<R>(items.length);
+    let filled = 0;
     const by = { removed: [] as R[], added: [] as R[] };
     walk(known.items, items, keyOf, {
       onRemoved: (at) => by.removed.push(before[at]!),
       onAdded: (at) => {
         const result = read(items[at]!);
-        results.push(result);
+        results[filled++] = result;
         by.added.push(result);
       },
       onSame: (from, to) => {
-        for (let at = from; at < to; at++) results.push(before[at]!);
+        for (let at = from; at < to; at++) results[filled++] = before[at]!;
       },
     });
     known = { items, results };

@@ -59,11 +59,12 @@ export class BusySupply {
   available(taker: Work, wish: Pick<Wish, 'type' | 'filter'>, floor: Floor = 'Minimum'): number {
     const free = this.supply.availableNow(taker, wish, floor);
     let busy = 0;
-    const most = this.most(taker, { ...wish, count: free }, floor);
+    const shares = this.supply.shares(taker, { ...wish, count: free }, floor);
+    const most = (giver: Work) => mostOf(giver, taker, shares, floor);
     // Who may lose none need not be looked at.
-    if ([...most.values()].every((nodes) => nodes <= 0)) return free;
+    if (this.supply.givers(taker).every((giver) => most(giver) <= 0)) return free;
     for (const [giver, count] of this.nodes.openByGiver(taker, wish.type, wish.filter)) {
-      busy += Math.min(count, most.get(giver.name) ?? 0);
+      busy += Math.min(count, most(giver));
     }
     return free + busy;
   }
@@ -116,11 +117,14 @@ export class BusySupply {
   private most(taker: Work, wish: Omit<Wish, 'purpose'>, floor: Floor): ReadonlyMap<string, number> {
     const shares = this.supply.shares(taker, wish, floor);
     return new Map(
-      this.supply.givers(taker).map((giver) => {
-        const keeps = floor === 'Zero' ? 0 : giver.spec.nodes.min;
-        const bound = Math.min(giver.bucket.budget.left, giver.keeps - keeps) - (shares.get(giver) ?? 0);
-        return [giver.name, giver.bucket.rank < taker.bucket.rank ? Math.max(0, bound) : 0] as const;
-      }),
+      this.supply.givers(taker).map((giver) => [giver.name, mostOf(giver, taker, shares, floor)] as const),
     );
   }
+}
+
+/** Most busy nodes a giver may lose to the taker, once it has given its share of the free ones. */
+function mostOf(giver: Work, taker: Work, shares: ReadonlyMap<Work, number>, floor: Floor): number {
+  if (giver.bucket.rank >= taker.bucket.rank) return 0;
+  const keeps = floor === 'Zero' ? 0 : giver.spec.nodes.min;
+  return Math.max(0, Math.min(giver.bucket.budget.left, giver.keeps - keeps) - (shares.get(giver) ?? 0));
 }

@@ -68,12 +68,13 @@ class Room {
   mayHold(pods: readonly UnitPods[], fresh: number): boolean {
     const wanted: Record<string, number> = {};
     for (const { requests, count } of pods) {
-      for (const resource in requests) wanted[resource] = (wanted[resource] ?? 0) + requests[resource]! * count;
+      for (const resource in requests) {
+        if (isAccelerator(resource)) wanted[resource] = (wanted[resource] ?? 0) + requests[resource]! * count;
+      }
     }
     const free = this.ofBusy + (this.opened + fresh) * this.ofFresh;
-    return Object.keys(wanted).every(
-      (resource) => !isAccelerator(resource) || wanted[resource]! + (this.used[resource] ?? 0) <= free + 1e-6,
-    );
+    for (const resource in wanted) if (wanted[resource]! + (this.used[resource] ?? 0) > free + 1e-6) return false;
+    return true;
   }
 }
 
@@ -85,6 +86,8 @@ export class Packing {
   private readonly binned = new Set<NodeState>();
   private readonly room: Room;
   private places: Place[] = [];
+  /** Of the opened ones, those that are still to be had. */
+  private missing = 0;
   private opened: { readonly node?: NodeState; readonly movable: boolean; readonly bin: Bin }[] = [];
   /** Fresh nodes that nobody may take: on their way here, or held by minHold. Used up first, so that others stay movable. */
   private readonly fixed: Shelf;
@@ -121,6 +124,7 @@ export class Packing {
   try(pods: readonly UnitPods[], filter: NodeFilter, most: number): Trial | undefined {
     this.places = [];
     this.opened = [];
+    this.missing = 0;
     if (!this.room.mayHold(pods, this.fixed.count + this.movable.count + most)) return undefined;
     for (const { requests, count } of pods) {
       for (let i = 0; i < count; i++) {
@@ -130,7 +134,7 @@ export class Packing {
         }
       }
     }
-    return { opened: this.opened.filter(({ node }) => node).length, missing: this.missing };
+    return { opened: this.opened.length - this.missing, missing: this.missing };
   }
 
   /** Undoes the last successful trial. */
@@ -148,10 +152,7 @@ export class Packing {
     }
     this.places = [];
     this.opened = [];
-  }
-
-  private get missing(): number {
-    return this.opened.filter(({ node }) => !node).length;
+    this.missing = 0;
   }
 
   private put(requests: Amounts, filter: NodeFilter, most: number): boolean {
@@ -196,6 +197,7 @@ export class Packing {
     const bin = node ? toBin(node) : { zone: filter.zones?.[0], leaf: filter.leaf, free: { ...this.shape.offers } };
     this.file(bin);
     this.room.open(1);
+    if (!node) this.missing += 1;
     this.opened.push({ node, movable: node !== undefined && node !== fixed, bin });
     // Foreign pods may have eaten into a fresh node: then it stays opened, and the pod goes elsewhere.
     return fits(requests, bin.free) ? bin : this.open(requests, filter, most);

@@ -52,7 +52,7 @@ export class Shelf {
 
   /** Leaves with nodes, sorted. */
   leaves(): readonly string[] {
-    return [...this.byLeaf.keys()].sort(compareLeaves);
+    return (this.order ??= [...this.byLeaf.keys()].sort(compareLeaves));
   }
 
   /** Puts a node (back). */
@@ -102,8 +102,9 @@ export class Shelf {
 
   /** The first leaf by name that has a node. */
   private firstLeaf(filter: NodeFilter): string | undefined {
-    this.order ??= this.leaves();
-    return this.order.find((leaf) => this.byLeaf.get(leaf)!.some((node) => accepts(node, filter)));
+    const leaves = filter.leaf === undefined ? this.leaves() : [filter.leaf];
+    if (isOpen(filter)) return leaves[0];
+    return leaves.find((leaf) => this.byLeaf.get(leaf)?.some((node) => accepts(node, filter)));
   }
 
   private takeFrom(leaf: string, most: number, filter: NodeFilter): NodeState[] {

@@ -38,6 +38,8 @@ export class Supply {
   private readonly joining: ReadonlyMap<string, NodeState[]>;
   /** Bucket → its own nodes that are being proved, by type. */
   private readonly proving: ReadonlyMap<string, ReadonlyMap<string, NodeState[]>>;
+  private readonly pools = new Map<string, PoolState[]>();
+  private readonly giversTo = new Map<Work, readonly Work[]>();
   /** Pool → nodes it is about to supply, for blocks and reservations. */
   private readonly coming: Map<string, number>;
   /** Nodes with work on them. */
@@ -46,11 +48,16 @@ export class Supply {
   readonly growth = new Map<string, number>();
 
   constructor(
-    private readonly fleet: FleetState,
+    fleet: FleetState,
     readonly works: readonly Work[],
     market: Market,
   ) {
     this.busy = new BusySupply(this, fleet, market);
+    for (const pool of fleet.pools.values()) {
+      const pools = this.pools.get(pool.instanceType);
+      if (pools) pools.push(pool);
+      else this.pools.set(pool.instanceType, [pool]);
+    }
     this.coming = new Map([...fleet.pools.values()].map((pool) => [pool.name, comingOf(pool)] as const));
     const groups = [...fleet.pools.values()].map(({ group }) => group);
     for (const [type, free] of byType(inOrder(groups.flatMap(({ unassigned }) => unassigned)))) {
@@ -72,9 +79,9 @@ export class Supply {
   }
 
   /** How many nodes could change hands now. */
-  availableNow(taker: Work, { type, filter }: Pick<Wish, 'type' | 'filter'>, floor: Floor = 'Minimum'): number {
-    let count = this.unassigned.get(type)?.countOf(filter) ?? 0;
-    for (const giver of this.givers(taker)) count += takeable(giver, taker, { type, filter }, floor);
+  availableNow(taker: Work, wish: Pick<Wish, 'type' | 'filter'>, floor: Floor = 'Minimum'): number {
+    let count = this.unassigned.get(wish.type)?.countOf(wish.filter) ?? 0;
+    for (const giver of this.givers(taker)) count += takeable(giver, taker, wish, floor);
     return count;
   }
 
@@ -157,15 +164,21 @@ export class Supply {
   private poolsOf(type: string, { zones, leaf }: NodeFilter): readonly PoolState[] {
     // Nobody knows in which leaf EC2 puts the next node.
     if (leaf !== undefined) return [];
-    return [...this.fleet.pools.values()].filter(({ instanceType, facts }) => {
+    const pools = this.pools.get(type) ?? [];
+    if (zones === undefined) return pools;
+    return pools.filter(({ facts }) => {
       const zone = facts.spec?.availabilityZone;
-      return instanceType === type && (zones === undefined || zone === undefined || zones.includes(zone));
+      return zone === undefined || zones.includes(zone);
     });
   }
 
   /** Everybody else, lowest priority first. Nodes of a bucket that is being deleted are moves' to release. */
   givers(taker: Work): readonly Work[] {
-    return this.works.filter((giver) => giver !== taker && !giver.bucket.facts.deleting).reverse();
+    const known = this.giversTo.get(taker);
+    if (known) return known;
+    const givers = this.works.filter((giver) => giver !== taker && !giver.bucket.facts.deleting).reverse();
+    this.giversTo.set(taker, givers);
+    return givers;
   }
 }
 
