@@ -14,6 +14,7 @@ const gang = (name: string, overrides: Partial<RunningGang> = {}): RunningGang =
   members: [makePodFacts({ namespace: 'research', name: `${name}-0`, nodeName: 'p5-0' })],
   minMember: 1,
   accelerators: 8,
+  createdAtMs: NOW - 125 * MINUTE,
   startedAtMs: NOW - 120 * MINUTE,
   ...overrides,
 });

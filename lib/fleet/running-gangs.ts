@@ -26,6 +26,8 @@ export interface RunningGang {
   readonly minMember: number;
   /** Accelerators of all members. */
   readonly accelerators: number;
+  /** When (epoch ms) its youngest member was made. */
+  readonly createdAtMs: number;
   /** When (epoch ms) its youngest member started: before that there is nothing to lose. */
   readonly startedAtMs: number;
 }
@@ -144,6 +146,7 @@ function toGang(key: string, members: readonly PodFacts[], minMembers: ReadonlyM
     members,
     minMember: alone ? 1 : (minMember ?? members.length),
     accelerators: members.reduce((sum, pod) => sum + acceleratorsOf(pod), 0),
+    createdAtMs: Math.max(...members.map(({ createdAtMs }) => createdAtMs)),
     startedAtMs: Math.max(...members.map(({ startedAtMs, createdAtMs }) => startedAtMs ?? createdAtMs)),
   };
 }

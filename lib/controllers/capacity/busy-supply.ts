@@ -6,7 +6,6 @@ import { describeCost } from './busy-text';
 import type { FleetState } from './fleet-state';
 import type { ChooseVictims, VictimChoice } from './offer';
 import type { NodeStates } from './node-states';
-import type { RunningWork } from './running-work';
 import type { CapacitySnapshot } from './snapshot';
 import { spend, type Floor, type Supply, type Wish } from './supply';
 import { leastCost } from './victims';
@@ -17,7 +16,6 @@ export interface Market {
   readonly snapshot: CapacitySnapshot;
   readonly nowMs: number;
   readonly nodes: NodeStates;
-  readonly running: RunningWork;
   readonly choose?: ChooseVictims;
 }
 

@@ -5,12 +5,10 @@
 import { DeletionCosts } from './deletion-cost';
 import { WaitingUnits } from './demand';
 import { NodeStates } from './node-states';
-import { RunningWork } from './running-work';
 
-/** Nodes, units and running work as the last look left them. */
+/** Nodes with what runs on them, and what waits, as the last look left them. */
 export class Memory {
   readonly nodes = new NodeStates();
   readonly units = new WaitingUnits();
-  readonly running = new RunningWork();
   readonly deletionCosts = new DeletionCosts();
 }

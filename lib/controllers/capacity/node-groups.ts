@@ -1,6 +1,7 @@
 /** Nodes of one bucket and of one pool, with what decisions ask about them: worked out once for as long as none of them changes. PURE. */
 import { addInto, isAccelerator, type Amounts, type NodeFacts, type NodePhase } from '../../fleet';
 import type { Load } from './loads';
+import type { CandidateNode } from './offer';
 
 /** A node with its phase and what runs on it. */
 export interface NodeState {
@@ -16,12 +17,26 @@ export interface NodeState {
   readonly releasing: boolean;
   /** Accelerators that no pod on it has asked for. */
   readonly free: number;
+  /** Keys of the gangs with work on it, sorted. */
+  readonly gangs: readonly string[];
+  /** As it is offered to others; only a busy node that works for a bucket is. */
+  readonly candidate?: CandidateNode;
+}
+
+/** What runs on a node. */
+export interface Running extends Load {
+  /** Keys of gangs, sorted. */
+  readonly gangs: readonly string[];
 }
 
 /** A node as it is now. */
-export function toState(facts: NodeFacts, load: Load, phase: NodePhase, releasing: boolean): NodeState {
-  const { used, overhead, busy } = load;
-  return { facts, phase, used, overhead, busy, releasing, free: freeAccelerators(facts.allocatable, used) };
+export function toState(facts: NodeFacts, running: Running, phase: NodePhase, releasing: boolean): NodeState {
+  const { used, overhead, busy, gangs } = running;
+  const { name, leaf, zone, bucket: giver } = facts;
+  const free = freeAccelerators(facts.allocatable, used);
+  const offered = busy && phase === 'Active' && giver !== undefined;
+  const candidate = offered ? { name, leaf, zone, giver, gangs } : undefined;
+  return { facts, phase, used, overhead, busy, releasing, free, gangs, candidate };
 }
 
 /** No node has more accelerators than this. */

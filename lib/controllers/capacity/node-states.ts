@@ -2,7 +2,7 @@
  * Every node with its phase and what runs on it, kept current from one look to the next. PURE in effect: what it says depends on the
  * snapshot alone, and is the same whatever was looked at before; what it remembers only spares work.
  *
- * A node is looked at again when its own facts changed (a new resourceVersion alone is no change), when a pod came to it or left it,
+ * A node is looked at again when its own facts changed (a new resourceVersion alone is no change), when a pod or gang came or left,
  * when a move took it up or let it go, when its block begins to leave, or when its bucket appears or disappears.
  */
 import { parseDuration } from '../../domain/duration';
@@ -24,6 +24,7 @@ import {
 } from '../../fleet';
 import { bucketNodes, poolNodes, toState, type BucketNodes, type NodeState, type PoolNodes } from './node-groups';
 import { loadRules, NO_LOAD, type Load } from './loads';
+import { RunningWork } from './running-work';
 import type { CapacitySnapshot, PoolFacts } from './snapshot';
 
 /** What phases depend on beside nodes and pods. */
@@ -47,6 +48,7 @@ const keyOf = ({ key }: PodFacts) => key;
 export class NodeStates {
   /** By name, in no particular order. Kept current in place: good until the next look. */
   readonly byName = new Map<string, NodeState>();
+  readonly running = new RunningWork();
   /** By the label; also of buckets that do not exist. */
   readonly ofBucket = new Filing<NodeState, BucketNodes>({
     valueOf: ({ facts }) => facts.bucket,
@@ -87,6 +89,7 @@ export class NodeStates {
     const dirty = new Set<string>();
     this.takeNodes(snapshot.nodes, dirty);
     this.takePods(snapshot, dirty);
+    for (const name of this.running.update(snapshot)) dirty.add(name);
     this.takeMarks(toMarks(snapshot, nowMs), dirty);
     const removed: NodeState[] = [];
     const added: NodeState[] = [];
@@ -156,7 +159,8 @@ export class NodeStates {
       if (load.buckets.some((bucket) => bucket !== facts.bucket)) squatted.add(name);
       // A later node of the same name is another machine.
       const releasing = (releasedAtMs.get(name) ?? -Infinity) >= facts.createdAtMs;
-      const state = toState(facts, load, nodePhase(facts, context, nowMs), releasing);
+      const running = { ...load, gangs: this.running.keysOn(name) };
+      const state = toState(facts, running, nodePhase(facts, context, nowMs), releasing);
       const before = this.byName.get(name);
       yield [name, before && sameState(before, state) ? before : state];
     }
@@ -166,6 +170,7 @@ export class NodeStates {
 function sameState(a: NodeState, b: NodeState): boolean {
   if (a.phase !== b.phase || a.busy !== b.busy || a.releasing !== b.releasing) return false;
   if (!jsonEqual(a.used, b.used) || !jsonEqual(a.overhead, b.overhead)) return false;
+  if (!jsonEqual(a.gangs, b.gangs)) return false;
   return a.facts === b.facts || jsonEqual(unversioned(a.facts), unversioned(b.facts));
 }
 

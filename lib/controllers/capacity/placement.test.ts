@@ -10,6 +10,7 @@ const state = (name: string, leaf: string): NodeState => ({
   phase: 'Unassigned',
   used: {},
   overhead: {},
+  gangs: [],
   busy: false,
   releasing: false,
   free: 8,

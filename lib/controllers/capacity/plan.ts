@@ -54,7 +54,6 @@ export function planCapacity(snapshot: CapacitySnapshot, nowMs: number, options:
   const fleet = toFleetState(snapshot, nowMs, memory.nodes);
   const units = toUnits(snapshot, memory.units);
   const works = toWorks(fleet, units, nowMs);
-  memory.running.update(snapshot);
   memory.deletionCosts.update(snapshot, (node) => memory.nodes.podsOn(node));
   const supply = new Supply(fleet, works, { snapshot, nowMs, ...memory, choose: chooseVictims });
   const unripe = serve(works, supply, fleet, nowMs);

@@ -6,21 +6,21 @@
  */
 import { selectsLabels } from '../../domain/selectors';
 import type { DisruptionBudgetFacts, RunningGang } from '../../fleet';
-import type { BusyNode } from './busy';
+import type { CandidateNode } from './offer';
 
 /** A node that may be taken as far as other rules go. */
 export interface Guarded {
-  readonly node: BusyNode;
+  readonly node: CandidateNode;
   readonly cost: number;
   readonly gangs: readonly RunningGang[];
 }
 
-/** Marks the nodes that budgets keep. `going`: gangs that have been told to go. */
+/** Node → the budget that keeps it, for those that are kept. `going`: gangs that have been told to go. */
 export function guard(
   nodes: readonly Guarded[],
   going: readonly RunningGang[],
   budgets: readonly DisruptionBudgetFacts[],
-): void {
+): ReadonlyMap<string, string> {
   const left = new Map([...budgets].map((budget) => [budget, budget.allowed] as const));
   const byNamespace = new Map<string, DisruptionBudgetFacts[]>();
   for (const budget of [...budgets].sort((a, b) => (a.key < b.key ? -1 : 1))) {
@@ -37,15 +37,15 @@ export function guard(
     for (const [budget, pods] of demand) left.set(budget, left.get(budget)! - pods);
   };
   for (const gang of going) letThrough([gang], demandOf([gang]));
-  const ordered = [...nodes].sort(
-    (a, b) => a.cost - b.cost || (a.node.candidate.name < b.node.candidate.name ? -1 : 1),
-  );
+  const kept = new Map<string, string>();
+  const ordered = [...nodes].sort((a, b) => a.cost - b.cost || (a.node.name < b.node.name ? -1 : 1));
   for (const { node, gangs } of ordered) {
     const demand = demandOf(gangs);
     const broken = [...demand].find(([budget, pods]) => pods > left.get(budget)!);
-    if (broken) node.keeper = { rule: 'PodDisruptionBudget', budget: broken[0].key };
+    if (broken) kept.set(node.name, broken[0].key);
     else letThrough(gangs, demand);
   }
+  return kept;
 }
 
 /** As Kubernetes counts: pods that are not Running, or are ending, ask no budget. */

@@ -1,6 +1,8 @@
 /** Which gangs run, and on which nodes, kept current from one look to the next. PURE in effect. */
-import { difference, Filing, occupies, RunningGangs, sameEntries, type PodFacts } from '../../fleet';
+import { difference, type Difference, Filing, occupies, RunningGangs, sameEntries, type PodFacts } from '../../fleet';
 import type { CapacitySnapshot } from './snapshot';
+
+const NONE: readonly string[] = [];
 
 /** Running work. */
 export class RunningWork {
@@ -9,24 +11,28 @@ export class RunningWork {
   private namespaceBuckets: ReadonlyMap<string, string> = new Map();
   private keys = this.fileKeys();
 
-  /** Takes the next look. */
-  update({ podGroups, pods, namespaceBuckets }: CapacitySnapshot): void {
+  /** Takes the next look; returns the nodes on which other gangs may have work now. */
+  update({ podGroups, pods, namespaceBuckets }: CapacitySnapshot): ReadonlySet<string> {
+    const changed = new Set<string>();
+    const refile = (by: Difference<PodFacts>) => this.keys.update(by).forEach((node) => changed.add(node));
     const again = this.gangs.update(podGroups, pods);
     if (!sameEntries(this.namespaceBuckets, namespaceBuckets)) {
+      for (const node of this.keys.values()) changed.add(node);
       this.namespaceBuckets = namespaceBuckets;
       this.keys = this.fileKeys();
-      this.keys.update({ removed: [], added: pods });
+      refile({ removed: [], added: pods });
     } else {
       const { removed, added } = difference(this.pods, pods, ({ key }) => key);
-      this.keys.update({ removed: [...removed, ...again], added: [] });
-      this.keys.update({ removed: [], added: [...added, ...again] });
+      refile({ removed: [...removed, ...again], added: [] });
+      refile({ removed: [], added: [...added, ...again] });
     }
     this.pods = pods;
+    return changed;
   }
 
   /** Keys of the gangs with work on a node, sorted. */
   keysOn(node: string): readonly string[] {
-    return this.keys.get(node) ?? [];
+    return this.keys.get(node) ?? NONE;
   }
 
   private fileKeys(): Filing<PodFacts, readonly string[]> {

@@ -2,7 +2,7 @@
 import { formatTime } from '../../domain/kube';
 import type { Unit } from './demand';
 import type { FleetState } from './fleet-state';
-import type { BusyNode, Keeper } from './busy';
+import type { Keeper } from './busy';
 import { accepts, type NodeFilter } from './placement';
 import { takeable, type Supply } from './supply';
 import { leastNodes, sizeOf, zonesOf, type Work } from './work';
@@ -81,23 +81,23 @@ function busyParts(
   { supply, nowMs }: View,
 ): readonly string[] {
   const nodes = giver.busy.get(wish.type) ? supply.busy.nodes.of(giver, wish.type) : [];
-  const fitting = nodes.filter(({ state }) => accepts(state, wish.filter));
+  const fitting = nodes.filter((node) => accepts(node, wish.filter));
   if (fitting.length === 0) return [];
   if (giver.bucket.rank >= taker.bucket.rank) {
     return [`${fitting.length} busy in ${giver.name} kept: its priority ${giver.spec.priority} is not lower`];
   }
   const open = supply.busy.openIn(giver, taker, wish);
   const parts = open.count > 0 ? [`${open.count} busy in ${giver.name} takeable at ${aboutCost(open.cost)}`] : [];
-  const more = fitting.filter((node) => !node.keeper).length - open.count;
+  const keepers = fitting.flatMap((node) => supply.busy.nodes.keeperOf(node) ?? []);
+  const more = fitting.length - keepers.length - open.count;
   if (more > 0) parts.push(`${more} busy in ${giver.name} ${keeper(giver, taker, { open: open.count, nowMs })}`);
-  return [...parts, ...keptParts(giver, fitting)];
+  return [...parts, ...keptParts(giver, keepers)];
 }
 
 /** Busy nodes that a rule keeps, by rule. */
-function keptParts({ name, spec }: Work, nodes: readonly BusyNode[]): readonly string[] {
+function keptParts({ name, spec }: Work, all: readonly Keeper[]): readonly string[] {
   const byRule = new Map<string, Keeper[]>();
-  for (const { keeper } of nodes) {
-    if (!keeper) continue;
+  for (const keeper of all) {
     const rule = keeper.budget === undefined ? keeper.rule : `${keeper.rule} ${keeper.budget}`;
     byRule.set(rule, [...(byRule.get(rule) ?? []), keeper]);
   }
