@@ -20,6 +20,20 @@ interface FileOf<T, S> {
   readonly summary: S;
 }
 
+/** So many items are put into their places one by one; more are sorted. */
+const MOST_PUT_IN = 16;
+
+/** Where an item belongs in a sorted file. */
+function placeOf<T>(item: T, items: readonly T[], compare: (a: T, b: T) => number): number {
+  let at = 0;
+  for (let end = items.length; at < end;) {
+    const middle = (at + end) >>> 1;
+    if (compare(items[middle]!, item) <= 0) at = middle + 1;
+    else end = middle;
+  }
+  return at;
+}
+
 /** Files by value. */
 export class Filing<T extends object, S> {
   private readonly files = new Map<string, FileOf<T, S>>();
@@ -70,10 +84,12 @@ export class Filing<T extends object, S> {
   private refile(value: string, out: ReadonlySet<T>, into: readonly T[]): void {
     const { compare, summarise } = this.rules;
     const before = this.items(value);
-    const items = [...(out.size > 0 ? before.filter((item) => !out.has(item)) : before), ...into];
+    const items = before.filter((item) => !out.has(item));
+    if (into.length > MOST_PUT_IN) items.push(...into);
+    else for (const item of into) items.splice(placeOf(item, items, compare), 0, item);
     if (items.length === 0) this.files.delete(value);
     else {
-      items.sort(compare);
+      if (into.length > MOST_PUT_IN) items.sort(compare);
       this.files.set(value, { items, summary: summarise(items, value) });
     }
   }

@@ -116,6 +116,12 @@ export function acceleratorsOf({ requests }: PodFacts): number {
   return count;
 }
 
+/** Whether the gang under this key is in the namespace; read from the key, where only that is asked. */
+export function isGangOf(namespace: string, key: string): boolean {
+  const from = key.indexOf(' ') + 1;
+  return key.startsWith(namespace, from) && key[from + namespace.length] === '/';
+}
+
 function runs(pod: PodFacts): boolean {
   return pod.nodeName !== undefined && !pod.ended && !pod.deleting && !pod.system;
 }

@@ -9,12 +9,12 @@
  * the waits of the gangs that run (from their last pod's creation to its start) and the waits so far of those that do not run yet.
  */
 import { parseDuration } from '../../domain/duration';
-import { isLive, type RunningGang } from '../../fleet';
+import { isGangOf, isLive, type RunningGang } from '../../fleet';
 import { isLeaving, toOffered, type BusyGang } from './busy-gang';
 import { BusyGangs } from './busy-gangs';
 import type { NodeState } from './fleet-state';
 import { gangCost, type CandidateGang, type CandidateNode, type VictimOffer } from './offer';
-import { accepts, type NodeFilter } from './placement';
+import { accepts, isOpen, type NodeFilter } from './placement';
 import { guard, type Guarded } from './protected';
 import type { NodeStates } from './node-states';
 import type { CapacitySnapshot } from './snapshot';
@@ -60,7 +60,7 @@ export class Busy {
   ) {
     this.workOf = new Map(works.map((work) => [work.name, work] as const));
     this.gangs = new BusyGangs(works, market);
-    for (const node of this.all()) this.hold(node);
+    for (const work of works) this.hold(work);
     this.keep(this.addMoves());
   }
 
@@ -94,8 +94,8 @@ export class Busy {
   }
 
   /** Busy nodes of one bucket and type that are not taken. */
-  of({ bucket }: Work, type: string): readonly NodeState[] {
-    return (bucket.nodes.byType.get(type)?.busy ?? []).filter(({ facts }) => !this.taken.has(facts.name));
+  of({ bucket }: Work, type: string, filter: NodeFilter): readonly NodeState[] {
+    return this.left(bucket.nodes.byType.get(type)?.busy ?? [], filter);
   }
 
   /** The rule that keeps a node, if any does. */
@@ -130,13 +130,14 @@ export class Busy {
     return [...this.keepers.values()].flatMap(({ untilMs }) => untilMs ?? []);
   }
 
-  private *all(): Iterable<NodeState> {
-    for (const { bucket } of this.works) for (const { busy } of bucket.nodes.byType.values()) yield* busy;
-  }
-
   private open(taker: Work, type: string, filter: NodeFilter): readonly NodeState[] {
     const { all, byLeaf } = this.openFor(taker, type);
-    const nodes = filter.leaf === undefined ? all : (byLeaf.get(filter.leaf) ?? []);
+    return this.left(filter.leaf === undefined ? all : (byLeaf.get(filter.leaf) ?? []), filter);
+  }
+
+  /** Those that are not taken and pass the filter: mostly all of them. */
+  private left(nodes: readonly NodeState[], filter: NodeFilter): readonly NodeState[] {
+    if (this.taken.size === 0 && isOpen(filter)) return nodes;
     return nodes.filter((node) => !this.taken.has(node.facts.name) && accepts(node, filter));
   }
 
@@ -165,9 +166,13 @@ export class Busy {
     return { nodes: states.map(({ candidate }) => candidate!), gangs };
   }
 
-  private hold({ facts }: NodeState): void {
-    const untilMs = (facts.assignedAtMs ?? 0) + this.workOf.get(facts.bucket!)!.bucket.minHoldMs;
-    if (untilMs > this.market.nowMs) this.keepers.set(facts.name, { rule: 'minHold', untilMs });
+  private hold({ bucket }: Work): void {
+    for (const { busy } of bucket.nodes.byType.values()) {
+      for (const { facts } of busy) {
+        const untilMs = (facts.assignedAtMs ?? 0) + bucket.minHoldMs;
+        if (untilMs > this.market.nowMs) this.keepers.set(facts.name, { rule: 'minHold', untilMs });
+      }
+    }
   }
 
   /** What live moves have told to go; returned whole, also what has no pods anywhere else. */
@@ -193,18 +198,26 @@ export class Busy {
     // Where no budget is, none can be broken; and what nobody may take asks none.
     const highest = Math.max(...this.works.map(({ bucket }) => bucket.rank));
     const namespaces = new Set(budgets.map(({ namespace }) => namespace));
-    const { running } = this.market.nodes;
-    const guarded: Guarded[] = [];
-    for (const { facts, candidate, gangs: keys } of this.all()) {
-      const work = this.workOf.get(facts.bucket!)!;
-      if (this.keepers.has(facts.name) || !isGiver(work) || work.bucket.rank >= highest) continue;
-      const gangs = keys.map((key) => running.gangs.get(key)!);
-      if (!gangs.some(({ namespace }) => namespaces.has(namespace))) continue;
-      guarded.push({ node: candidate!, cost: this.costAlone(candidate!), gangs });
-    }
+    const exposed = this.works.filter((work) => isGiver(work) && work.bucket.rank < highest);
+    const guarded = exposed.flatMap((work) => this.guarded(work, [...namespaces]));
     for (const [name, budget] of guard(guarded, going, budgets)) {
       this.keepers.set(name, { rule: 'PodDisruptionBudget', budget });
     }
+  }
+
+  /** Nodes of a bucket with work in one of these namespaces that no other rule keeps. */
+  private guarded({ bucket }: Work, namespaces: readonly string[]): readonly Guarded[] {
+    const { gangs } = this.market.nodes.running;
+    const found: Guarded[] = [];
+    for (const { busy } of bucket.nodes.byType.values()) {
+      for (const { facts, candidate, gangs: keys } of busy) {
+        if (!keys.some((key) => namespaces.some((namespace) => isGangOf(namespace, key)))) continue;
+        if (this.keepers.has(facts.name)) continue;
+        const running = keys.map((key) => gangs.get(key)!);
+        found.push({ node: candidate!, cost: this.costAlone(candidate!), gangs: running });
+      }
+    }
+    return found;
   }
 
   /** What it would cost by itself, whatever has been told to go. */

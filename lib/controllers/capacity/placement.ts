@@ -142,6 +142,7 @@ function compareChoice(a: Choice, b: Choice, wanted: number, near: ReadonlySet<s
   return Number(near.has(b.leaf)) - Number(near.has(a.leaf)) || compareLeaves(a.leaf, b.leaf);
 }
 
-function isOpen({ zones, leaf }: NodeFilter): boolean {
+/** Whether every node passes the filter. */
+export function isOpen({ zones, leaf }: NodeFilter): boolean {
   return zones === undefined && leaf === undefined;
 }

@@ -3,7 +3,7 @@ import { formatTime } from '../../domain/kube';
 import type { Unit } from './demand';
 import type { FleetState } from './fleet-state';
 import type { Keeper } from './busy';
-import { accepts, type NodeFilter } from './placement';
+import { type NodeFilter } from './placement';
 import { takeable, type Supply } from './supply';
 import { leastNodes, sizeOf, zonesOf, type Work } from './work';
 
@@ -80,15 +80,14 @@ function busyParts(
   wish: { readonly type: string; readonly filter: NodeFilter },
   { supply, nowMs }: View,
 ): readonly string[] {
-  const nodes = giver.busy.get(wish.type) ? supply.busy.nodes.of(giver, wish.type) : [];
-  const fitting = nodes.filter((node) => accepts(node, wish.filter));
+  const fitting = giver.busy.get(wish.type) ? supply.busy.nodes.of(giver, wish.type, wish.filter) : [];
   if (fitting.length === 0) return [];
   if (giver.bucket.rank >= taker.bucket.rank) {
     return [`${fitting.length} busy in ${giver.name} kept: its priority ${giver.spec.priority} is not lower`];
   }
   const open = supply.busy.openIn(giver, taker, wish);
   const parts = open.count > 0 ? [`${open.count} busy in ${giver.name} takeable at ${aboutCost(open.cost)}`] : [];
-  const keepers = fitting.flatMap((node) => supply.busy.nodes.keeperOf(node) ?? []);
+  const keepers = fitting.map((node) => supply.busy.nodes.keeperOf(node)).filter((one) => one !== undefined);
   const more = fitting.length - keepers.length - open.count;
   if (more > 0) parts.push(`${more} busy in ${giver.name} ${keeper(giver, taker, { open: open.count, nowMs })}`);
   return [...parts, ...keptParts(giver, keepers)];
