@@ -1,5 +1,6 @@
 /** Volcano Jobs: whether losing one pod stops the whole gang. PURE. */
 import { keyOf, type KubeObject } from '../domain/kube';
+import { onceEach } from './lists';
 import { once } from './memo';
 
 /** Facts about one Job of Volcano. */
@@ -11,11 +12,19 @@ export interface VolcanoJobFacts {
 }
 
 /** Reads one Volcano Job. The same object gives the same facts object. */
-export const toVolcanoJobFacts: (job: KubeObject) => VolcanoJobFacts = once((job) => {
+export const toVolcanoJobFacts: (job: KubeObject) => VolcanoJobFacts = once(readVolcanoJob);
+
+/** Reads every Volcano Job of a cache's list. Those that did not change since the last list keep their facts objects. */
+export const toVolcanoJobFactsList: (jobs: readonly KubeObject[]) => readonly VolcanoJobFacts[] = onceEach(
+  readVolcanoJob,
+  keyOf,
+);
+
+function readVolcanoJob(job: KubeObject): VolcanoJobFacts {
   const tasks: readonly { readonly policies?: readonly Policy[] }[] = job.spec?.tasks ?? [];
   const policies: readonly Policy[] = [...(job.spec?.policies ?? []), ...tasks.flatMap((task) => task.policies ?? [])];
   return { key: keyOf(job), stopsWhole: policies.some(stops) };
-});
+}
 
 interface Policy {
   readonly event?: string;

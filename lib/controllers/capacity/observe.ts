@@ -23,7 +23,7 @@ import {
   toNodeFactsList,
   toPodFactsList,
   toPodGroupFactsList,
-  toVolcanoJobFacts,
+  toVolcanoJobFactsList,
 } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import type { BucketFacts, CapacitySnapshot, PoolFacts, QueueFacts } from './snapshot';
@@ -45,7 +45,7 @@ export function observeCapacity({ cache }: Pick<ControllerContext, 'cache'>, vol
     queues: volcano ? cache(QUEUES).list().map(toQueueFacts) : undefined,
     checkpoints: toCheckpointFactsList(cache(CHECKPOINTS).list()),
     budgets: cache(DISRUPTION_BUDGETS).list().map(toDisruptionBudgetFacts),
-    volcanoJobs: cache(VOLCANO_JOBS).list().map(toVolcanoJobFacts),
+    volcanoJobs: toVolcanoJobFactsList(cache(VOLCANO_JOBS).list()),
     namespaceBuckets,
   };
 }
