@@ -25,11 +25,11 @@ describe('when a node leaves work', () => {
     [64, 'Check', 'Now'],
     [48, 'Person', 'Now'],
     [48, 'Workload', 'NextCheckpoint'],
-    [63, 'Agent', 'Watch'],
+    [63, 'Agent', 'EndOfGang'],
     [94, 'Agent', 'Watch'],
     [13, 'Workload', 'Watch'],
     [43, 'Agent', 'Watch'],
-    [9998, 'Agent', 'Watch'],
+    [9998, 'Agent', 'EndOfGang'],
   ] as const)('XID %i by %s: %s', (code, source, expected) => {
     expect(severity({ kind: 'Xid', code, source })).toBe(expected);
   });

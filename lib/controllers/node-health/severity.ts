@@ -28,6 +28,8 @@ export interface Leaving {
   readonly why: string;
   /** When somebody else takes the node away, whatever we do. */
   readonly goneAtMs?: number;
+  /** Counts as a warning, however loud whoever says it is: alone it leads to nothing. */
+  readonly quiet?: true;
 }
 
 const MINUTE_MS = 60_000;
@@ -106,13 +108,14 @@ function beforeEvent(ending: boolean, leftMs: number): Severity {
   return ending || leftMs <= EVENT_NEAR_MS ? 'NextCheckpoint' : 'EndOfGang';
 }
 
-function ofXid({ kind, code, source }: Fault, xidOf: (code: number) => XidWord): Leaving | undefined {
+function ofXid({ kind, code, source, loudness }: Fault, xidOf: (code: number) => XidWord): Leaving | undefined {
   if (kind !== 'Xid' || code === undefined) return undefined;
   const { class: word, severity } = xidOf(code);
   const why = `XID ${code} (${word})`;
   if (word === 'Ignore' || word === 'Application')
     return { severity: 'Watch', why: `${why}: not the hardware's fault` };
-  if (word === 'Monitor' || severity === 'Info') return { severity: 'Watch', why };
+  if (severity === 'Info' || loudness === 'Info') return { severity: 'Watch', why };
+  if (word === 'Monitor') return { severity: 'EndOfGang', why, quiet: true };
   const said: Severity = severity === 'Critical' ? 'Now' : 'NextCheckpoint';
   // What a workload claims may interrupt others only at a point where nothing is lost.
   return { severity: source === 'Workload' ? later(said, 'NextCheckpoint') : said, why };
