@@ -8,6 +8,7 @@
  *
  * Leaving work always means validation, never replacement: what happens to the node then is said by what is measured there.
  */
+import type { Xid } from '../../catalog/xids';
 import { formatTime } from '../../domain/kube';
 import type { Fault, FaultKind } from './faults';
 
@@ -16,11 +17,8 @@ export const SEVERITIES = ['Now', 'NextCheckpoint', 'EndOfGang', 'Watch'] as con
 /** When a node leaves work. */
 export type Severity = (typeof SEVERITIES)[number];
 
-/** What the catalog says of an XID; the two words of lib/catalog/xids that matter here. */
-export interface XidWord {
-  readonly class: 'Ignore' | 'Application' | 'Monitor' | 'Reset' | 'Reboot' | 'Replace';
-  readonly severity: 'Info' | 'Warning' | 'Critical';
-}
+/** What the catalog says of an XID, as far as it matters here. */
+export type XidWord = Pick<Xid, 'class' | 'severity'>;
 
 /** When a node leaves, and why then. */
 export interface Leaving {
