@@ -7,7 +7,11 @@ import type { XidWord } from './severity';
 const NOW = Date.parse('2026-11-26T12:00:00Z');
 const MINUTE = 60_000;
 const xidOf = (code: number): XidWord =>
-  code === 13 ? { class: 'Application', severity: 'Info' } : { class: 'Reboot', severity: 'Critical' };
+  code === 63 || code === 92
+    ? { class: 'Monitor', severity: 'Warning' }
+    : code === 13
+      ? { class: 'Application', severity: 'Info' }
+      : { class: 'Reboot', severity: 'Critical' };
 const context = (over: Partial<ReportContext> = {}): ReportContext => ({
   ...{ nowMs: NOW, sinceMs: new Map(), disprovedMs: new Map(), runsOn: new Map(), perNodePerHour: 12, xidOf },
   ...over,
@@ -65,8 +69,21 @@ describe('what counts', () => {
     expect(n1([slow])).toMatchObject({ action: 'None', severity: 'Watch' });
   });
 
+  it('is nothing that is only noted, nor what one workload says beyond its share', () => {
+    expect(became([fault({ kind: 'Xid', code: 79, loudness: 'Info' })])).toEqual(['Watched']);
+    const kinds = ['NcclTimeout', 'EfaError', 'Storage'].map((kind) => fault({ kind }));
+    expect(became(kinds)).toEqual(['Counted', 'Counted', 'TooMany']);
+  });
+
   it('is not what the application did', () => {
     expect(became([fault({ source: 'Agent', kind: 'Xid', code: 13 })])).toEqual(['Watched']);
+  });
+
+  it('is what the catalog says to monitor, quietly: once it is nothing, twice it is measured when the gang ends', () => {
+    const remap = fault({ source: 'Check', kind: 'Xid', code: 63 });
+    expect(n1([remap])).toMatchObject({ action: 'None', weight: 3 });
+    const rate = fault({ source: 'Check', kind: 'Xid', code: 92 });
+    expect(n1([remap, rate])).toMatchObject({ action: 'Validate', severity: 'EndOfGang' });
   });
 
   it('is the same thing once for each source', () => {
@@ -93,7 +110,7 @@ describe('what counts', () => {
 
   it('is only so much within an hour, and a flood of one source does not drown another', () => {
     const flood = Array.from({ length: 40 }, (_, i) =>
-      fault({ kind: 'Xid', code: 100 + i, atMs: NOW - 40 * MINUTE + i * 1000 }),
+      fault({ kind: 'Xid', code: 100 + i, owner: `job-${i}`, atMs: NOW - 40 * MINUTE + i * 1000 }),
     );
     const all = became([...flood, fault({ source: 'Person' })], { perNodePerHour: 12 });
     expect(all.filter((one) => one === 'TooMany')).toHaveLength(28);

@@ -132,13 +132,19 @@ function reckonOne(fault: Fault, leaving: Leaving, tally: Tally, context: Reckon
   if (leaving.severity === 'Watch') return ['Watched', `${leaving.why}; remembered`];
   const blamed = context.workloads.get(ownerOf(fault) ?? '');
   if (blamed) return ['WorkloadsFault', blamed];
+  return admit(fault, leaving, tally, context);
+}
+
+/** What is left counts, unless the same was said already, or too much. */
+function admit(fault: Fault, leaving: Leaving, tally: Tally, context: Reckon): [Reckoning, string] {
   const key = `${fault.source} ${fault.kind} ${fault.code ?? ''}`;
   if (tally.seen.has(key)) return ['Repeated', `${leaving.why}: counted once already`];
   if (tooMany(fault, tally, context)) {
     return ['TooMany', `more than ${context.perNodePerHour} reports about ${fault.node} within an hour`];
   }
+  const added = weightOf(fault, leaving, tally);
+  if (added <= 0) return ['TooMany', `${ownerOf(fault)} has said as much about ${fault.node} as one workload may`];
   tally.seen.add(key);
-  const added = weightOf(fault, tally);
   count(tally, fault, leaving, added);
   return ['Counted', `${leaving.why}: adds ${added}, ${tally.weight} of ${THRESHOLD} now`];
 }
@@ -167,8 +173,9 @@ function tooMany({ source, atMs }: Fault, tally: Tally, { perNodePerHour }: Repo
   return false;
 }
 
-function weightOf(fault: Fault, tally: Tally): number {
-  const weight = WEIGHTS[fault.source][fault.loudness];
+function weightOf(fault: Fault, { quiet }: Leaving, tally: Tally): number {
+  const loudness = quiet && fault.loudness === 'Critical' ? 'Warning' : fault.loudness;
+  const weight = WEIGHTS[fault.source][loudness];
   const owner = ownerOf(fault);
   if (owner === undefined) return weight;
   const before = tally.byOwner.get(owner) ?? 0;

@@ -1,3 +1,4 @@
+import { findXid } from '../../catalog/xids';
 import type { Fault } from './faults';
 import { EVENT_NEAR_MS, LAST_CALL_MS, noticeOf, REPAIR_AFTER_MS, severityOf, type XidWord } from './severity';
 
@@ -25,13 +26,20 @@ describe('when a node leaves work', () => {
     [64, 'Check', 'Now'],
     [48, 'Person', 'Now'],
     [48, 'Workload', 'NextCheckpoint'],
-    [63, 'Agent', 'Watch'],
+    [63, 'Agent', 'EndOfGang'],
     [94, 'Agent', 'Watch'],
     [13, 'Workload', 'Watch'],
     [43, 'Agent', 'Watch'],
-    [9998, 'Agent', 'Watch'],
+    [9998, 'Agent', 'EndOfGang'],
   ] as const)('XID %i by %s: %s', (code, source, expected) => {
     expect(severity({ kind: 'Xid', code, source })).toBe(expected);
+  });
+
+  it('follows the catalog: what the hardware needs is at once, XID 63 is only watched for more', () => {
+    const said = (code: number) => severityOf(fault({ kind: 'Xid', code, source: 'Check' }), findXid, NOW);
+    for (const code of [48, 64, 79, 95, 119]) expect([code, said(code).severity]).toEqual([code, 'Now']);
+    expect(said(63)).toMatchObject({ severity: 'EndOfGang', quiet: true });
+    for (const code of [13, 31, 43]) expect([code, said(code).severity]).toEqual([code, 'Watch']);
   });
 
   it('is at once when EKS has given notice of ten minutes, whatever is left of them', () => {

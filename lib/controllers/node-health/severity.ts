@@ -8,6 +8,7 @@
  *
  * Leaving work always means validation, never replacement: what happens to the node then is said by what is measured there.
  */
+import type { Xid } from '../../catalog/xids';
 import { formatTime } from '../../domain/kube';
 import type { Fault, FaultKind } from './faults';
 
@@ -16,11 +17,8 @@ export const SEVERITIES = ['Now', 'NextCheckpoint', 'EndOfGang', 'Watch'] as con
 /** When a node leaves work. */
 export type Severity = (typeof SEVERITIES)[number];
 
-/** What the catalog says of an XID; the two words of lib/catalog/xids that matter here. */
-export interface XidWord {
-  readonly class: 'Ignore' | 'Application' | 'Monitor' | 'Reset' | 'Reboot' | 'Replace';
-  readonly severity: 'Info' | 'Warning' | 'Critical';
-}
+/** What the catalog says of an XID, as far as it matters here. */
+export type XidWord = Pick<Xid, 'class' | 'severity'>;
 
 /** When a node leaves, and why then. */
 export interface Leaving {
@@ -28,6 +26,8 @@ export interface Leaving {
   readonly why: string;
   /** When somebody else takes the node away, whatever we do. */
   readonly goneAtMs?: number;
+  /** Counts as a warning, however loud whoever says it is: alone it leads to nothing. */
+  readonly quiet?: true;
 }
 
 const MINUTE_MS = 60_000;
@@ -106,13 +106,14 @@ function beforeEvent(ending: boolean, leftMs: number): Severity {
   return ending || leftMs <= EVENT_NEAR_MS ? 'NextCheckpoint' : 'EndOfGang';
 }
 
-function ofXid({ kind, code, source }: Fault, xidOf: (code: number) => XidWord): Leaving | undefined {
+function ofXid({ kind, code, source, loudness }: Fault, xidOf: (code: number) => XidWord): Leaving | undefined {
   if (kind !== 'Xid' || code === undefined) return undefined;
   const { class: word, severity } = xidOf(code);
   const why = `XID ${code} (${word})`;
   if (word === 'Ignore' || word === 'Application')
     return { severity: 'Watch', why: `${why}: not the hardware's fault` };
-  if (word === 'Monitor' || severity === 'Info') return { severity: 'Watch', why };
+  if (severity === 'Info' || loudness === 'Info') return { severity: 'Watch', why };
+  if (word === 'Monitor') return { severity: 'EndOfGang', why, quiet: true };
   const said: Severity = severity === 'Critical' ? 'Now' : 'NextCheckpoint';
   // What a workload claims may interrupt others only at a point where nothing is lost.
   return { severity: source === 'Workload' ? later(said, 'NextCheckpoint') : said, why };
