@@ -143,9 +143,9 @@ def compact(body):
 
 def rounded(value):
     """Whole numbers as they are, others with five digits: a line holds about a hundred of them."""
-    if float(value).is_integer() and abs(value) < 2**53:
-        return int(value)
-    return float("%.5g" % value)
+    if not float(value).is_integer():
+        value = float("%.5g" % value)
+    return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
 
 
 def one_line(text):

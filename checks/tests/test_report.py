@@ -21,6 +21,11 @@ class Line(CheckTest):
         self.assertEqual(body["at"], {"gpu.hbm.gb_s": 3})
         self.assertEqual(body["errors"], [{"check": "gpu.dcgm", "kind": "missing-tool", "text": "dcgmi [31mred"}])
 
+    def test_rounds_to_five_digits_and_keeps_counts_whole(self):
+        for value, kept in ((26219.4, 26219), (0.0031583, 0.0031583), (487.9312, 487.93), (123456789, 123456789)):
+            self.report.add("gpu.hbm.gb_s", value)
+            self.assertEqual(repr(self.report.measured["gpu.hbm.gb_s"]), repr(kept))
+
     def test_takes_no_number_that_is_none(self):
         for value in (float("nan"), float("inf"), None, "8", True):
             self.fails("parse", self.report.add, "gpu.count", value)
