@@ -28,6 +28,8 @@ function about(entries: readonly IsolateEntry[]): readonly string[] {
     'tests of each single node with a trusted one; its mixed probes left out, which understates it), `two-pass-pairs` (Google cluster health',
     'scanner), `fifteen-rounds` (imbue; bad is what fails more than half of fifteen).',
     '',
+    'A cell that is not in the table was not played when the page was written; the command plays all of them.',
+    '',
   ];
 }
 
