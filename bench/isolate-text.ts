@@ -12,11 +12,11 @@ export function toMarkdown(entries: readonly IsolateEntry[]): string {
   return [...about(entries), ...goal(entries), ...losses(entries), ...everything(entries), ''].join('\n');
 }
 
-function about([first]: readonly IsolateEntry[]): readonly string[] {
+function about(entries: readonly IsolateEntry[]): readonly string[] {
   return [
     '# Finding the bad nodes of a batch, by scheme',
     '',
-    `${first?.runs ?? 0} batches in each cell, run i with seed i, the same batches for every scheme. Written by \`npm run -s bench:isolate\`; the same`,
+    `${runsOf(entries)} batches a cell, run i with seed i, the same batches for every scheme. Written by \`npm run -s bench:isolate\`; the same`,
     'entries as JSON: `npm run -s bench -- --only isolate --json`. Why ours is what it is: [0011](../decisions/0011-suspects-are-weighed.md).',
     '',
     '*Miss*: share of its tests in which a bad node looks healthy. *Flake*: share of tests without a bad node that fail. *Exact*: share of',
@@ -28,7 +28,15 @@ function about([first]: readonly IsolateEntry[]): readonly string[] {
     'tests of each single node with a trusted one; its mixed probes left out, which understates it), `two-pass-pairs` (Google cluster health',
     'scanner), `fifteen-rounds` (imbue; bad is what fails more than half of fifteen).',
     '',
+    'A cell that is not in the table was not played when the page was written; the command plays all of them.',
+    '',
   ];
+}
+
+/** All alike in a full run; fewer where somebody was in a hurry, and then the page says so. */
+function runsOf(entries: readonly IsolateEntry[]): string {
+  const runs = [...new Set(entries.map((entry) => entry.runs))].sort((a, b) => b - a);
+  return runs.join(' or ');
 }
 
 function isGoal({ nodes, bad, miss, flake, noise }: IsolateEntry): boolean {
@@ -86,11 +94,11 @@ function everything(entries: readonly IsolateEntry[]): readonly string[] {
     'from outside is bad itself; *slow switch*, of the tests that cross one switch above the leaves 40 % fail. No node is to be blamed for',
     'any of it. A bad node inside a bad leaf cannot be told from its neighbours and is left for a person: counted as missed.',
     '',
-    '| nodes | bad | miss | flake | noise | scheme | exact | rounds | tests | good killed | bad missed |',
-    '|---|---|---|---|---|---|---|---|---|---|---|',
+    '| nodes | bad | miss | flake | noise | runs | scheme | exact | rounds | tests | good killed | bad missed |',
+    '|---|---|---|---|---|---|---|---|---|---|---|---|',
     ...entries.map((entry) => {
       const { nodes, bad, miss, flake, noise, algorithm } = entry;
-      return `| ${nodes} | ${bad} | ${percent(miss)} | ${percent(flake)} | ${noise ?? '–'} | ${algorithm} | ${results(entry)} |`;
+      return `| ${nodes} | ${bad} | ${percent(miss)} | ${percent(flake)} | ${noise ?? '–'} | ${entry.runs} | ${algorithm} | ${results(entry)} |`;
     }),
   ];
 }
