@@ -143,7 +143,7 @@ describe('making objects at synth', () => {
     ]);
     const checks = [{ name: 'efa.count' }, { name: 'gpu.hbm.gb_s', min: 3, max: 2.5 }];
     expect(errorsOf(() => NodeHealthPolicy.make('default', { checks }))).toEqual([
-      { path: 'spec.checks.1', message: 'min (3) must not be greater than max (2.5)' },
+      { path: 'spec.checks.1', message: 'min must not be greater than max' },
     ]);
   });
 

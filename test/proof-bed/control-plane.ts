@@ -76,6 +76,7 @@ export class ControlPlane {
       `--cert-dir=${files.certificates}`,
       `--token-auth-file=${files.tokenFile}`,
       '--authorization-mode=RBAC',
+      '--allow-privileged=true', // as on EKS: checks of nodes are privileged, and the Pod Security Standards say where that may be
       '--service-cluster-ip-range=10.0.0.0/24',
       '--service-account-issuer=https://kubernetes.default.svc',
       `--service-account-key-file=${files.serviceAccountKey}`,

@@ -154,7 +154,7 @@ const RULES: readonly (readonly [AnyKind, string, object, string])[] = [
     NodeHealthPolicy,
     'default',
     { checks: [{ name: 'gpu.hbm.gb_s', min: 9.5, max: 4 }] },
-    'min (9.5) must not be greater than max (4)',
+    'min must not be greater than max',
   ],
   [NodeHealthPolicy, 'mine', {}, 'name mine: there is one NodeHealthPolicy, and its name is default'],
   [FaultReport, 'f', { ...REPORT, node: undefined }, 'needs node or pod: where it was seen'],
