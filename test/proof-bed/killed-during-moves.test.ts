@@ -21,10 +21,11 @@ import { HALVES, halvesOf, type Half } from './shipped/under-way';
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-const NODES = Number(process.env['KILL_NODES'] ?? 14);
+/** As many as training may own. */
+const NODES = 14;
 /** Hand-overs that take running work. */
 const TAKINGS = 100;
-const LEAST_DEATHS = 30;
+const LEAST_DEATHS = 20;
 /** In the end inference keeps so many. */
 const KEPT = 3;
 const GANGS = Array.from({ length: NODES }, (_, i) => `gang-${i}`);
@@ -51,8 +52,8 @@ const NODE = /^PATCH .*\/nodes\//;
 function* moments(random: Random): Generator<Moment> {
   const upTo = (most: number): number => Math.floor(random() * (most + 1));
   const kinds: readonly (() => Moment)[] = [
-    () => ({ writes: 1 + upTo(60) }),
-    () => ({ writes: 0, laterMs: 1_000 + upTo(4_000) }),
+    () => ({ writes: 1 + upTo(80) }),
+    () => ({ writes: 0, laterMs: 1_000 + upTo(5_000) }),
     () => ({ to: NODE, writes: 1 + upTo(8) }),
     () => ({ to: ASKING, writes: 1 + upTo(4), laterMs: upTo(500) }),
     () => ({ to: STOPPING, writes: 1 + upTo(4) }),
