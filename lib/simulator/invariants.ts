@@ -22,7 +22,8 @@ import { bucketOfPod, gangKey, squats, toMoveFacts, toNodeFacts, toPodFacts, toP
 import type { Ages } from './ages';
 import type { ApiServer } from './api-server';
 import type { FleetView } from './fleet-view';
-import type { Knowledge, Made } from './knowledge';
+import { Disturbed } from './disturbed';
+import type { Knowledge } from './knowledge';
 import { poolOf } from './karpenter-context';
 import { isConsistent, keepsForeignKeys } from './node-invariants';
 import type { Change } from './object-store';
@@ -53,13 +54,11 @@ const LANDING_MS = 200;
 export class Invariants {
   readonly violations: Violation[] = [];
   private readonly startMs: number;
-  /** Bucket → what somebody else last changed about the nodes it can use: of each resource type the latest. */
-  private readonly disturbed = new Map<string, Map<string, Made>>();
-  /** NodeMoves that somebody else has made. */
-  private readonly byHand = new Set<string>();
+  private readonly disturbed: Disturbed;
 
   constructor(private readonly checked: Checked) {
     this.startMs = checked.server.clock.now();
+    this.disturbed = new Disturbed(checked);
     checked.server.onChange((change) => this.check(change));
   }
 
@@ -75,53 +74,17 @@ export class Invariants {
   private check(change: Change): void {
     const ours = change.actor === CONTROLLERS_ACTOR;
     const name = resourceName(change.resource);
-    if (name === resourceName(NODES)) return ours ? this.checkOurNode(change) : this.noteNode(change);
     if (name === resourceName(NODE_CLAIMS)) return this.checkClaims(change);
-    if (name === resourceName(CAPACITY_BUCKETS)) return this.noteBucket(change, ours);
-    if (name === resourceName(NODE_POOLS)) return this.checkPool(change, ours);
-    if (name === resourceName(NODE_MOVES)) return this.checkMove(change, ours);
-    if (name === resourceName(NAMESPACES)) return this.noteNamespace(change);
-    if (name === resourceName(PODS)) return ours ? this.checkEviction(change) : this.notePod(change);
-  }
-
-  /** Somebody else's change to a node may change how many nodes a bucket can use. */
-  private noteNode(change: Change): void {
-    for (const node of [change.object, change.before]) this.disturb(node?.metadata.labels?.[BUCKET_KEY], change);
-  }
-
-  /** Pods of a namespace that goes to another bucket are squatters from then on. */
-  private noteNamespace(change: Change): void {
-    for (const one of [change.object, change.before]) this.disturb(one?.metadata.labels?.[BUCKET_KEY], change);
-  }
-
-  /** A node with a squatter on it is of no use to its bucket. */
-  private notePod(change: Change): void {
-    const { type, object, before } = change;
-    const moved = object.spec?.nodeName !== before?.spec?.nodeName;
-    if (!object.spec?.nodeName || !(moved || type === 'DELETED' || hasEnded(object as Pod))) return;
-    const node = this.checked.server.find(NODES, { name: object.spec.nodeName });
-    const bucket = node?.metadata.labels?.[BUCKET_KEY];
-    if (bucket !== bucketOfPod(toPodFacts(object as Pod), this.checked.view.namespaceBuckets()))
-      this.disturb(bucket, change);
-  }
-
-  /** Somebody else has changed how many nodes a bucket has, or what it may do. */
-  disturb(bucket: string | undefined, { resource, version, atMs }: Made): void {
-    if (bucket === undefined) return;
-    let known = this.disturbed.get(bucket);
-    if (!known) this.disturbed.set(bucket, (known = new Map()));
-    known.set(resourceName(resource), { resource, version, atMs });
-  }
-
-  private noteBucket(change: Change, ours: boolean): void {
-    const { type, object, before } = change;
-    if (!ours && (type !== 'MODIFIED' || object.spec !== before?.spec)) this.disturb(object.metadata.name, change);
+    if (!ours) return this.disturbed.note(change);
+    if (name === resourceName(NODES)) return this.checkOurNode(change);
+    if (name === resourceName(NODE_POOLS)) return this.checkPool(change);
+    if (name === resourceName(NODE_MOVES)) return this.checkMove(change);
+    if (name === resourceName(PODS)) return this.checkEviction(change);
   }
 
   /** Whether whoever decided at this time must have known of all that anybody else has done to the bucket. */
   isUndisturbed(bucket: string, decidedMs = this.now()): boolean {
-    const { knowledge } = this.checked;
-    return [...(this.disturbed.get(bucket)?.values() ?? [])].every((made) => knowledge.must(made, 'bounds', decidedMs));
+    return this.disturbed.isUndisturbed(bucket, decidedMs);
   }
 
   private checkOurNode({ type, object, before }: Change): void {
@@ -166,7 +129,7 @@ export class Invariants {
   private wasDecided({ metadata }: Node, bucket: string): boolean {
     const name = metadata.annotations?.[MOVE_ANNOTATION] ?? '';
     const createdMs = parseTime(this.checked.server.find(NODE_MOVES, { name })?.metadata.creationTimestamp);
-    return !this.byHand.has(name) && this.isUndisturbed(bucket, createdMs);
+    return !this.disturbed.byHand.has(name) && this.isUndisturbed(bucket, createdMs);
   }
 
   private hasStrangers(node: Node, bucket: string): boolean {
@@ -180,21 +143,8 @@ export class Invariants {
   }
 
   /** A move for capacity may not leave a bucket with fewer usable nodes than its minimum. */
-  private checkMove(change: Change, ours: boolean): void {
-    const { type, object } = change;
-    if (!ours) return this.noteMove(change);
+  private checkMove({ type, object }: Change): void {
     if (type === 'ADDED' && (object.spec.reason ?? 'Capacity') === 'Capacity') this.checkMinimums(object);
-  }
-
-  /** Who makes a NodeMove, or deletes one, changes what its buckets have. */
-  private noteMove(change: Change): void {
-    const { type, object, before } = change;
-    if (type === 'ADDED') this.byHand.add(object.metadata.name);
-    if (type === 'MODIFIED' && before?.metadata.deletionTimestamp === object.metadata.deletionTimestamp) return;
-    for (const name of object.spec.nodes as readonly string[]) {
-      const node = this.checked.server.find(NODES, { name });
-      for (const bucket of [object.spec.to?.bucket, node?.metadata.labels?.[BUCKET_KEY]]) this.disturb(bucket, change);
-    }
   }
 
   private checkMinimums(object: KubeObject): void {
@@ -264,8 +214,8 @@ export class Invariants {
       });
   }
 
-  private checkPool({ type, object, before }: Change, ours: boolean): void {
-    if (!ours || type === 'DELETED') return;
+  private checkPool({ type, object, before }: Change): void {
+    if (type === 'DELETED') return;
     const { name } = object.metadata;
     const grows = object.spec.replicas > replicasOf(before);
     const most = this.mostNodes(name);

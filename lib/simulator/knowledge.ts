@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/ports';
 import type { Change } from './object-store';
 import type { Replica } from './replica';
 
-/** From a look at the caches to the last write of what was decided: some calls, none of which takes longer than the network says. */
+/** From a look at the caches to the last write of what was decided then: a dozen calls of at most 80 ms. */
 const DECIDING_MS = 1_000;
 
 /** A change, and when it was made. */

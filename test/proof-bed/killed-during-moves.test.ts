@@ -44,7 +44,7 @@ const FOREIGN = {
   taint: { key: 'example.com/noisy', value: 'fan', effect: 'PreferNoSchedule' },
 };
 
-const ASKING = /^PATCH .*\/namespaces\/training\/pods\//;
+const ASKING = /^PATCH .*\/pods\//;
 const STOPPING = /^PATCH .*\/jobs\/|^POST .*\/eviction$/;
 const NODE = /^PATCH .*\/nodes\//;
 
@@ -53,7 +53,7 @@ function* moments(random: Random): Generator<Moment> {
   const upTo = (most: number): number => Math.floor(random() * (most + 1));
   const kinds: readonly (() => Moment)[] = [
     () => ({ writes: 1 + upTo(80) }),
-    () => ({ writes: 0, laterMs: 1_000 + upTo(5_000) }),
+    () => ({ laterMs: upTo(6_000) }),
     () => ({ to: NODE, writes: 1 + upTo(8) }),
     () => ({ to: ASKING, writes: 1 + upTo(4), laterMs: upTo(500) }),
     () => ({ to: STOPPING, writes: 1 + upTo(4) }),
@@ -61,7 +61,7 @@ function* moments(random: Random): Generator<Moment> {
   ];
   for (;;) {
     const left = [...kinds];
-    while (left.length > 0) yield { withinMs: 8_000, ...left.splice(upTo(left.length - 1), 1)[0]!() };
+    while (left.length > 0) yield { withinMs: 15_000, ...left.splice(upTo(left.length - 1), 1)[0]!() };
   }
 }
 
