@@ -3,7 +3,7 @@
  * them from training gangs; then training is the more urgent of the two, and its gangs take them back from inference at work. Each time
  * gangs are asked for a checkpoint and suspended, or pods are evicted. In the end nothing is half done and nothing is lost.
  */
-import { type Random } from '../../lib/runtime/ports';
+import type { Random } from '../../lib/runtime/ports';
 import type { KubeObject, Node, Pod } from '../../lib/domain/kube';
 import { SUSPENDED_BY_ANNOTATION } from '../../lib/domain/pod-keys';
 import { JOBS, PODS } from '../../lib/domain/resources';
@@ -26,6 +26,8 @@ const NODES = 14;
 /** Hand-overs that take running work. */
 const TAKINGS = 100;
 const LEAST_DEATHS = 20;
+/** Each time all of them change hands: on a slow machine it would do nothing but die. */
+const MOST_DEATHS = 5;
 /** In the end inference keeps so many. */
 const KEPT = 3;
 const GANGS = Array.from({ length: NODES }, (_, i) => `gang-${i}`);
@@ -106,7 +108,7 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
     return count;
   };
   const untilWhole = (count: number) =>
-    waitFor(`${count} gangs to run whole`, async () => (await whole()) === count, { timeoutMs: 120_000 });
+    waitFor(`${count} gangs to run whole`, async () => (await whole()) === count, { timeoutMs: 240_000 });
 
   async function setTheScene(random: Random): Promise<void> {
     const { bed, operators, trainers, witness, world } = stage;
@@ -143,21 +145,28 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
     await stage.bed.kubectl('taint', 'node', metadata.name, `${taint.key}=${taint.value}:${taint.effect}`);
   }
 
-  /** Who is urgent takes from the other, over and over. */
-  async function takeTurns(): Promise<void> {
-    const enough = async () => (await takings()) >= TAKINGS;
+  /** Who is urgent takes from the other, over and over; each turn is told to `die`. */
+  async function takeTurns(die: (turn: Promise<unknown>) => Promise<void>): Promise<void> {
     await setWork(stage, 'inference', BURST, ENDING);
     for (;;) {
-      await untilWorking(stage, 'inference', BURST);
-      if (await enough()) return;
+      await die(untilWorking(stage, 'inference', BURST));
+      if ((await takings()) >= TAKINGS) return;
       // Between the two patches they are equals, who take nothing from each other.
       await patch('cbkt/training', { priority: 'High' });
       await patch('cbkt/inference', { priority: 'Normal' });
-      await untilWhole(GANGS.length);
-      if (await enough()) return;
+      await die(untilWhole(GANGS.length));
+      if ((await takings()) >= TAKINGS) return;
       await patch('cbkt/inference', { priority: 'High' });
       await patch('cbkt/training', { priority: 'Normal' });
     }
+  }
+
+  /** What it looks like when a turn does not end. */
+  async function describeAndThrow(error: Error): Promise<never> {
+    const described = await stage.world.describe().catch((gone: Error) => gone.message);
+    const pods = await stage.bed.kubectl('get', 'pods,jobs', '--all-namespaces', '-o', 'wide').catch(() => '');
+    say(`\n${described}\n${pods}\n${stage.bed.tails(30)}`);
+    throw error;
   }
 
   test(`${TAKINGS} busy nodes change hands; no node, gang, label or taint is lost or left half way`, async () => {
@@ -172,8 +181,14 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
       for (const half of await halvesOf(stage.world)) found.set(half, (found.get(half) ?? 0) + 1);
     };
     const next = moments(random);
-    const moment = (): Moment => next.next().value as Moment;
-    const { deaths } = await dieThroughout({ gate: stage.gate, replica, moment, inspect }, takeTurns());
+    const deaths: string[] = [];
+    const die = async (turn: Promise<unknown>): Promise<void> => {
+      let left = MOST_DEATHS;
+      const moment = (): Moment | undefined => (left-- > 0 ? (next.next().value as Moment) : undefined);
+      const story = dieThroughout({ gate: stage.gate, replica, moment, inspect }, turn);
+      deaths.push(...(await story.catch(async (error: Error) => describeAndThrow(error))).deaths);
+    };
+    await takeTurns(die);
     say(`(${seconds()} s) ${await takings()} busy nodes handed over, killed ${deaths.length} times`);
     for (const half of HALVES) say(`  ${half}: ${found.get(half) ?? 0} times`);
 

@@ -67,6 +67,8 @@ export interface Storm {
   readonly options?: Partial<WorldOptions>;
   /** What may happen. @default everything */
   readonly only?: readonly string[];
+  /** How long it rages before the first calm. @default 40 minutes */
+  readonly stormMs?: number;
   /** How often every phase has to meet every event; the storm goes on until then, twice as long at most. */
   readonly meetings?: number;
   /** What else the storm goes on for. */
@@ -126,7 +128,7 @@ export async function rage(storm: Storm, watch: (world: World) => unknown = () =
     world.setFaults(storm.faults ?? BAD_NETWORK);
     chaos.start();
     const long = world.steps < storm.steps;
-    await world.advance(long ? STORM_MS : GUST_MS);
+    await world.advance(long ? (storm.stormMs ?? STORM_MS) : GUST_MS);
     chaos.stop();
     if (long || !storm.enough?.()) await rush(world, chaos);
     world.setFaults({});

@@ -57,3 +57,10 @@ function countOne(takings: Takings, { how, askedAt, gaveWayAt, checkpointAt }: G
   if (savedMs! >= askedMs!) takings.answered++;
   else if (savedMs! > 0 && gaveWayMs! - askedMs! > IN_VAIN_MS) takings.timedOut++;
 }
+
+/** What there was less of than there must be. */
+export function lacking(takings: Takings | undefined, least: Takings): string[] {
+  return (Object.keys(least) as (keyof Takings)[])
+    .filter((what) => (takings?.[what] ?? 0) < least[what])
+    .map((what) => `${what}: ${takings?.[what] ?? 0} of ${least[what]}`);
+}

@@ -19,8 +19,8 @@ export interface Moment {
 export interface Death {
   readonly gate: WriteGate;
   readonly replica: Replica;
-  /** @default between any two writes */
-  readonly moment?: () => Moment;
+  /** The next time; nothing: it may live from now on. @default between any two writes */
+  readonly moment?: () => Moment | undefined;
   /** Looks at what a dead process has left, before the next one writes. */
   readonly inspect?: () => Promise<void>;
 }
@@ -37,7 +37,8 @@ export async function dieThroughout<T>(
   const over = (): typeof OVER => OVER;
   const ended = done.then(over, over);
   for (;;) {
-    const last = await dieOnce(moment(), { gate, replica }, ended);
+    const next = moment();
+    const last = next ? await dieOnce(next, { gate, replica }, ended) : OVER;
     if (last === OVER) break;
     deaths.push(last ? wordsOf(last) : '');
     await inspect();
