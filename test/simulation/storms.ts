@@ -127,10 +127,7 @@ export async function rage(storm: Storm, watch: (world: World) => unknown = () =
   while (goesOn(world, storm)) {
     world.setFaults(storm.faults ?? BAD_NETWORK);
     chaos.start();
-    const long = world.steps < storm.steps;
-    await world.advance(long ? (storm.stormMs ?? STORM_MS) : GUST_MS);
-    chaos.stop();
-    if (long || !storm.enough?.()) await rush(world, chaos);
+    await blow(world, storm, chaos);
     world.setFaults({});
     chaos.makeAmends();
     await world.advance(CALM_MS);
@@ -138,6 +135,18 @@ export async function rage(storm: Storm, watch: (world: World) => unknown = () =
     tidy(world);
   }
   return world;
+}
+
+/** A storm and a rush; a gust when there are steps enough, and a rush only if there must be more of them. */
+async function blow(
+  world: World,
+  { steps, stormMs = STORM_MS, enough = () => true }: Storm,
+  chaos: Chaos,
+): Promise<void> {
+  const long = world.steps < steps;
+  await world.advance(long ? stormMs : GUST_MS);
+  chaos.stop();
+  if (long || !enough()) await rush(world, chaos);
 }
 
 /** Who wants more than there is may take it from others: nobody else does anything to nodes or buckets meanwhile. */
