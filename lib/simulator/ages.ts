@@ -1,45 +1,48 @@
-/** Since when pods are bound, and budgets, nodes and namespaces are as others made them: what is younger may not be known to everybody. */
+/** When pods were bound, and budgets, nodes and namespaces became as others made them: what nobody was told since, nobody can know. */
 import { keyOf, type KubeObject } from '../domain/kube';
-import { DISRUPTION_BUDGETS, NAMESPACES, NODES, PODS } from '../domain/resources';
+import { DISRUPTION_BUDGETS, NAMESPACES, NODES, PODS, resourceName, type ResourceType } from '../domain/resources';
 import type { ApiServer } from './api-server';
+import type { Made } from './knowledge';
 import { CONTROLLERS_ACTOR } from './replica';
 
 /** Remembers it. */
 export class Ages {
-  private readonly boundMs = new Map<string, number>();
-  private readonly budgetMs = new Map<string, number>();
-  private readonly editedMs = new Map<string, number>();
+  private readonly bound = new Map<string, Made>();
+  private readonly budgets = new Map<string, Made>();
+  private readonly edited = new Map<string, Made>();
 
   constructor(private readonly server: ApiServer) {
-    server.onChange(({ type, object, before }) => {
+    server.onChange(({ type, object, before, ...made }) => {
       const uid = object.metadata.uid!;
-      if (type === 'DELETED') this.boundMs.delete(uid);
-      else if (object.spec?.nodeName && !before?.spec?.nodeName) this.boundMs.set(uid, server.clock.now());
+      if (type === 'DELETED') this.bound.delete(uid);
+      else if (object.spec?.nodeName && !before?.spec?.nodeName) this.bound.set(uid, made);
     }, PODS);
-    server.onChange(({ object }) => void this.budgetMs.set(keyOf(object), server.clock.now()), DISRUPTION_BUDGETS);
+    server.onChange(({ object, ...made }) => void this.budgets.set(keyOf(object), made), DISRUPTION_BUDGETS);
     for (const resource of [NODES, NAMESPACES]) {
-      server.onChange(({ object, actor }) => {
-        if (actor !== CONTROLLERS_ACTOR) this.editedMs.set(object.metadata.name, server.clock.now());
+      server.onChange(({ object, actor, ...made }) => {
+        if (actor !== CONTROLLERS_ACTOR) this.edited.set(`${resourceName(resource)} ${object.metadata.name}`, made);
       }, resource);
     }
   }
 
+  /** When the pod was bound. */
+  ofPod({ metadata }: KubeObject): Made | undefined {
+    return this.bound.get(metadata.uid!);
+  }
+
   /** For how long (ms) the pod has been bound. */
-  ofPod({ metadata }: KubeObject): number {
-    return this.since(this.boundMs.get(metadata.uid!));
+  msOfPod(pod: KubeObject): number {
+    const made = this.ofPod(pod);
+    return made ? this.server.clock.now() - made.atMs : 0;
   }
 
-  /** For how long (ms) the PodDisruptionBudget and its status have been as they are. */
-  ofBudget(budget: KubeObject): number {
-    return this.since(this.budgetMs.get(keyOf(budget)));
+  /** Since when the PodDisruptionBudget and its status are as they are. */
+  ofBudget(budget: KubeObject): Made | undefined {
+    return this.budgets.get(keyOf(budget));
   }
 
-  /** For how long (ms) nobody else has changed the node or namespace of this name. */
-  unedited(name: string): number {
-    return this.since(this.editedMs.get(name));
-  }
-
-  private since(atMs: number | undefined): number {
-    return atMs === undefined ? 0 : this.server.clock.now() - atMs;
+  /** When somebody else last changed the node or namespace of this name. */
+  edit(resource: ResourceType, name: string): Made | undefined {
+    return this.edited.get(`${resourceName(resource)} ${name}`);
   }
 }

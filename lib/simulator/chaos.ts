@@ -6,6 +6,7 @@ import { NODE_PHASES, type NodeFacts, type NodePhase } from '../fleet';
 import type { Random } from '../runtime/ports';
 import { DISTURBANCES } from './disturbances';
 import { straighten } from './disturbances/nodes';
+import { restoreBuckets } from './disturbances/objects';
 import type { Disturbance, Stage, TakeBack } from './disturbances/stage';
 import { leaveRunning } from './disturbances/work';
 import { between, pick, splitRandom } from './random';
@@ -48,11 +49,13 @@ export class Chaos implements Stage {
   readonly namespaces: readonly string[];
   readonly maxWork: number;
   readonly maxGang: number;
-  private readonly possible: readonly Disturbance[];
-  private readonly weighted: readonly Disturbance[];
-  private readonly pairs: readonly Pair[];
+  private possible: readonly Disturbance[] = [];
+  private weighted: readonly Disturbance[] = [];
+  private pairs: readonly Pair[] = [];
   /** Phase → the disturbance that leads there. */
-  private readonly leads: ReadonlyMap<NodePhase, Disturbance>;
+  private leads: ReadonlyMap<NodePhase, Disturbance> = new Map();
+  private everyMs: readonly [number, number] = [0, 0];
+  private aimedShare = AIMED;
   private running = false;
   private made = 0;
   private cancel: () => void = () => undefined;
@@ -71,7 +74,11 @@ export class Chaos implements Stage {
     this.namespaces = options.namespaces;
     this.maxWork = options.maxWork ?? 8;
     this.maxGang = options.maxGang ?? 4;
-    this.possible = DISTURBANCES.filter(({ name }) => options.only?.includes(name) ?? true);
+  }
+
+  /** Chooses among these disturbances from now on. */
+  private choose(only: readonly string[] | undefined): void {
+    this.possible = DISTURBANCES.filter(({ name }) => only?.includes(name) ?? true);
     this.weighted = this.possible.flatMap((one) => Array.from({ length: one.weight }, () => one));
     this.pairs = NODE_PHASES.flatMap((phase) =>
       this.possible.map((disturbance) => ({ phase, disturbance, name: `${phase} × ${disturbance.name}` })),
@@ -79,8 +86,12 @@ export class Chaos implements Stage {
     this.leads = new Map(this.possible.flatMap((one) => (one.leadsTo ? [[one.leadsTo, one] as const] : [])));
   }
 
-  /** Things begin to happen. */
-  start(): void {
+  /** Things begin to happen: all that may, often what was met least; or only these, so often, by chance alone. */
+  start(by?: Pick<ChaosOptions, 'only' | 'everyMs'>): void {
+    const { only, everyMs } = by ?? this.options;
+    this.choose(only);
+    this.everyMs = everyMs;
+    this.aimedShare = by ? 0 : AIMED;
     if (!this.running) this.schedule();
     this.running = true;
   }
@@ -95,6 +106,7 @@ export class Chaos implements Stage {
   makeAmends(): void {
     for (const key of [...this.lasts.keys()]) this.end(key);
     for (const node of this.world.view.nodes()) straighten(this, node.name);
+    restoreBuckets(this);
     leaveRunning(this);
   }
 
@@ -130,14 +142,15 @@ export class Chaos implements Stage {
   }
 
   private schedule(): void {
-    this.cancel = this.world.clock.after(between(this.random, ...this.options.everyMs), () => {
-      for (let i = between(this.random, 1, this.options.atOnce ?? 1); i > 0; i--) this.disturb();
+    this.cancel = this.world.clock.after(between(this.random, ...this.everyMs), () => {
+      const atOnce = this.aimedShare > 0 ? this.options.atOnce : 1;
+      for (let i = between(this.random, 1, atOnce ?? 1); i > 0; i--) this.disturb();
       this.schedule();
     });
   }
 
   private disturb(): void {
-    const least = this.random() < AIMED ? this.leastMet() : undefined;
+    const least = this.random() < this.aimedShare ? this.leastMet() : undefined;
     const chosen = least?.disturbance ?? pick(this.random, this.weighted)!;
     this.aim = chosen.aimed ? least?.phase : undefined;
     this.current = chosen.name;

@@ -7,6 +7,7 @@ import type { ResourceType } from '../domain/resources';
 import { TooManyRequests, Unavailable } from '../runtime/errors';
 import type { Clock, ClusterPort, Random, Selection, WatchEvent, WatchHandle, WatchListener } from '../runtime/ports';
 import type { ApiServer } from './api-server';
+import { Heard } from './heard';
 
 /** Chances from 0 to 1, and times in milliseconds as [from, to]. */
 export interface FaultRates {
@@ -77,6 +78,7 @@ export interface FaultyPortOptions {
 }
 
 interface OpenWatch {
+  readonly resource: ResourceType;
   silent: boolean;
   held: WatchEvent | undefined;
   readonly listener: WatchListener;
@@ -87,6 +89,8 @@ interface OpenWatch {
 export class FaultyPort implements ClusterPort {
   /** May be changed at any time. */
   rates: FaultRates;
+  /** What came through it. */
+  readonly heard: Heard;
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly watcher: FaultWatcher;
@@ -101,13 +105,18 @@ export class FaultyPort implements ClusterPort {
     private readonly options: FaultyPortOptions,
   ) {
     this.clock = options.clock;
+    this.heard = new Heard(options.clock);
     this.random = options.random;
     this.rates = { ...NO_FAULTS, ...options.rates };
     this.watcher = options.watcher ?? {};
   }
 
-  list(resource: ResourceType, options?: Parameters<ClusterPort['list']>[1]) {
-    return this.call(() => this.server.list(resource, options));
+  async list(resource: ResourceType, options?: Parameters<ClusterPort['list']>[1]) {
+    const page = await this.call(() => this.server.list(resource, options));
+    // A look at some of them tells nothing about the others.
+    const whole = !page.continueToken && !options?.fieldSelector && !options?.labelSelector;
+    if (whole) this.heard.upTo(resource, Number(page.resourceVersion));
+    return page;
   }
   get(resource: ResourceType, name: Parameters<ClusterPort['get']>[1]) {
     return this.call(() => this.server.get(resource, name));
@@ -134,7 +143,7 @@ export class FaultyPort implements ClusterPort {
     listener: WatchListener,
   ): WatchHandle {
     if (this.dead) return { stop: () => undefined };
-    const open: OpenWatch = { silent: false, held: undefined, listener, handle: undefined as never };
+    const open: OpenWatch = { resource, silent: false, held: undefined, listener, handle: undefined as never };
     this.watches.add(open);
     open.handle = this.server.watch(
       resource,
@@ -269,6 +278,7 @@ export class FaultyPort implements ClusterPort {
     const late = open.held;
     open.held = undefined;
     open.listener.onEvent(event);
+    this.heard.upTo(open.resource, versionOf(event));
     if (event.type === 'BOOKMARK') return;
     if (this.happens('duplicateEvent')) open.listener.onEvent(event);
     if (late) open.listener.onEvent(late);
@@ -280,4 +290,8 @@ export class FaultyPort implements ClusterPort {
     open.handle.stop();
     if (!open.silent) open.listener.onEnd(new Unavailable('connection reset by peer', 0, 'ConnectionReset'));
   }
+}
+
+function versionOf(event: WatchEvent): number {
+  return Number(event.type === 'BOOKMARK' ? event.resourceVersion : event.object.metadata.resourceVersion);
 }

@@ -3,12 +3,13 @@
  * run goes on.
  */
 import { PRIORITY_RANK, type CapacityBucketSpec } from '../api';
-import { keyOf, type KubeObject, type Node, type Pod } from '../domain/kube';
+import { keyOf, parseTime, type KubeObject, type Node, type Pod } from '../domain/kube';
 import { BUCKET_KEY, MOVE_ANNOTATION } from '../domain/node-keys';
 import { parseQuantity } from '../domain/quantity';
 import {
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
+  NAMESPACES,
   NODE_CLAIMS,
   NODE_MOVES,
   NODE_POOLS,
@@ -21,6 +22,8 @@ import { bucketOfPod, gangKey, squats, toMoveFacts, toNodeFacts, toPodFacts, toP
 import type { Ages } from './ages';
 import type { ApiServer } from './api-server';
 import type { FleetView } from './fleet-view';
+import { Disturbed } from './disturbed';
+import type { Knowledge } from './knowledge';
 import { poolOf } from './karpenter-context';
 import { isConsistent, keepsForeignKeys } from './node-invariants';
 import type { Change } from './object-store';
@@ -40,27 +43,22 @@ export interface Violation {
 export interface Checked {
   readonly server: ApiServer;
   readonly view: FleetView;
-  /** How long somebody else's change may stay unknown to the controllers, in milliseconds. */
-  readonly graceMs: number;
-  /** How long a change to pods and disruption budgets may stay unknown to them, in milliseconds. */
-  readonly staleMs: number;
+  readonly knowledge: Knowledge;
   readonly ages: Ages;
 }
 
-/** Between looking at the pods of a node and handing it over one may still land: it is found and evicted afterwards. */
-const LANDING_MS = 1_000;
+/** Between the look at the pods of a node and its hand-over one may still land: it is found and evicted afterwards. */
+const LANDING_MS = 200;
 
 /** Watches every change and reports what must not be. */
 export class Invariants {
   readonly violations: Violation[] = [];
   private readonly startMs: number;
-  /** Bucket → when somebody else last changed how many nodes it can use. */
-  private readonly disturbedMs = new Map<string, number>();
-  /** NodeMoves that somebody else has made. */
-  private readonly byHand = new Set<string>();
+  private readonly disturbed: Disturbed;
 
   constructor(private readonly checked: Checked) {
     this.startMs = checked.server.clock.now();
+    this.disturbed = new Disturbed(checked);
     checked.server.onChange((change) => this.check(change));
   }
 
@@ -76,35 +74,17 @@ export class Invariants {
   private check(change: Change): void {
     const ours = change.actor === CONTROLLERS_ACTOR;
     const name = resourceName(change.resource);
-    if (name === resourceName(NODES)) return ours ? this.checkOurNode(change) : this.noteNode(change);
     if (name === resourceName(NODE_CLAIMS)) return this.checkClaims(change);
-    if (name === resourceName(CAPACITY_BUCKETS)) return this.noteBucket(change, ours);
-    if (name === resourceName(NODE_POOLS)) return this.checkPool(change, ours);
-    if (name === resourceName(NODE_MOVES)) return this.checkMove(change, ours);
-    if (name === resourceName(PODS) && ours) return this.checkEviction(change);
+    if (!ours) return this.disturbed.note(change);
+    if (name === resourceName(NODES)) return this.checkOurNode(change);
+    if (name === resourceName(NODE_POOLS)) return this.checkPool(change);
+    if (name === resourceName(NODE_MOVES)) return this.checkMove(change);
+    if (name === resourceName(PODS)) return this.checkEviction(change);
   }
 
-  /** Somebody else's change to a node may change how many nodes a bucket can use. */
-  private noteNode({ object, before }: Change): void {
-    for (const node of [object, before]) {
-      const bucket = node?.metadata.labels?.[BUCKET_KEY];
-      if (bucket) this.disturbedMs.set(bucket, this.now());
-    }
-  }
-
-  /** Somebody else has changed how many nodes a bucket has, or what it may do. */
-  disturb(bucket: string): void {
-    this.disturbedMs.set(bucket, this.now());
-  }
-
-  private noteBucket({ type, object, before }: Change, ours: boolean): void {
-    if (!ours && (type !== 'MODIFIED' || object.spec !== before?.spec))
-      this.disturbedMs.set(object.metadata.name, this.now());
-  }
-
-  /** Whether nobody else has disturbed the bucket for so long that the controllers must know. */
-  isUndisturbed(bucket: string): boolean {
-    return this.now() - (this.disturbedMs.get(bucket) ?? -Infinity) > this.checked.graceMs;
+  /** Whether whoever decided at this time must have known of all that anybody else has done to the bucket. */
+  isUndisturbed(bucket: string, decidedMs = this.now()): boolean {
+    return this.disturbed.isUndisturbed(bucket, decidedMs);
   }
 
   private checkOurNode({ type, object, before }: Change): void {
@@ -126,7 +106,7 @@ export class Invariants {
     // Whoever deletes a bucket before moves has put its finalizer on it leaves the controllers with an old word for a moment.
     if (max === undefined && this.isUndisturbed(bucket))
       this.breach('bucket exists', `Node ${node.metadata.name}`, `given to ${bucket}, which does not exist`);
-    else if (max !== undefined && active > max && this.isUndisturbed(bucket) && !this.isByHand(before)) {
+    else if (max !== undefined && active > max && this.wasDecided(before, bucket)) {
       this.breach(
         'never above max',
         `CapacityBucket ${bucket}`,
@@ -142,15 +122,20 @@ export class Invariants {
     }
   }
 
-  /** A person's NodeMove is carried out, whatever the bounds of the bucket. */
-  private isByHand({ metadata }: Node): boolean {
-    return this.byHand.has(metadata.annotations?.[MOVE_ANNOTATION] ?? '');
+  /**
+   * Whether the controllers themselves decided that the bucket gets the node, and nobody has disturbed it since: a move under way is not
+   * taken back because another node of the bucket is well again, and a person's NodeMove is carried out whatever the bounds.
+   */
+  private wasDecided({ metadata }: Node, bucket: string): boolean {
+    const name = metadata.annotations?.[MOVE_ANNOTATION] ?? '';
+    const createdMs = parseTime(this.checked.server.find(NODE_MOVES, { name })?.metadata.creationTimestamp);
+    return !this.disturbed.byHand.has(name) && this.isUndisturbed(bucket, createdMs);
   }
 
   private hasStrangers(node: Node, bucket: string): boolean {
     const buckets = this.checked.view.namespaceBuckets();
     return this.checked.server.all(PODS).some((pod) => {
-      if (pod.spec?.nodeName !== node.metadata.name || this.checked.ages.ofPod(pod) < LANDING_MS) return false;
+      if (pod.spec?.nodeName !== node.metadata.name || this.checked.ages.msOfPod(pod) < LANDING_MS) return false;
       const facts = toPodFacts(pod as Pod);
       const own = bucketOfPod(facts, buckets);
       return !facts.ended && !facts.system && own !== undefined && own !== bucket;
@@ -158,11 +143,8 @@ export class Invariants {
   }
 
   /** A move for capacity may not leave a bucket with fewer usable nodes than its minimum. */
-  private checkMove({ type, object }: Change, ours: boolean): void {
-    if (type !== 'ADDED') return;
-    if (!ours) return void this.byHand.add(object.metadata.name);
-    if ((object.spec.reason ?? 'Capacity') !== 'Capacity') return;
-    this.checkMinimums(object);
+  private checkMove({ type, object }: Change): void {
+    if (type === 'ADDED' && (object.spec.reason ?? 'Capacity') === 'Capacity') this.checkMinimums(object);
   }
 
   private checkMinimums(object: KubeObject): void {
@@ -172,7 +154,9 @@ export class Invariants {
     for (const bucket of new Set(givers)) {
       const min = this.boundsOf(bucket)?.min ?? 0;
       const left = view.active(bucket);
-      if (left >= min || !this.isUndisturbed(bucket) || this.needsMinimum(object.spec.to.bucket, bucket)) continue;
+      const { bucket: taker } = object.spec.to;
+      if (left >= min || this.needsMinimum(taker, bucket)) continue;
+      if (!this.isUndisturbed(bucket) || (taker && !this.isUndisturbed(taker))) continue;
       const message = `${object.metadata.name} leaves ${left} active nodes, min ${min}`;
       this.breach('never below min while avoidable', `CapacityBucket ${bucket}`, message);
     }
@@ -209,11 +193,12 @@ export class Invariants {
 
   /** A pod of another bucket is evicted wherever it is; that its node or its namespace has changed since may not be known. */
   private squatted(pod: Pod): boolean {
-    const { server, view, ages, staleMs } = this.checked;
+    const { server, view, ages, knowledge } = this.checked;
     const { nodeName = '' } = pod.spec!;
     const node = server.find(NODES, { name: nodeName }) as Node | undefined;
-    const changed = [nodeName, pod.metadata.namespace!].some((name) => ages.unedited(name) <= staleMs);
-    return !node || changed || squats(toPodFacts(pod), toNodeFacts(node).bucket, view.namespaceBuckets());
+    const edits = [ages.edit(NODES, nodeName), ages.edit(NAMESPACES, pod.metadata.namespace!)];
+    if (!edits.every((made) => knowledge.must(made, 'work'))) return true;
+    return node !== undefined && squats(toPodFacts(pod), toNodeFacts(node).bucket, view.namespaceBuckets());
   }
 
   /** Members of a gang end together, wherever they are, when a live move evicts it. */
@@ -229,8 +214,8 @@ export class Invariants {
       });
   }
 
-  private checkPool({ type, object, before }: Change, ours: boolean): void {
-    if (!ours || type === 'DELETED') return;
+  private checkPool({ type, object, before }: Change): void {
+    if (type === 'DELETED') return;
     const { name } = object.metadata;
     const grows = object.spec.replicas > replicasOf(before);
     const most = this.mostNodes(name);

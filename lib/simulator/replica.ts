@@ -4,6 +4,7 @@
  */
 import { CONTROLLERS_NAMESPACE } from '../domain/namespaces';
 import { PERMISSIONS, permissionsOf, RUNTIME_PERMISSIONS } from '../domain/permissions';
+import type { ResourceType } from '../domain/resources';
 import type { Controller } from '../runtime/controller';
 import { declaredPort } from '../runtime/declared-port';
 import { LeaseLeadership } from '../runtime/lease';
@@ -61,6 +62,11 @@ export class Replica {
   /** Whether its controllers are working. */
   working(): boolean {
     return this.current?.runner.working() ?? false;
+  }
+
+  /** Since when (epoch ms) its process has known of this version of a resource type; Infinity: it does not. */
+  knowsSince(resource: ResourceType, version: number): number {
+    return this.current?.port.heard.since(resource, version) ?? Infinity;
   }
 
   /** Starts the process. */

@@ -19,12 +19,15 @@ export function checkSettled(world: World): void {
 }
 
 function checkNodes({ view, invariants, clock }: World): void {
-  const youngMs = clock.now() - MOVE_MS;
+  const young = (sinceMs = -Infinity): boolean => sinceMs > clock.now() - MOVE_MS;
   for (const node of view.nodes()) {
     const phase = view.phase(node);
-    // Surplus is given back in calm times, too: a node that left just now is no half-done work.
-    const young = Math.max(node.createdAtMs, node.deletedAtMs ?? 0) > youngMs || view.liveMoves().has(node.name);
-    if (!SETTLED.has(phase) && !young)
+    // Surplus is given back in calm times, too, and other nodes are had for it: who is on the way since now is no half-done work.
+    const onTheWay =
+      (phase === 'Joining' && young(node.createdAtMs)) ||
+      (phase === 'Leaving' && young(node.deletedAtMs)) ||
+      (phase === 'Moving' && view.liveMoves().has(node.name));
+    if (!SETTLED.has(phase) && !onTheWay)
       invariants.breach('nothing is left half done', `Node ${node.name}`, `is ${phase} for good`);
   }
 }

@@ -2,7 +2,7 @@
 import { CapacityBucket, KINDS, NodeMove } from '../api';
 import type { KubeObject } from '../domain/kube';
 import { BUCKET_KEY, NODEGROUP_LABEL, POOL_LABEL } from '../domain/node-keys';
-import { CAPACITY_BUCKETS, NODE_MOVES, PODS, VOLCANO_JOBS } from '../domain/resources';
+import { CAPACITY_BUCKETS, DEPLOYMENTS, NODE_MOVES, PODS, VOLCANO_JOBS } from '../domain/resources';
 import { Chaos } from './chaos';
 import { CONTROLLERS_ACTOR } from './replica';
 import { RUN_SECONDS } from './kubelet';
@@ -138,4 +138,32 @@ test('whoever stops his own job lets it go on, even if he changes his mind at on
   const phase = () => world.server.find(VOLCANO_JOBS, { name: 'gang', namespace: 'training' })?.status.state.phase;
   expect(phase()).not.toBe('Aborted');
   expect(world.counters.get('Active × stopped by its user')).toBe(1);
+});
+
+test('what people changed of buckets is taken back, even of one that was deleted and made anew in between', async () => {
+  const world = await working([]);
+  const specs = () => world.server.all(CAPACITY_BUCKETS).map(({ metadata, spec }) => [metadata.name, spec]);
+  const before = specs();
+  const only = ['priority changed', 'bounds edited', 'bucket deleted'];
+  const chaos = new Chaos(world, { everyMs: [1_000, 5_000], namespaces: ['training'], only });
+  chaos.start();
+  await world.advance(20 * 60_000);
+  chaos.stop();
+  expect(specs()).not.toEqual(before);
+  chaos.makeAmends();
+  await world.advance(60_000);
+  expect(specs()).toEqual(before);
+});
+
+test('in a burst the highest bucket wants more than is idle, and lower ones fill what it leaves', async () => {
+  const world = await working([]);
+  const chaos = new Chaos(world, { everyMs: [1_000, 1_000], namespaces: ['inference', 'training'], maxGang: 2 });
+  const replicas = () => world.server.find(DEPLOYMENTS, { name: 'burst', namespace: 'inference' })?.spec.replicas;
+  chaos.start({ only: ['burst'], everyMs: [1_000, 1_000] });
+  await world.advance(1_500);
+  expect(replicas()).toBeGreaterThan(2);
+  await world.advance(110_000);
+  chaos.stop();
+  expect(replicas()).toBe(0);
+  expect(world.server.all(PODS).some(({ metadata }) => metadata.namespace === 'training')).toBe(true);
 });

@@ -33,7 +33,6 @@ export class TakingInvariants {
     if (type === 'MODIFIED') return this.checkGangs(object, before);
     if (type === 'DELETED') return;
     if (actor === CONTROLLERS_ACTOR) this.checkOurs(object);
-    else this.noteTheirs(object);
   }
 
   private checkGangs(move: KubeObject, before: KubeObject | undefined): void {
@@ -44,12 +43,6 @@ export class TakingInvariants {
       if (was !== undefined) this.checkCameBack(move, gang, was);
       if (gang.how === 'Suspend') this.checkBudgets(move, gang);
     }
-  }
-
-  /** Somebody's NodeMove changes what buckets have, and what of their budgets is left. */
-  private noteTheirs({ spec }: KubeObject): void {
-    for (const bucket of [spec.to?.bucket, ...(spec.nodes as readonly string[]).map((name) => this.bucketOf(name))])
-      if (bucket) this.invariants.disturb(bucket);
   }
 
   private bucketOf(nodeName: string): string | undefined {
@@ -80,8 +73,14 @@ export class TakingInvariants {
     const buckets = this.checked.view.namespaceBuckets();
     return (this.checked.server.all(PODS) as readonly Pod[]).some((pod) => {
       const own = pod.spec?.nodeName === nodeName && !pod.metadata.deletionTimestamp;
-      return own && this.checked.ages.ofPod(pod) > this.checked.staleMs && occupies(toPodFacts(pod), buckets);
+      return own && this.isKnown(pod) && occupies(toPodFacts(pod), buckets);
     });
+  }
+
+  /** Whether the controllers must know that it is bound. */
+  private isKnown(pod: Pod): boolean {
+    const made = this.checked.ages.ofPod(pod);
+    return made !== undefined && this.checked.knowledge.must(made, 'work');
   }
 
   private specOf(bucket: string): CapacityBucketSpec | undefined {
@@ -127,12 +126,14 @@ export class TakingInvariants {
     if (deadlineMs !== undefined && this.now() >= deadlineMs) return;
     const { server } = this.checked;
     const going = this.podsOf(key).filter(
-      ({ status, metadata: { deletionTimestamp } }) => status?.phase === 'Running' && !deletionTimestamp,
+      (pod) => pod.status?.phase === 'Running' && !pod.metadata.deletionTimestamp && this.isKnown(pod),
     );
     for (const budget of server.all(DISRUPTION_BUDGETS)) {
-      if (this.checked.ages.ofBudget(budget) <= this.checked.staleMs) continue;
+      if (!this.checked.knowledge.must(this.checked.ages.ofBudget(budget), 'work')) continue;
       const guarded = going.filter((pod) => budgetsOf(pod, [budget]).length > 0).length;
-      const allowed = disruptionsAllowed(budget, server.all(PODS) as readonly Pod[]);
+      // What its status still allows is what everybody believes.
+      const believed: number = budget.status?.disruptionsAllowed ?? 0;
+      const allowed = Math.max(believed, disruptionsAllowed(budget, server.all(PODS) as readonly Pod[]));
       if (guarded === 0 || guarded <= allowed) continue;
       const message = `${metadata.name} stops ${key}: ${guarded} pods of PodDisruptionBudget ${keyOf(budget)}, which allows ${allowed}`;
       this.invariants.breach('no disruption budget is violated', `NodeMove ${metadata.name}`, message);

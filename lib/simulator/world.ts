@@ -22,6 +22,7 @@ import { startHyperNodes } from './hyper-nodes';
 import type { Inside } from './inside';
 import { Invariants, type Violation } from './invariants';
 import { startKarpenter } from './karpenter';
+import { Knowledge } from './knowledge';
 import { startKubelets } from './kubelet';
 import { createManifest, createManifests } from './manifests';
 import { startOperators } from './operators';
@@ -57,9 +58,9 @@ export interface WorldOptions {
   readonly fenced?: boolean;
   /** Time between two samples, in milliseconds. @default 60000 */
   readonly sampleEveryMs?: number;
-  /** How long the controllers may not know of somebody else's change before breaking a bound counts. @default 5000 */
+  /** After so long the controllers must know of somebody else's change, even if nobody has told them. @default 5000 */
   readonly graceMs?: number;
-  /** How long they may not know of a change to pods and disruption budgets. @default graceMs, at least 5000 */
+  /** After so long they must know of a change to pods and disruption budgets. @default graceMs, at least 5000 */
   readonly staleMs?: number;
 }
 
@@ -101,19 +102,18 @@ export class World {
     startModels(this, { ...CLOUD_TIMES, ...options.times });
     const graceMs = options.graceMs ?? 5_000;
     const { server, view } = this;
-    const checked = {
-      server,
-      view,
-      ages: new Ages(server),
-      graceMs,
-      staleMs: options.staleMs ?? Math.max(graceMs, 5_000),
-    };
+    const knowledge = new Knowledge(this.clock, {
+      bounds: graceMs,
+      work: options.staleMs ?? Math.max(graceMs, 5_000),
+    });
+    const checked = { server, view, ages: new Ages(server), knowledge };
     this.invariants = new Invariants(checked);
     new TakingInvariants(this.invariants, checked);
     watchGangs(this.server, (...breach) => this.invariants.breach(...breach));
     this.replicas = Array.from({ length: options.replicas ?? 1 }, (_, i) =>
       this.makeReplica(`aicluster-capacity-${i}`),
     );
+    knowledge.replicas = this.replicas;
   }
 
   /** Steps so far: changes in the server but for the renewal of leases, and disturbances. */

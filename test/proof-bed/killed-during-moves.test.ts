@@ -1,7 +1,9 @@
 /**
- * The shipped controllers, killed with SIGKILL at random moments, while an inference burst takes busy training nodes and gives them back,
- * over and over. In the end nothing is half done and nothing is lost.
+ * The shipped controllers, killed with SIGKILL at random moments, while busy nodes change hands over and over: an inference burst takes
+ * them from training gangs; then training is the more urgent of the two, and its gangs take them back from inference at work. Each time
+ * gangs are asked for a checkpoint and suspended, or pods are evicted. In the end nothing is half done and nothing is lost.
  */
+import type { Random } from '../../lib/runtime/ports';
 import type { KubeObject, Node, Pod } from '../../lib/domain/kube';
 import { SUSPENDED_BY_ANNOTATION } from '../../lib/domain/pod-keys';
 import { JOBS, PODS } from '../../lib/domain/resources';
@@ -9,32 +11,61 @@ import { seededRandom } from '../../lib/simulator/random';
 import { seedOf } from '../seed';
 import { waitFor } from './bed';
 import { describeOnBed } from './describe-on-bed';
-import { dieThroughout } from './shipped/deaths';
+import { dieThroughout, type Moment } from './shipped/deaths';
 import type { Replica } from './shipped/controllers';
 import { deploy } from './shipped/deployment';
 import { GANG_LABEL, jobGang } from './shipped/gang-work';
 import { Objects } from './shipped/objects';
 import { setStage, setWork, type Stage, untilOwned, untilWorking } from './shipped/stage';
+import { HALVES, halvesOf, type Half } from './shipped/under-way';
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** As many as training may own. */
 const NODES = 14;
-const HAND_OVERS = 100;
-/** Of the bursts: so many nodes are taken from gangs, and come home. */
-const BURST = NODES;
-/** It dies at the latest after so many writes. */
-const MOST_WRITES = 80;
+/** Hand-overs that take running work. */
+const TAKINGS = 100;
 const LEAST_DEATHS = 20;
+/** Each time all of them change hands: on a slow machine it would do nothing but die. */
+const MOST_DEATHS = 5;
 /** In the end inference keeps so many. */
 const KEPT = 3;
 const GANGS = Array.from({ length: NODES }, (_, i) => `gang-${i}`);
+/** A PodDisruptionBudget forbids to stop it, all the time. */
+const GUARDED = GANGS[0]!;
+/** It is asked for checkpoints and never answers. */
+const SILENT = GANGS[1]!;
+/** Every other node is taken, and taken back. */
+const BURST = NODES - 1;
+/** Pods take a moment to end: there is something to die in. */
+const ENDING = { 'test.aicluster.dev/ends-after': '800ms' };
 /** What others have put on every node. */
 const FOREIGN = {
   labels: { 'example.com/rack': 'r7' },
   annotations: { 'example.com/asset': '4711' },
   taint: { key: 'example.com/noisy', value: 'fan', effect: 'PreferNoSchedule' },
 };
+
+const ASKING = /^PATCH .*\/pods\//;
+const STOPPING = /^PATCH .*\/jobs\/|^POST .*\/eviction$/;
+const NODE = /^PATCH .*\/nodes\//;
+
+/** Every kind of moment in turn, in an order by chance; each of them by chance. */
+function* moments(random: Random): Generator<Moment> {
+  const upTo = (most: number): number => Math.floor(random() * (most + 1));
+  const kinds: readonly (() => Moment)[] = [
+    () => ({ writes: 1 + upTo(80) }),
+    () => ({ laterMs: upTo(6_000) }),
+    () => ({ to: NODE, writes: 1 + upTo(8) }),
+    () => ({ to: ASKING, writes: 1 + upTo(4), laterMs: upTo(500) }),
+    () => ({ to: STOPPING, writes: 1 + upTo(4) }),
+    () => ({ to: STOPPING, writes: 1 + upTo(4), laterMs: upTo(600) }),
+  ];
+  for (;;) {
+    const left = [...kinds];
+    while (left.length > 0) yield { withinMs: 15_000, ...left.splice(upTo(left.length - 1), 1)[0]!() };
+  }
+}
 
 describeOnBed('killed at random while nodes are taken from running work', () => {
   let stage: Stage;
@@ -53,8 +84,9 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
 
   const patch = (name: string, spec: object) =>
     stage.bed.kubectl('patch', name, '--type=merge', '-p', JSON.stringify({ spec }));
-  const handOvers = async (): Promise<number> =>
-    (await stage.world.moves()).reduce((sum, { status }) => sum + (status?.handedOver ?? 0), 0);
+  /** Nodes that were handed over and had work that gave way. */
+  const takings = async (): Promise<number> =>
+    (await stage.world.moves()).reduce((sum, move) => sum + takenBy(move), 0);
   const members = async (): Promise<Map<string, Pod[]>> => {
     const found = new Map<string, Pod[]>(GANGS.map((name) => [name, []]));
     for (const pod of (await objects.list(PODS)) as Pod[]) {
@@ -76,22 +108,30 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
     return count;
   };
   const untilWhole = (count: number) =>
-    waitFor(`${count} gangs to run whole`, async () => (await whole()) === count, { timeoutMs: 120_000 });
+    waitFor(`${count} gangs to run whole`, async () => (await whole()) === count, { timeoutMs: 240_000 });
 
-  async function setTheScene(): Promise<void> {
-    await deploy(stage.bed, stage.shipped);
-    await stage.operators.start();
-    stage.trainers.start();
+  async function setTheScene(random: Random): Promise<void> {
+    const { bed, operators, trainers, witness, world } = stage;
+    await deploy(bed, stage.shipped);
+    await operators.start();
+    trainers.start();
     await patch('cpool/l40s', { nodes: { max: 0 } });
-    await patch('cbkt/inference', { nodes: { min: 0 }, moves: { inFlight: NODES }, hysteresis: { idleFor: '1s' } });
-    await patch('cbkt/training', { nodes: { min: NODES }, moves: { inFlight: NODES } });
+    const bounds = { min: 0, max: NODES };
+    const moves = { inFlight: NODES, checkpointTimeout: '2s' };
+    await patch('cbkt/inference', { nodes: bounds, moves, hysteresis: { idleFor: '1s' } });
+    await patch('cbkt/training', { nodes: { ...bounds, min: NODES }, moves });
     await replica.start();
     await untilOwned(stage, { training: NODES });
-    await patch('cbkt/training', { nodes: { min: 0 } });
-    for (const node of await stage.world.fleetNodes()) await putForeign(node);
-    stage.witness.start();
-    await stage.bed.apply(...GANGS.flatMap((name) => jobGang('training', name)));
+    await patch('cbkt/training', { nodes: bounds });
+    await Promise.all((await world.fleetNodes()).map((node) => putForeign(node)));
+    witness.start();
+    await bed.apply(...GANGS.flatMap((name) => jobGang('training', name, ENDING)), budgetFor(GUARDED));
     await untilWhole(NODES);
+    // Who has saved once is waited for.
+    const takenAtMs = Date.now();
+    await Promise.all(GANGS.map((gang) => trainers.report({ namespace: 'training', gang, takenAtMs })));
+    trainers.silent.add(`training/${SILENT}`);
+    trainers.savesMs = () => Math.floor(random() * 1_000);
   }
 
   async function putForeign({ metadata }: Node): Promise<void> {
@@ -105,31 +145,57 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
     await stage.bed.kubectl('taint', 'node', metadata.name, `${taint.key}=${taint.value}:${taint.effect}`);
   }
 
-  /** Takes busy nodes until so many have changed hands: up, and down again. */
-  async function burstOverAndOver(): Promise<void> {
-    // The first hand-overs were those of new nodes to training.
-    const enough = async () => (await handOvers()) >= NODES + HAND_OVERS;
-    while (!(await enough())) {
-      await setWork(stage, 'inference', BURST);
-      await untilWorking(stage, 'inference', BURST);
-      if (await enough()) return;
-      await setWork(stage, 'inference', 0);
-      await untilWhole(GANGS.length);
+  /** Who is urgent takes from the other, over and over; each turn is told to `die`. */
+  async function takeTurns(die: (turn: Promise<unknown>) => Promise<void>): Promise<void> {
+    await setWork(stage, 'inference', BURST, ENDING);
+    for (;;) {
+      await die(untilWorking(stage, 'inference', BURST));
+      if ((await takings()) >= TAKINGS) return;
+      // Between the two patches they are equals, who take nothing from each other.
+      await patch('cbkt/training', { priority: 'High' });
+      await patch('cbkt/inference', { priority: 'Normal' });
+      await die(untilWhole(GANGS.length));
+      if ((await takings()) >= TAKINGS) return;
+      await patch('cbkt/inference', { priority: 'High' });
+      await patch('cbkt/training', { priority: 'Normal' });
     }
   }
 
-  test(`${HAND_OVERS} nodes change hands; no node, gang, label or taint is lost or left half way`, async () => {
+  /** What it looks like when a turn does not end. */
+  async function describeAndThrow(error: Error): Promise<never> {
+    const described = await stage.world.describe().catch((gone: Error) => gone.message);
+    const pods = await stage.bed.kubectl('get', 'pods,jobs', '--all-namespaces', '-o', 'wide').catch(() => '');
+    say(`\n${described}\n${pods}\n${stage.bed.tails(30)}`);
+    throw error;
+  }
+
+  test(`${TAKINGS} busy nodes change hands; no node, gang, label or taint is lost or left half way`, async () => {
     const startMs = performance.now();
     const seconds = () => Math.round((performance.now() - startMs) / 1000);
     const random = seededRandom(seedOf('killed during moves').seed);
-    await setTheScene();
+    await setTheScene(random);
+    const guarded = uidsOf((await members()).get(GUARDED)!);
     say(`(${seconds()} s) ${GANGS.length} gangs run`);
-    const writes = () => 1 + Math.floor(random() * MOST_WRITES);
-    const { deaths } = await dieThroughout({ gate: stage.gate, replica, writes }, burstOverAndOver());
-    say(`(${seconds()} s) ${await handOvers()} nodes handed over, killed ${deaths.length} times`);
+    const found = new Map<Half, number>();
+    const inspect = async (): Promise<void> => {
+      for (const half of await halvesOf(stage.world)) found.set(half, (found.get(half) ?? 0) + 1);
+    };
+    const next = moments(random);
+    const deaths: string[] = [];
+    const die = async (turn: Promise<unknown>): Promise<void> => {
+      let left = MOST_DEATHS;
+      const moment = (): Moment | undefined => (left-- > 0 ? (next.next().value as Moment) : undefined);
+      const story = dieThroughout({ gate: stage.gate, replica, moment, inspect }, turn);
+      deaths.push(...(await story.catch(async (error: Error) => describeAndThrow(error))).deaths);
+    };
+    await takeTurns(die);
+    say(`(${seconds()} s) ${await takings()} busy nodes handed over, killed ${deaths.length} times`);
+    for (const half of HALVES) say(`  ${half}: ${found.get(half) ?? 0} times`);
 
-    // Calm: some nodes stay with inference.
-    await setWork(stage, 'inference', KEPT);
+    // Calm: everything is as it was shipped, and some nodes stay with inference.
+    await patch('cbkt/inference', { priority: 'High' });
+    await patch('cbkt/training', { priority: 'Normal' });
+    await setWork(stage, 'inference', KEPT, ENDING);
     await untilWorking(stage, 'inference', KEPT);
     const owned = await untilOwned(stage, { inference: KEPT, training: NODES - KEPT });
     await untilWhole(NODES - KEPT);
@@ -143,15 +209,33 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
       expect([disagreement, claimed]).toEqual(['', false]);
     for (const node of await stage.world.fleetNodes()) expectForeign(node);
     for (const job of await objects.list(JOBS)) expectFree(job);
+    expect(uidsOf((await members()).get(GUARDED)!)).toEqual(guarded);
     expect([...stage.witness.wrong]).toEqual([]);
     expect([...stage.operators.wrong]).toEqual([]);
+    expect(await takings()).toBeGreaterThanOrEqual(TAKINGS);
     expect(deaths.length).toBeGreaterThanOrEqual(LEAST_DEATHS);
-    const took = (await stage.world.moves()).filter(({ status }) => status?.gangs?.length > 0);
-    say(
-      `(${seconds()} s) ${took.length} moves took nodes from ${took.flatMap(({ status }) => status.gangs).length} gangs`,
-    );
+    expect(HALVES.filter((half) => !found.has(half))).toEqual([]);
+    say(`(${seconds()} s) nothing is half done`);
   });
 });
+
+/** Nodes that this move handed over, and that had work which gave way. */
+function takenBy({ status }: KubeObject): number {
+  const gangs: readonly { readonly gaveWayAt?: string; readonly nodes?: readonly string[] }[] = status?.gangs ?? [];
+  const emptied = new Set(gangs.flatMap(({ gaveWayAt, nodes = [] }) => (gaveWayAt ? nodes : [])));
+  return (status?.nodes ?? []).filter((node: any) => node.step === 'HandedOver' && emptied.has(node.name)).length;
+}
+
+function budgetFor(gang: string): KubeObject {
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { name: gang, namespace: 'training' },
+    spec: { minAvailable: 2, selector: { matchLabels: { [GANG_LABEL]: gang } } },
+  };
+}
+
+const uidsOf = (pods: readonly Pod[]): string[] => pods.map(({ metadata }) => metadata.uid!).sort();
 
 function expectForeign({ metadata, spec }: Node): void {
   expect(metadata.labels).toMatchObject(FOREIGN.labels);

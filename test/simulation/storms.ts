@@ -1,7 +1,7 @@
 /** Storms: a world under faults and disturbances until it has made so many steps, calm now and then to see that nothing is left half done. */
 import type { Controller } from '../../lib/runtime/controller';
-import { parseTime } from '../../lib/domain/kube';
-import { JOB_SETS, NODE_MOVES, PYTORCH_JOBS, RAY_CLUSTERS } from '../../lib/domain/resources';
+import { parseTime, type KubeObject } from '../../lib/domain/kube';
+import { CAPACITY_BUCKETS, JOB_SETS, NODE_MOVES, PYTORCH_JOBS, RAY_CLUSTERS } from '../../lib/domain/resources';
 import { NODE_PHASES } from '../../lib/fleet';
 import {
   Chaos,
@@ -12,6 +12,7 @@ import {
   type World,
   type WorldOptions,
 } from '../../lib/simulator';
+import type { Takings } from './takings';
 import { BLOCK_NODES, blockReservation, NAMESPACES, ON_DEMAND_MAX, smallCluster } from './small-cluster';
 
 /** A bad day on the network. */
@@ -28,6 +29,19 @@ export const BAD_NETWORK: Partial<FaultRates> = {
   foreignEdit: 0.02,
   crash: 0.005,
 };
+
+/** Work that comes and goes, on servers that do the same. */
+export const WORK = [
+  'gang',
+  'service scaled',
+  'burst',
+  'disruption budget',
+  'stopped by its user',
+  'controller killed',
+  'server restarted',
+  'history forgotten',
+  'watches dropped',
+];
 
 /** Nodes come and go in seconds: more happens in less time. */
 const QUICK = {
@@ -53,8 +67,12 @@ export interface Storm {
   readonly options?: Partial<WorldOptions>;
   /** What may happen. @default everything */
   readonly only?: readonly string[];
+  /** How long it rages before the first calm. @default 40 minutes */
+  readonly stormMs?: number;
   /** How often every phase has to meet every event; the storm goes on until then, twice as long at most. */
   readonly meetings?: number;
+  /** What else the storm goes on for. */
+  readonly enough?: () => boolean;
 }
 
 /** Nodes enough for every phase at once. */
@@ -62,14 +80,27 @@ const TIMES = 2;
 const STORM_MS = 40 * 60_000;
 /** When there are steps enough, but not meetings. */
 const GUST_MS = 8 * 60_000;
+/** After a storm the network stays bad for a while, and work comes in bursts. */
+const RUSH_MS = 10 * 60_000;
+const RUSH = {
+  only: WORK.filter((name) => !['gang', 'service scaled'].includes(name)),
+  everyMs: [500, 6_000],
+} as const;
 /** Longer than the longest work runs. */
 const CALM_MS = 45 * 60_000;
 
+/** Buckets whose brakes are seconds: nodes change hands as often as they can. */
+function hasty(object: KubeObject): KubeObject {
+  if (object.kind !== CAPACITY_BUCKETS.kind) return object;
+  const moves = { ...object.spec.moves, minHold: '20s', coolDown: '1m' };
+  return { ...object, spec: { ...object.spec, moves, hysteresis: { demandFor: '5s', idleFor: '20s' } } };
+}
+
 /** Runs the storm; violations are in the world. */
-export async function rage(storm: Storm, watch: (world: World) => void = () => undefined): Promise<World> {
+export async function rage(storm: Storm, watch: (world: World) => unknown = () => undefined): Promise<World> {
   const world = makeWorld({
     seed: storm.seed,
-    objects: [...smallCluster(TIMES), ...[JOB_SETS, RAY_CLUSTERS, PYTORCH_JOBS].map(makeWorkloadKind)],
+    objects: [...smallCluster(TIMES).map(hasty), ...[JOB_SETS, RAY_CLUSTERS, PYTORCH_JOBS].map(makeWorkloadKind)],
     controllers: storm.controllers,
     times: QUICK,
     graceMs: 130_000,
@@ -96,8 +127,7 @@ export async function rage(storm: Storm, watch: (world: World) => void = () => u
   while (goesOn(world, storm)) {
     world.setFaults(storm.faults ?? BAD_NETWORK);
     chaos.start();
-    await world.advance(world.steps < storm.steps ? STORM_MS : GUST_MS);
-    chaos.stop();
+    await blow(world, storm, chaos);
     world.setFaults({});
     chaos.makeAmends();
     await world.advance(CALM_MS);
@@ -107,9 +137,29 @@ export async function rage(storm: Storm, watch: (world: World) => void = () => u
   return world;
 }
 
-function goesOn(world: World, { steps, meetings = 0 }: Storm): boolean {
+/** A storm and a rush; a gust when there are steps enough, and a rush only if there must be more of them. */
+async function blow(
+  world: World,
+  { steps, stormMs = STORM_MS, enough = () => true }: Storm,
+  chaos: Chaos,
+): Promise<void> {
+  const long = world.steps < steps;
+  await world.advance(long ? stormMs : GUST_MS);
+  chaos.stop();
+  if (long || !enough()) await rush(world, chaos);
+}
+
+/** Who wants more than there is may take it from others: nobody else does anything to nodes or buckets meanwhile. */
+async function rush(world: World, chaos: Chaos): Promise<void> {
+  chaos.makeAmends();
+  chaos.start(RUSH);
+  await world.advance(RUSH_MS);
+  chaos.stop();
+}
+
+function goesOn(world: World, { steps, meetings = 0, enough = () => true }: Storm): boolean {
   if (world.violations.length > 0) return false;
-  return world.steps < steps || (world.steps < 2 * steps && notMet(world, meetings).length > 0);
+  return world.steps < steps || (world.steps < 2 * steps && !(enough() && notMet(world, meetings).length === 0));
 }
 
 /** Everything that happens: disturbances, faults of the network, and processes that start again. */
@@ -140,7 +190,7 @@ export function breaches(world: World): string[] {
 }
 
 /** Says which storm raged, so that a failure can be repeated. */
-export function tell(name: string, world: World): void {
-  const { seed } = world.options;
-  process.stderr.write(`${name}: ${world.steps} steps, ${world.violations.length} violations, SEED=${seed}\n`);
+export function tell(name: string, { options, steps, violations }: World, takings?: Takings): void {
+  const took = takings ? `, running work taken ${JSON.stringify(takings)}` : '';
+  process.stderr.write(`${name}: ${steps} steps, ${violations.length} violations, SEED=${options.seed}${took}\n`);
 }

@@ -3,6 +3,7 @@ import { NodeMove, type NodeMoveSpec } from '../../api';
 import { formatTime, type KubeObject } from '../../domain/kube';
 import { BUCKET_KEY } from '../../domain/node-keys';
 import { CAPACITY_BUCKETS, NAMESPACES, NODE_MOVES } from '../../domain/resources';
+import { jsonEqual } from '../json';
 import { between, pick } from '../random';
 import { aimed, common, edit, type Disturbance, type Happening, type Stage } from './stage';
 import { begunSince, restartUnbound } from './work';
@@ -66,7 +67,12 @@ const deleteBucket: Happening = (stage) => {
       stage.lasting(`bucket ${name} again`, [5_000, 10_000], again);
       return undefined;
     }
-    world.submit({ apiVersion: bucket.apiVersion, kind: bucket.kind, metadata: { name }, spec: bucket.spec });
+    world.submit({
+      apiVersion: bucket.apiVersion,
+      kind: bucket.kind,
+      metadata: { name },
+      spec: declared(stage, bucket).spec,
+    });
     const own = stage.namespaces.filter((namespace) => bucketNow(stage, namespace) === name);
     for (const namespace of own) {
       for (const begun of begunSince(stage, namespace, sinceMs)) begun.remove();
@@ -78,6 +84,20 @@ const deleteBucket: Happening = (stage) => {
   world.server.delete(CAPACITY_BUCKETS, { name });
   return '';
 };
+
+/** The bucket as the world began with it. */
+function declared({ world }: Stage, bucket: KubeObject): KubeObject {
+  const same = ({ kind, metadata }: KubeObject) => kind === bucket.kind && metadata.name === bucket.metadata.name;
+  return world.options.objects.find(same) ?? bucket;
+}
+
+/** Buckets are again what they were when the world began: a change of one that was made anew meanwhile would never be taken back. */
+export function restoreBuckets(stage: Stage): void {
+  for (const live of stage.world.server.all(CAPACITY_BUCKETS)) {
+    const { spec } = declared(stage, live);
+    if (!jsonEqual(live.spec, { ...live.spec, ...spec })) edit(stage, CAPACITY_BUCKETS, live, { spec });
+  }
+}
 
 const bucketNow = ({ world }: Stage, namespace: string): string | undefined =>
   world.server.find(NAMESPACES, { name: namespace })?.metadata.labels?.[BUCKET_KEY];

@@ -2,7 +2,7 @@
 import { parseTime, type KubeObject } from '../../domain/kube';
 import { isTrue } from '../../domain/conditions';
 import { BUCKET_KEY } from '../../domain/node-keys';
-import { SUSPENDED_BY_ANNOTATION } from '../../domain/pod-keys';
+import { CHECKPOINT_REQUESTED_ANNOTATION, SUSPENDED_BY_ANNOTATION } from '../../domain/pod-keys';
 import {
   apiVersionOf,
   DEPLOYMENTS,
@@ -18,6 +18,7 @@ import {
   VOLCANO_JOBS,
   type ResourceType,
 } from '../../domain/resources';
+import type { NodeFacts } from '../../fleet';
 import { between, pick } from '../random';
 import { makeDeployment, makeVolcanoJob, type GangSpec } from '../work';
 import { makeDisruptionBudget, makeGangJob, makeOperated } from '../work-of-others';
@@ -87,6 +88,12 @@ const CHECKPOINTS = [
   { everySeconds: 90, takesSeconds: 15, answers: false },
 ];
 
+/** Who saves so often has saved before he is asked, and is waited for: whether he answers or not. */
+const SAVING_OFTEN = [
+  { everySeconds: 20, takesSeconds: 5, answers: true },
+  { everySeconds: 90, takesSeconds: 10, answers: false },
+];
+
 const submitGang: Happening = (stage) => {
   const { world, random, namespaces, maxWork, maxGang } = stage;
   const there = workloads(stage);
@@ -104,13 +111,11 @@ const submitGang: Happening = (stage) => {
     accelerators: random() < 0.8 ? 8 : 4,
     checkpoint: pick(random, CHECKPOINTS),
   };
-  const [, make] = pick(
-    random,
-    GANGS.filter(([resource]) => world.server.kinds.serves(resource)),
-  )!;
-  for (const object of make(gang)) world.submit(object);
+  for (const object of pick(random, gangsServed(stage))![1](gang)) world.submit(object);
   return '';
 };
+
+const gangsServed = ({ world }: Stage) => GANGS.filter(([resource]) => world.server.kinds.serves(resource));
 
 /** Services of whole nodes, and of single accelerators that share nodes. */
 const scaleService: Happening = (stage) => {
@@ -123,27 +128,68 @@ const scaleService: Happening = (stage) => {
   return '';
 };
 
-/** The first namespace, whose bucket is the highest, suddenly wants much more, for a while. */
+/** How many nodes could work, and have nothing to do. */
+function idle({ world: { server, view } }: Stage): number {
+  const busy = new Set(server.all(PODS).map(({ spec }) => spec?.nodeName as string | undefined));
+  const open = (node: NodeFacts): boolean =>
+    ['Active', 'Unassigned'].includes(view.phase(node)) && !busy.has(node.name);
+  return view.nodes().filter(open).length;
+}
+
+/** Gangs of these namespaces for so many nodes. */
+function fill(stage: Stage, namespaces: readonly string[], nodes: number): void {
+  const { world, random, maxGang, maxWork } = stage;
+  for (let left = nodes; left > 0 && workloads(stage).length < 2 * maxWork;) {
+    const pods = between(random, 1, maxGang);
+    left -= pods;
+    const gang: GangSpec = {
+      name: `gang-${stage.next()}`,
+      namespace: pick(random, namespaces)!,
+      pods,
+      accelerators: 8,
+      runSeconds: between(random, 200, 900),
+      checkpoint: pick(random, SAVING_OFTEN),
+    };
+    for (const object of pick(random, gangsServed(stage))![1](gang)) world.submit(object);
+  }
+}
+
+const BURST_MS = [70_000, 110_000] as const;
+/** By the end of it the gangs of lower buckets are at work. */
+const PAUSE_MS = [60_000, 100_000] as const;
+
+/**
+ * The first namespace, whose bucket is the highest, wants more than anybody has left, for a while. Then it wants nothing, and the others
+ * fill what it leaves.
+ */
 const burst: Happening = (stage) => {
-  const namespace = stage.namespaces[0]!;
+  const { world, random, namespaces, maxGang } = stage;
+  const [namespace = '', ...others] = namespaces;
   const scale = (replicas: number) => {
-    stage.world.submit(makeDeployment({ name: 'burst', namespace, replicas, accelerators: 8 }));
+    world.submit(makeDeployment({ name: 'burst', namespace, replicas, accelerators: 8 }));
     return '';
   };
-  stage.lasting('burst', [60_000, 300_000], () => scale(0));
-  return scale(between(stage.random, 2, 2 * stage.maxGang));
+  const replicas = idle(stage) + between(random, maxGang, 4 * maxGang);
+  const back = () => {
+    stage.lasting('burst', PAUSE_MS, () => undefined);
+    if (others.length > 0) fill(stage, others, idle(stage) + replicas);
+    return scale(0);
+  };
+  return stage.lasting('burst', BURST_MS, back) ? scale(replicas) : undefined;
 };
 
 /** Labels by which people choose whom a budget guards. */
 const GUARDED = ['app', 'volcano.sh/job-name', 'jobset.sigs.k8s.io/jobset-name', 'ray.io/cluster'];
 
+/** Often it comes for those whom somebody has already asked to give way. */
 const guard: Happening = (stage) => {
   const { world, random } = stage;
   const pods = world.server.all(PODS).flatMap((pod) => {
     const key = GUARDED.find((name) => pod.metadata.labels?.[name] !== undefined);
     return key && pod.spec?.nodeName ? [{ pod, labels: { [key]: pod.metadata.labels![key]! } }] : [];
   });
-  const chosen = pick(random, pods);
+  const asked = pods.filter(({ pod }) => pod.metadata.annotations?.[CHECKPOINT_REQUESTED_ANNOTATION] !== undefined);
+  const chosen = (random() < 0.8 ? pick(random, asked) : undefined) ?? pick(random, pods);
   if (!chosen) return undefined;
   const { namespace } = chosen.pod.metadata;
   const name = `guard-${stage.next()}`;

@@ -17,7 +17,11 @@ const container = (gpus: number) => ({
  * A gang that fills one node: a batch/v1 Job of two pods with half of its GPUs each, and a PodGroup. The scheduler of the bed binds pods
  * one by one; affinity keeps the two on one node, and other gangs off it, so that they are always whole or waiting.
  */
-export function jobGang(namespace: string, name: string): KubeObject[] {
+export function jobGang(
+  namespace: string,
+  name: string,
+  annotations: Readonly<Record<string, string>> = {},
+): KubeObject[] {
   const term = (operator: string) => ({
     topologyKey: HOSTNAME,
     labelSelector: {
@@ -33,7 +37,7 @@ export function jobGang(namespace: string, name: string): KubeObject[] {
       pods: 2,
       metadata: {
         labels: { [GANG_LABEL]: name, [TRAINER_LABEL]: name },
-        annotations: { [FOREIGN_KEYS.gangName]: name },
+        annotations: { ...annotations, [FOREIGN_KEYS.gangName]: name },
       },
       spec: {
         containers: [container(4)],

@@ -100,7 +100,12 @@ export async function restartApiServer({ bed, gate }: Stage): Promise<void> {
 }
 
 /** Work of a bucket: `pods` pods, each a whole node, in the bucket's namespace. A second call changes the number. */
-export async function setWork({ bed }: Stage, bucket: string, pods: number): Promise<void> {
+export async function setWork(
+  { bed }: Stage,
+  bucket: string,
+  pods: number,
+  annotations: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const labels = { app: 'work' };
   await bed.apply({
     apiVersion: 'apps/v1',
@@ -110,7 +115,7 @@ export async function setWork({ bed }: Stage, bucket: string, pods: number): Pro
       replicas: pods,
       selector: { matchLabels: labels },
       template: {
-        metadata: { labels },
+        metadata: { labels, annotations },
         spec: {
           containers: [{ name: 'work', image: 'example/work', resources: { limits: { 'nvidia.com/gpu': '8' } } }],
         },

@@ -20,6 +20,8 @@ export class Trainers {
   readonly answered: string[] = [];
   /** `namespace/gang` of those that do not answer. */
   readonly silent = new Set<string>();
+  /** How long one takes to save, in milliseconds, each time. */
+  savesMs = (): number => 0;
   private readonly objects: Objects;
   /** Newest request that each has answered. */
   private readonly last = new Map<string, number>();
@@ -56,9 +58,19 @@ export class Trainers {
       if (!gang || askedMs === undefined || metadata.deletionTimestamp || this.silent.has(key)) continue;
       if ((this.last.get(key) ?? -Infinity) >= askedMs) continue;
       this.last.set(key, askedMs);
-      await this.report({ namespace: metadata.namespace!, gang, takenAtMs: Date.now() });
-      this.answered.push(key);
+      await this.answer(metadata.namespace!, gang);
     }
+  }
+
+  /** Saves, and says so. Others do not wait for it. */
+  private async answer(namespace: string, gang: string): Promise<void> {
+    const savesMs = this.savesMs();
+    const report = async (): Promise<void> => {
+      await this.report({ namespace, gang, takenAtMs: Date.now() });
+      this.answered.push(`${namespace}/${gang}`);
+    };
+    if (savesMs === 0) return report();
+    setTimeout(() => void report().catch(() => undefined), savesMs).unref();
   }
 
   /** Writes the Checkpoint, as the training process does: with the service account of its pod, and the Role that ships. */

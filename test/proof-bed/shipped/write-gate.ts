@@ -24,11 +24,12 @@ export interface GateOptions {
   readonly key: string;
 }
 
-interface Death {
+/** Somebody waits for writes to land. */
+interface Awaited {
   left: number;
-  readonly kill: () => void;
+  readonly to: RegExp;
+  readonly kill: (() => void) | undefined;
   readonly done: (last: Write) => void;
-  over: boolean;
 }
 
 // Leases and Events tell others about the process; nothing is decided on them, so a death between them proves nothing.
@@ -40,7 +41,9 @@ export class WriteGate {
   ready = true;
   /** Every counted write so far, oldest first. */
   readonly writes: Write[] = [];
-  private death: Death | undefined;
+  private awaited: Awaited | undefined;
+  /** Whether nothing may be written. */
+  private isShut = false;
   private turn: Promise<void> = Promise.resolve();
   private readonly agent: https.Agent;
   private readonly server: https.Server;
@@ -57,14 +60,28 @@ export class WriteGate {
     return `https://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** Calls `kill` when `count` more writes have landed; until then and after, no other write passes. Resolves with the last one. */
-  killAfter(count: number, kill: () => void): Promise<Write> {
-    return new Promise((done) => (this.death = { left: count, kill, done, over: false }));
+  /**
+   * Resolves with the last of so many writes (to paths like this, by `METHOD path`) when it has landed; 0: at once. With `kill` the gate
+   * shuts and calls it at that moment: no other write passes, and nobody hears of the last one.
+   */
+  after(
+    count: number,
+    { to = /^/, kill }: { readonly to?: RegExp | undefined; readonly kill?: (() => void) | undefined } = {},
+  ): Promise<Write | undefined> {
+    if (count === 0) return Promise.resolve(undefined);
+    return new Promise((done) => (this.awaited = { left: count, to, kill, done }));
   }
 
-  /** Lets everything pass again: for the process that is started next, or when the awaited write does not come. */
+  /** Nothing is written any more, until it opens: who is killed now has sent what has passed, and nothing else. */
+  shut(): void {
+    this.isShut = true;
+    this.awaited = undefined;
+  }
+
+  /** Lets everything pass again, for the process that is started next; nobody waits for a write any more. */
   open(): void {
-    this.death = undefined;
+    this.isShut = false;
+    this.awaited = undefined;
   }
 
   async close(): Promise<void> {
@@ -78,7 +95,7 @@ export class WriteGate {
     const url = new URL(request.url!, this.options.server);
     if (request.method === 'GET') return this.forward(request, response, url);
     if (UNCOUNTED.test(url.pathname)) {
-      if (this.death?.over) return void response.destroy();
+      if (this.isShut) return void response.destroy();
       return this.forward(request, response, url);
     }
     const before = this.turn;
@@ -86,7 +103,7 @@ export class WriteGate {
     this.turn = new Promise((resolve) => (leave = resolve));
     await before;
     // Dead, or the one who sent it is: it never reached the API server.
-    if (this.death?.over || response.destroyed) {
+    if (this.isShut || response.destroyed) {
       response.destroy();
       return leave();
     }
@@ -98,15 +115,17 @@ export class WriteGate {
 
   /** Returns whether the process may hear of it. */
   private landed(write: Write): boolean {
-    if (write.status < 300) this.writes.push(write);
-    const { death } = this;
-    if (!death || write.status >= 300) return true;
-    death.left -= 1;
-    if (death.left > 0) return true;
-    death.over = true;
-    death.kill();
-    death.done(write);
-    return false;
+    if (write.status >= 300) return true;
+    this.writes.push(write);
+    const { awaited } = this;
+    if (!awaited?.to.test(`${write.method} ${write.path}`)) return true;
+    awaited.left -= 1;
+    if (awaited.left > 0) return true;
+    if (awaited.kill) this.shut();
+    this.awaited = undefined;
+    awaited.kill?.();
+    awaited.done(write);
+    return awaited.kill === undefined;
   }
 
   private forward(
