@@ -1,12 +1,8 @@
 /** The controllers: one process of them, named by the first argument. KUBECONFIG or the pod's service account says where. */
 import { hostname } from 'node:os';
-import { capacityController } from '../lib/controllers/capacity/controller';
-import { METRICS as CAPACITY } from '../lib/controllers/capacity/telemetry';
-import { movesController } from '../lib/controllers/moves/controller';
-import { poolsController } from '../lib/controllers/pools/controller';
-import { METRICS as POOLS } from '../lib/controllers/pools/telemetry';
-import { MOVES_METRICS } from '../lib/domain/moves-metrics';
+import { CONTROLLER_METRICS, controllersOf } from '../lib/controllers/processes';
 import { ec2Cloud } from '../lib/runtime/aws/ec2';
+import { evidenceStore } from '../lib/runtime/aws/s3';
 import { openHttpDoor } from '../lib/runtime/http';
 import { kubernetesClient } from '../lib/runtime/kubernetes/client';
 import { loadConnection } from '../lib/runtime/kubernetes/kube-config';
@@ -21,13 +17,11 @@ import { systemClock as clock } from '../lib/runtime/system-clock';
 
 /** Every look is at the whole fleet, and thousands of kubelets report all the time: no controller looks more often than this. */
 const PACE_MS = 500;
-const METRICS = [CAPACITY, POOLS, MOVES_METRICS, RUNTIME_METRICS].flatMap((rows) => Object.values(rows));
-const PROCESSES = { capacity: [capacityController, movesController, poolsController] };
+const METRICS = [...CONTROLLER_METRICS, ...Object.values(RUNTIME_METRICS)];
 
 async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
-  const controllers = PROCESSES[name as keyof typeof PROCESSES];
-  if (!controllers) throw new Error(`no process "${name}"; there are: ${Object.keys(PROCESSES).join(', ')}`);
   const { POD_NAMESPACE: namespace = 'aicluster-system', POD_NAME: identity = hostname(), HTTP_PORT = '8080' } = env;
+  const controllers = controllersOf(name, { env, namespace });
   const log = jsonLog({ process: name, pod: identity }, env['LOG_LEVEL']);
   const metrics = new PrometheusMetrics(METRICS);
   const random = Math.random;
@@ -36,7 +30,7 @@ async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Pro
   const leadership = new LeaseLeadership({ ...ports, namespace, name: `aicluster-${name}`, identity });
   const fatal = endWell(log, () => runner.stop());
   const about = { component: `aicluster.dev/${name}`, instance: identity, prune: pruneOf, minIntervalMs: PACE_MS };
-  const others = { cloud: ec2Cloud(), metrics, leadership, onFatal: fatal };
+  const others = { cloud: ec2Cloud(), evidence: evidenceStore(env), metrics, leadership, onFatal: fatal };
   const runner = runControllers({ ...ports, ...others, ...about, controllers });
   await openHttpDoor({ port: Number(HTTP_PORT), host: env['HTTP_HOST'], ready: () => runner.ready(), metrics });
   runner.start();

@@ -22,8 +22,13 @@ export function aiClusterBlueprint(app: App): { readonly foundation: Stack; read
       reservationId: text('reservationId', 'cr-0123456789abcdef0'),
       availabilityZone: text('reservationZone', zones[0]!),
       nodes: { max: wholeNumber(text, 'blockNodes', 16) },
+      validation: 'Standard',
     }),
-    Capacity.onDemand('l40s', { instanceType: 'g6e.48xlarge', nodes: { max: wholeNumber(text, 'onDemandNodes', 8) } }),
+    Capacity.onDemand('l40s', {
+      instanceType: 'g6e.48xlarge',
+      nodes: { max: wholeNumber(text, 'onDemandNodes', 8) },
+      validation: 'Quick',
+    }),
     Capacity.autoscaled('a10g', { instanceFamilies: ['g5'], maxGpus: 32 }),
   ];
 
@@ -53,6 +58,8 @@ export function aiClusterBlueprint(app: App): { readonly foundation: Stack; read
     capacity,
     // Dashboard and alerts as ConfigMaps: that needs nothing which may not be there.
     monitoring: {},
+    // Failed nodes are replaced, within the brakes. Begin with `dryRun: true` where you have nodes at work already.
+    health: { dryRun: false },
     buckets: [
       {
         name: 'inference',

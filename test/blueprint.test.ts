@@ -68,6 +68,7 @@ describe('the reference blueprint', () => {
       ['CapacityBucket/training'],
       ['CapacityPool/l40s'],
       ['CapacityPool/p5'],
+      ['NodeHealthPolicy/default'],
     ]);
   });
 

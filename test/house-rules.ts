@@ -85,6 +85,8 @@ export const IMPURE_CONTROLLER_FILES = [
   'apply.ts',
   'apply-workloads.ts',
   'controller.ts',
+  'evidence.ts',
+  'instance-statuses.ts',
   'observe.ts',
   'telemetry.ts',
 ];

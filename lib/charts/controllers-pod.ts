@@ -16,6 +16,17 @@ export const NODE_IMAGE = 'public.ecr.aws/docker/library/node:24.21.0-bookworm-s
  */
 export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=4', '--heap-growing-percent=30'];
 
+/**
+ * Image of the checks of NVIDIA types: CUDA 12.9, NCCL 2.27, EFA 1.43 (release notes of AWS Deep Learning Containers, PyTorch 2.8 on EC2, ECS, EKS).
+ * Not the newest: that has CUDA 13, which needs a younger driver than nodes may have.
+ */
+export const CHECK_IMAGE =
+  'public.ecr.aws/deep-learning-containers/pytorch-training:2.8.0-gpu-py312-cu129-ubuntu22.04-ec2';
+
+/** Image of the checks of Trainium and Inferentia types (table of images of AWS Neuron Deep Learning Containers). */
+export const NEURON_CHECK_IMAGE =
+  'public.ecr.aws/neuron/pytorch-training-neuronx:2.9.0-neuronx-py312-sdk2.27.1-ubuntu24.04';
+
 /** Image with the AWS CLI, of AWS. Pinned by version, not by digest. */
 export const DOWNLOADER_IMAGE = 'public.ecr.aws/aws-cli/aws-cli:2.37.1';
 

@@ -8,8 +8,10 @@ export * from './capacity-chart';
 export * from './checkpoints-chart';
 export * from './controllers-chart';
 export {
+  CHECK_IMAGE,
   DOWNLOADER_IMAGE,
   HTTP_PORT,
+  NEURON_CHECK_IMAGE,
   NODE_IMAGE,
   type ControllersBundle,
   type ControllersPodProps,

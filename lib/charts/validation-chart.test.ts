@@ -1,6 +1,7 @@
 import { Testing } from 'cdk8s';
 import { VALIDATION_NAMESPACE } from '../domain/namespaces';
-import { CHECK_LABELS, ValidationChart } from './validation-chart';
+import { CHECK_LABELS } from '../domain/checks';
+import { ValidationChart } from './validation-chart';
 
 const SCRIPTS = { 'run.sh': '#!/bin/sh\nexec python3 one_node.py\n', 'one_node.py': 'print("{}")\n' };
 const objects = (scripts: Readonly<Record<string, string>> = SCRIPTS): any[] =>

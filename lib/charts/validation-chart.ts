@@ -1,23 +1,10 @@
 /** Where nodes are proved: a namespace for check pods alone, their scripts, and what they may reach. */
 import type { Construct } from 'constructs';
+import { CHECK_LABELS, CHECK_SCRIPTS, CHECKS_ACCOUNT, CHECKS_PRIORITY, CHECKS_SERVICE } from '../domain/checks';
 import type { KubeObject } from '../domain/kube';
 import { VALIDATION_NAMESPACE } from '../domain/namespaces';
 import { apiVersionOf, PRIORITY_CLASSES } from '../domain/resources';
 import { PlainChart } from './plain-chart';
-
-/** ConfigMap of the scripts that check pods run. */
-export const CHECK_SCRIPTS = 'aicluster-checks';
-/** Headless Service: check pods with this subdomain find each other by name, `<hostname>.checks.aicluster-validation.svc`. */
-export const CHECKS_SERVICE = 'checks';
-/** Service account of check pods: nobody has given it any right, and no token of it is mounted. */
-export const CHECKS_ACCOUNT = 'aicluster-check';
-/** PriorityClass of check pods. */
-export const CHECKS_PRIORITY = 'aicluster-validation';
-/** Labels of every check pod. */
-export const CHECK_LABELS = {
-  'app.kubernetes.io/name': 'aicluster-check',
-  'app.kubernetes.io/part-of': 'eks-ai-cluster',
-} as const;
 
 /** Below every pod that says nothing (0), let alone pods of a bucket: a check is never in anybody's way. */
 const LOWEST = -1000;

@@ -2,9 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { capacityController } from '../controllers/capacity/controller';
-import { movesController } from '../controllers/moves/controller';
-import { poolsController } from '../controllers/pools/controller';
+import { controllersOf } from '../controllers/processes';
 import type { KubeObject } from '../domain/kube';
 import { NODE_MOVES } from '../domain/resources';
 import type { TimelineEntry, World } from '../simulator';
@@ -16,6 +14,12 @@ import { renderReport, type Sample } from './report/page';
 import { toTakings } from './report/takings';
 import { play } from './rehearsal/play';
 import { synthesizeReference } from './rehearsal/synthesize';
+
+/** What the processes of the cluster would be started with; no check runs its image here. */
+const SURROUNDINGS = {
+  env: { CHECK_IMAGE: 'rehearsed', NEURON_CHECK_IMAGE: 'rehearsed' },
+  namespace: 'aicluster-system',
+};
 
 const HELP = `Usage: aicluster rehearse [--assembly DIR] [--seed N] [--hours H] [--report FILE] [--save FILE]
                           [--all] [--json]
@@ -48,6 +52,10 @@ const STORY = new Set([
   'NodeAssigned',
   'NodeLeaving',
   'MoveMade',
+  'ValidationFinished',
+  'ValidationFailed',
+  'ReplacementRequested',
+  'BreakerTripped',
   'GangAsked',
   'GangSuspending',
   'GangResumed',
@@ -137,7 +145,7 @@ async function playFolder(folder: string, wanted: RehearseArguments, out: Output
     );
   return play({
     assembly,
-    controllers: [poolsController, capacityController, movesController],
+    controllers: [...controllersOf('capacity', SURROUNDINGS), ...controllersOf('health', SURROUNDINGS)],
     seed,
     hours,
     ...(save !== undefined && {

@@ -5,6 +5,7 @@ import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { AiCluster, type AiClusterProps, AlertRules, Capacity, Priority } from '.';
 import { RELEASE_ANNOTATION } from '../charts';
 import { resolveTokens } from '../cli/assembly';
+import { CHECK_SCRIPTS } from '../domain/checks';
 import type { KubeObject } from '../domain/kube';
 import { makeLayer } from './make-stack';
 
@@ -53,7 +54,7 @@ describe('AiCluster', () => {
     expect(objectsOf(stack, 'NodeClass')).toEqual(['a10g', 'l40s', 'p5']);
     expect(objectsOf(stack, 'NodePool')).toEqual(['a10g']);
     expect(objectsOf(stack, 'CapacityBucket')).toEqual(['batch', 'training']);
-    expect(objectsOf(stack, 'Namespace')).toEqual(['aicluster-system', 'training']);
+    expect(objectsOf(stack, 'Namespace')).toEqual(['aicluster-system', 'aicluster-validation', 'training']);
   });
 
   it('lets the workloads of each namespace that it makes publish checkpoints there', () => {
@@ -78,7 +79,8 @@ describe('AiCluster', () => {
   it('makes a dashboard and alerts when asked, and needs the CRDs of an operator only then', () => {
     const made = (props: Partial<AiClusterProps>) => {
       const { stack } = makeAiCluster(props);
-      return ['ConfigMap', 'PrometheusRule', 'PodMonitor'].map((kind) => objectsOf(stack, kind));
+      const names = (kind: string) => objectsOf(stack, kind).filter((name) => name !== CHECK_SCRIPTS);
+      return ['ConfigMap', 'PrometheusRule', 'PodMonitor'].map(names);
     };
     expect(made({})).toEqual([[], [], []]);
     expect(made({ monitoring: {} })).toEqual([['aicluster-dashboard', 'aicluster-rules'], [], []]);

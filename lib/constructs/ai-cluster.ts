@@ -20,6 +20,7 @@ import { type AddonRequest, ClusterAddons } from './cluster-addons';
 import { type ClusterPlan, type PlannedPool, raiseConflicts } from './cluster-plan';
 import { findConflicts } from './conflicts';
 import { Manifests } from './manifests';
+import { toNodeHealthPolicy, type NodeHealthOptions } from './health';
 import type { MonitoringOptions } from './monitoring';
 import type { IClusterNetwork } from './network-contract';
 import { NodeClasses } from './node-classes';
@@ -47,6 +48,11 @@ export interface AiClusterProps extends AiFoundationOptions {
    * @default - the bundle of this package goes to S3 as an asset and runs on the `system` nodes of Auto Mode: no Docker anywhere
    */
   readonly controllers?: AiControllersOptions;
+  /**
+   * How nodes are proved before they work, and what becomes of those that fail. Which are proved is said by `validation` of each capacity.
+   * @default - the defaults of NodeHealthPolicy: suspected and failed nodes are named, nothing is removed
+   */
+  readonly health?: NodeHealthOptions;
   /**
    * A Grafana dashboard and alerts about the controllers, each with a runbook. `{}` gives both as ConfigMaps.
    * @default - none; the metrics are there to be scraped all the same
@@ -92,7 +98,14 @@ export class AiCluster extends Construct {
     this.network = this.foundation.network;
     this.manifests = new Manifests(this, 'Manifests', { cluster: this.cluster });
     this.nodeClasses = new NodeClasses(this, 'NodeClasses', { cluster: this.foundation.cluster });
-    this.controllers = new AiControllers(this, 'Controllers', { ...props.controllers, cluster: this.cluster });
+    const models = this.foundation.modelBucket;
+    const evidence = models && { bucket: models.bucket };
+    this.controllers = new AiControllers(this, 'Controllers', {
+      evidence,
+      ...props.controllers,
+      cluster: this.cluster,
+    });
+    this.controllers.addObject(toNodeHealthPolicy(props.health));
     this.addCompanions(props);
     if (props.monitoring) this.addMonitoring(props.monitoring);
     props.capacity.forEach((capacity) => this.addCapacity(capacity));

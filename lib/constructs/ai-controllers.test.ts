@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import * as kms from 'aws-cdk-lib/aws-kms';
+import * as s3 from 'aws-cdk-lib/aws-s3';
 import { CapacityBucket, KINDS } from '../api';
 import { PERMISSIONS } from '../domain/permissions';
 import { AiControllers, type AiControllersProps } from './ai-controllers';
@@ -23,7 +24,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function synth(props: Partial<AiControllersProps> = {}, fill: (ai: AiControllers) => void = () => undefined): Template {
   const stack = makeStack();
   const key = props.bundleKey ? { bundleKey: new kms.Key(stack, 'AssetsKey') } : {};
-  const source = props.controllerImage ? {} : { bundleFile };
+  const source = { checkScripts: { 'run.sh': '#!/bin/sh' }, ...(props.controllerImage ? {} : { bundleFile }) };
   fill(new AiControllers(stack, 'Ai', { cluster: makeCluster(stack).cluster, ...source, ...props, ...key }));
   return templateOf(stack);
 }
@@ -53,6 +54,32 @@ describe('the controllers in a stack', () => {
     const read = statements.find(({ Action }) => Action === 's3:GetObject');
     expect(JSON.stringify(read.Resource)).toMatch(/s3:::.*\/[0-9a-f]{64}\.js"/);
     expect(JSON.stringify(read.Resource)).not.toContain('*');
+  });
+
+  it('lets node-health write evidence where it is kept, and tells it where that is and what checks run in', () => {
+    const stack = makeStack();
+    const bucket = new s3.Bucket(stack, 'Models');
+    const checkScripts = { 'run.sh': '#!/bin/sh' };
+    const common = { cluster: makeCluster(stack).cluster, bundleFile, checkScripts };
+    new AiControllers(stack, 'Ai', { ...common, evidence: { bucket }, checkImage: 'registry.example/pytorch:1' });
+    const template = templateOf(stack);
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: { Statement: Match.arrayWith([Match.objectLike({ Action: 's3:PutObject' })]) },
+      Roles: [{ Ref: Match.stringLikeRegexp('Aihealth') }],
+    });
+    const text = Object.values(template.findResources(KIND)).map(textOf).join();
+    expect(text).toContain('"name":"EVIDENCE_BUCKET","value":"${…}"');
+    expect(text).toContain('"name":"EVIDENCE_PREFIX","value":"node-health/"');
+    expect(text).toContain('"name":"CHECK_IMAGE","value":"registry.example/pytorch:1"');
+  });
+
+  it('makes the place where nodes are proved before the process that has a role there', () => {
+    const template = synth();
+    const resources = template.findResources(KIND);
+    const [place] = idsOf(template, '"pod-security.kubernetes.io/enforce":"privileged"');
+    const [deployment] = idsOf(template, '"Deployment"');
+    expect(place).toBeDefined();
+    expect(resources[deployment!]!['DependsOn']).toContain(place);
   });
 
   it('has only reading actions on every resource, which is what the validators are told', () => {

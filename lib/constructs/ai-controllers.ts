@@ -8,22 +8,26 @@ import { App } from 'cdk8s';
 import { Construct } from 'constructs';
 import {
   AdmissionChart,
+  CHECK_IMAGE,
   CheckpointsChart,
   CONTROLLERS_NAMESPACE,
   ControllersChart,
   CrdsChart,
   GUARD_BUCKETS,
+  NEURON_CHECK_IMAGE,
   PrioritiesChart,
   processName,
+  ValidationChart,
   type ControllersBundle,
 } from '../charts';
 import type { KubeObject } from '../domain/kube';
 import { PERMISSIONS, type ProcessPermissions } from '../domain/permissions';
-import { acknowledge } from './acknowledgements';
+import { acknowledge, acknowledgeResources } from './acknowledgements';
+import { readCheckScripts } from './check-scripts';
 import { findControllersBundle, sha256Of } from './controllers-bundle';
 import { Manifests } from './manifests';
 import { PodIdentity } from './pod-identity';
-import { cloudStatements, type EvidenceStore } from './cloud-statements';
+import { cloudStatements, EVIDENCE_PREFIX, type EvidenceStore } from './cloud-statements';
 
 /** How the controllers run; shared by `AiControllers` and `AiCluster`. */
 export interface AiControllersOptions {
@@ -52,6 +56,21 @@ export interface AiControllersOptions {
    * @default - `dist/controllers/index.js` of this package
    */
   readonly bundleFile?: string;
+  /**
+   * Image of the checks of NVIDIA types, for example from a pull-through cache: PyTorch with CUDA, NCCL and EFA.
+   * @default - the AWS Deep Learning Container for PyTorch; `spec.image` of the NodeHealthPolicy wins over both
+   */
+  readonly checkImage?: string;
+  /**
+   * Image of the checks of Trainium and Inferentia types.
+   * @default - the AWS Deep Learning Container for Neuron; `spec.neuronImage` of the NodeHealthPolicy wins over both
+   */
+  readonly neuronCheckImage?: string;
+  /**
+   * The scripts of the checks, by file name; `run.sh` is what a check pod runs.
+   * @default - those of this package
+   */
+  readonly checkScripts?: { readonly [file: string]: string };
   /**
    * Where the evidence of node health is kept.
    * @default - nowhere: verdicts are on the nodes and in NodeValidations, which are kept for 7 days
@@ -108,6 +127,8 @@ export class AiControllers extends Construct {
     const crds = this.manifests.addChart(new CrdsChart(charts, 'Crds'), { retain: true });
     const priorities = this.manifests.addChart(new PrioritiesChart(charts, 'Priorities'));
     this.manifests.addChart(new CheckpointsChart(charts, 'Checkpoints'));
+    const scripts = props.checkScripts ?? readCheckScripts();
+    const validation = this.manifests.addChart(new ValidationChart(charts, 'Validation', { scripts }));
     const controllers = new ControllersChart(charts, 'Controllers', {
       bundle,
       image: props.controllerImage,
@@ -116,8 +137,10 @@ export class AiControllers extends Construct {
       region: Stack.of(this).region,
       nodeSelector: props.nodeSelector,
       egressCidrs: props.egressCidrs,
+      env: { health: this.healthVariables() },
     });
-    this.running = this.manifests.addChart(controllers, { after: [...crds, ...this.identities.values()] });
+    const before = [...crds, ...validation, ...this.identities.values()];
+    this.running = this.manifests.addChart(controllers, { after: before });
     const admission = new AdmissionChart(charts, 'Admission', {
       controllersNamespace: CONTROLLERS_NAMESPACE,
       globalDefaultPriorityClass: props.globalDefaultPriorityClass,
@@ -138,6 +161,19 @@ export class AiControllers extends Construct {
     return manifest;
   }
 
+  /** What node-health must know of this deployment: its objects hold no tokens, variables of a pod may. */
+  private healthVariables(): Record<string, string> {
+    const { checkImage = CHECK_IMAGE, neuronCheckImage = NEURON_CHECK_IMAGE, evidence } = this.props;
+    return {
+      CHECK_IMAGE: checkImage,
+      NEURON_CHECK_IMAGE: neuronCheckImage,
+      ...(evidence && {
+        EVIDENCE_BUCKET: evidence.bucket.bucketName,
+        EVIDENCE_PREFIX: evidence.prefix ?? EVIDENCE_PREFIX,
+      }),
+    };
+  }
+
   private addBundle(): ControllersBundle {
     const path = this.props.bundleFile ?? findControllersBundle();
     const asset = new Asset(this, 'Bundle', { path });
@@ -146,7 +182,7 @@ export class AiControllers extends Construct {
 
   private addIdentity(process: ProcessPermissions, bundle: ControllersBundle | undefined): PodIdentity {
     const name = processName(process);
-    const { statements, everywhere } = cloudStatements(process, this.props.evidence);
+    const { statements, everywhere, wildcards } = cloudStatements(process, this.props.evidence);
     const identity = new PodIdentity(this, process.process, {
       cluster: this.props.cluster,
       namespace: CONTROLLERS_NAMESPACE,
@@ -158,6 +194,13 @@ export class AiControllers extends Construct {
         identity,
         'AwsSolutions-IAM5[Resource::*]',
         `${everywhere.join(', ')} only read, and EC2 knows no resources for them (service authorization reference)`,
+      );
+    }
+    if (wildcards.length > 0) {
+      acknowledgeResources(
+        identity,
+        () => wildcards,
+        'evidence of node health is written, and only under its own prefix',
       );
     }
     if (bundle) this.props.bundleKey?.grantDecrypt(identity);

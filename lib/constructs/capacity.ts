@@ -47,6 +47,12 @@ export interface CapacityProps {
    */
   readonly expireAfter?: string;
   /**
+   * How deeply a node is proved before it may work: `None`, `Quick` (about a minute), `Standard` (about ten) or `Deep` (an hour or more).
+   *
+   * @default 'None'
+   */
+  readonly validation?: 'None' | 'Quick' | 'Standard' | 'Deep';
+  /**
    * How long a drain may take before pods are ended by force, as a Kubernetes duration.
    *
    * @default '1h'
@@ -148,7 +154,7 @@ export class Capacity {
       source,
       ...defined({ reservationId: this.reservationId, availabilityZone: this.availabilityZone }),
       ...defined({ nodes: props.nodes && { ...props.nodes }, expireAfter: props.expireAfter }),
-      ...defined({ terminationGracePeriod: props.terminationGracePeriod }),
+      ...defined({ validation: props.validation, terminationGracePeriod: props.terminationGracePeriod }),
       nodeClassRef: { name: this.name },
     });
   }

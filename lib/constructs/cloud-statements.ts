@@ -17,7 +17,7 @@ export interface EvidenceStore {
 /** Beginning of the keys of evidence unless told otherwise. */
 export const EVIDENCE_PREFIX = 'node-health/';
 
-/** The statements of a process, and the actions among them that count for every resource there is. */
+/** The statements of a process, the actions among them that count for every resource there is, and the resources with a wildcard. */
 export function cloudStatements(process: ProcessPermissions, evidence: EvidenceStore | undefined) {
   const permissions = process.controllers.flatMap(({ cloud }) => cloud);
   const everywhere = actionsOf(permissions.filter(({ on }) => on === undefined));
@@ -25,13 +25,16 @@ export function cloudStatements(process: ProcessPermissions, evidence: EvidenceS
   const statements: iam.PolicyStatement[] = [];
   if (everywhere.length > 0) statements.push(new iam.PolicyStatement({ actions: everywhere, resources: ['*'] }));
   if (evidence && onEvidence.length > 0) statements.push(...evidenceStatements(evidence, onEvidence));
-  return { statements, everywhere };
+  const wildcards = evidence && onEvidence.length > 0 ? [objectsOf(evidence)] : [];
+  return { statements, everywhere, wildcards };
 }
 
+const objectsOf = ({ bucket, prefix = EVIDENCE_PREFIX }: EvidenceStore) => bucket.arnForObjects(`${prefix}*`);
+
 /** With a key, S3 asks KMS for a data key in the name of whoever writes. */
-function evidenceStatements({ bucket, prefix = EVIDENCE_PREFIX }: EvidenceStore, actions: string[]) {
-  const { encryptionKey } = bucket;
-  const objects = new iam.PolicyStatement({ actions, resources: [bucket.arnForObjects(`${prefix}*`)] });
+function evidenceStatements(evidence: EvidenceStore, actions: string[]) {
+  const { encryptionKey } = evidence.bucket;
+  const objects = new iam.PolicyStatement({ actions, resources: [objectsOf(evidence)] });
   if (!encryptionKey) return [objects];
   const dataKey = new iam.PolicyStatement({ actions: ['kms:GenerateDataKey'], resources: [encryptionKey.keyArn] });
   return [objects, dataKey];

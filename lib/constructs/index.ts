@@ -5,6 +5,7 @@ export * from './ai-foundation';
 export * from './auto-mode-cluster';
 export * from './bucket';
 export * from './capacity';
+export * from './health';
 export * from './monitoring';
 export * from './priority';
 export * from './volcano-scheduler';

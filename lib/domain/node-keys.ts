@@ -44,6 +44,14 @@ export const POOL_LABEL = `${GROUP}/pool`;
 export const VALIDATED_CONDITION = 'AiClusterValidated';
 /** The condition by which EKS says that a node's accelerators work. */
 export const ACCELERATORS_CONDITION = 'AcceleratedHardwareReady';
+/** Conditions of the node monitoring agent that say that a part of the node does not work (EKS user guide, node-health-nma.md). */
+export const AGENT_CONDITIONS = [
+  ACCELERATORS_CONDITION,
+  'ContainerRuntimeReady',
+  'KernelReady',
+  'NetworkingReady',
+  'StorageReady',
+] as const;
 /** Annotation: time, level, boot id and GPU serials of the last verdict. */
 export const VERDICT_ANNOTATION = `${GROUP}/verdict`;
 /** Annotation set by a person: no controller of ours touches the node. */

@@ -2,7 +2,7 @@
  * Every verb each controller uses, and why. The one table from which RBAC and IAM are generated, which the simulator enforces on
  * every call, and which the audit log of the proof bed is compared with: used ⊆ declared = granted.
  */
-import { CONTROLLERS_NAMESPACE } from './namespaces';
+import { CONTROLLERS_NAMESPACE, VALIDATION_NAMESPACE } from './namespaces';
 import * as r from './resources';
 import type { ResourceType } from './resources';
 
@@ -37,7 +37,7 @@ export interface ControllerPermissions {
 /** What runs together in one process under one service account, and may therefore do together. */
 export interface ProcessPermissions {
   /** Name of the Deployment and its service account is `aicluster-<name>`. */
-  readonly process: 'capacity';
+  readonly process: 'capacity' | 'health';
   readonly controllers: readonly ControllerPermissions[];
 }
 
@@ -196,6 +196,79 @@ export const PERMISSIONS: readonly ProcessPermissions[] = [
           },
         ],
         cloud: [],
+      },
+    ],
+  },
+  {
+    process: 'health',
+    controllers: [
+      {
+        controller: 'node-health',
+        cluster: [
+          {
+            resource: r.NODES,
+            verbs: ['list', 'watch', 'patch'],
+            why: 'probation and verdict of each node',
+          },
+          { resource: r.NODES, subresource: 'status', verbs: ['patch'], why: 'the condition AiClusterValidated' },
+          {
+            resource: r.NODE_MOVES,
+            verbs: ['list', 'watch', 'create'],
+            why: 'take suspected nodes from work, and failed ones away',
+          },
+          {
+            resource: r.NODE_VALIDATIONS,
+            verbs: ['list', 'watch', 'create', 'delete'],
+            why: 'one for each batch; history is deleted after 7 days',
+          },
+          {
+            resource: r.NODE_VALIDATIONS,
+            subresource: 'status',
+            verbs: ['patch'],
+            why: 'rounds, results and verdicts',
+          },
+          {
+            resource: r.FAULT_REPORTS,
+            verbs: ['list', 'watch', 'delete'],
+            why: 'what others saw; old ones are deleted',
+          },
+          { resource: r.FAULT_REPORTS, subresource: 'status', verbs: ['patch'], why: 'say what a report led to' },
+          {
+            resource: r.NODE_HEALTH_POLICIES,
+            verbs: WATCH,
+            why: 'thresholds, brakes, and the word of a person who resets them',
+          },
+          {
+            resource: r.NODE_HEALTH_POLICIES,
+            subresource: 'status',
+            verbs: ['patch'],
+            why: 'report verdicts and the breaker',
+          },
+          {
+            resource: r.CAPACITY_POOLS,
+            verbs: WATCH,
+            why: 'how deeply a node is proved, and whether another one can be had',
+          },
+          { resource: r.CAPACITY_BUCKETS, verbs: WATCH, why: 'never below the minimum of a bucket' },
+          { resource: r.NAMESPACES, verbs: WATCH, why: "which namespace's pods belong to which bucket" },
+          { resource: r.PODS, verbs: WATCH, why: 'which nodes are idle; the node of a pod that reports a fault' },
+          {
+            resource: r.PODS,
+            verbs: ['create', 'delete'],
+            namespace: VALIDATION_NAMESPACE,
+            why: 'checks are pods',
+          },
+          {
+            resource: r.EVENTS,
+            verbs: WATCH,
+            namespace: 'default',
+            why: 'what the node monitoring agent says about nodes; Events of Nodes are in this namespace',
+          },
+        ],
+        cloud: [
+          { action: 'ec2:DescribeInstanceStatus', why: 'status checks and scheduled events of instances' },
+          { action: 's3:PutObject', on: 'evidence', why: 'evidence outlives the node' },
+        ],
       },
     ],
   },

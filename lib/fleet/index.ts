@@ -15,6 +15,7 @@ export * from './node-phase';
 export * from './observe-node';
 export * from './pods';
 export * from './running-gangs';
+export * from './short-hash';
 export * from './topology';
 export * from './verdict';
 export * from './workloads';

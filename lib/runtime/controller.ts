@@ -1,7 +1,7 @@
 /** What a controller is, to the runtime: what it watches, how an event becomes a key, and what it does with a key. */
 import type { KubeObject } from '../domain/kube';
 import type { ResourceType } from '../domain/resources';
-import type { Clock, CloudPort, ClusterPort, Log, Random } from './ports';
+import type { Clock, CloudPort, ClusterPort, EvidencePort, Log, Random, Selection } from './ports';
 
 /** Read side of a watch cache. Objects are shared: never mutate them. */
 export interface ReadonlyCache {
@@ -55,6 +55,8 @@ export interface Metrics {
 export interface ControllerContext {
   readonly cluster: ClusterPort;
   readonly cloud: CloudPort;
+  /** Absent: nobody has said where evidence is kept. */
+  readonly evidence?: EvidencePort;
   /** The cache of a resource this controller declared in `watches`. Throws for any other. */
   cache(resource: ResourceType): AssumingCache;
   readonly clock: Clock;
@@ -69,6 +71,8 @@ export interface ControllerWatch {
   readonly resource: ResourceType;
   /** Event → keys to reconcile. Fleet-wide controllers return one constant key. */
   keys(object: KubeObject): readonly string[];
+  /** Only these objects: the same for all controllers of a process that watch the resource. @default all */
+  readonly selection?: Selection;
   /** Named indexes over the cache: object → values. */
   readonly indexes?: Readonly<Record<string, (object: KubeObject) => readonly string[]>>;
   /** Resource types whose CRD may not be installed: a 404 on list counts as an empty, synced cache, looked at again every minute. */

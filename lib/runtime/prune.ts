@@ -5,8 +5,9 @@
  *
  * `prune.test.ts` holds this list to what `lib/fleet` reads. Writes are patches, so nothing is lost by them.
  */
+import { CHECK_LABEL } from '../domain/checks';
 import type { Container, KubeObject, Node, Pod } from '../domain/kube';
-import { ACCELERATORS_CONDITION, FOREIGN_KEYS, VALIDATED_CONDITION } from '../domain/node-keys';
+import { AGENT_CONDITIONS, FOREIGN_KEYS, VALIDATED_CONDITION } from '../domain/node-keys';
 import { oneCopy } from '../domain/one-copy';
 import { CHECKPOINT_REQUESTED_ANNOTATION, DELETION_COST_ANNOTATION, MIRROR_ANNOTATION } from '../domain/pod-keys';
 import { NODES, POD_GROUPS, PODS, resourceName, VOLCANO_JOBS, type ResourceType } from '../domain/resources';
@@ -47,7 +48,11 @@ function prunePod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
     kind,
     metadata: { ...meta, labels: copyOf(labels ?? {}), ownerReferences: copyOf(ownerReferences ?? []) },
     spec: prunePodSpec(spec ?? { containers: [] }),
-    status: { phase: status?.phase, startTime: status?.startTime },
+    status: {
+      ...{ phase: status?.phase, startTime: status?.startTime },
+      // What a check says is in the status of its container.
+      ...(labels?.[CHECK_LABEL] && { reason: status?.['reason'], containerStatuses: status?.['containerStatuses'] }),
+    },
   };
 }
 
@@ -70,7 +75,7 @@ function pruneContainer({ name, resources, restartPolicy }: Container): Containe
   return { name, ...(resources && { resources }), ...(restartPolicy && { restartPolicy }) };
 }
 
-const NODE_CONDITIONS: ReadonlySet<string> = new Set(['Ready', ACCELERATORS_CONDITION, VALIDATED_CONDITION]);
+const NODE_CONDITIONS: ReadonlySet<string> = new Set(['Ready', VALIDATED_CONDITION, ...AGENT_CONDITIONS]);
 
 function pruneNode({ apiVersion, kind, metadata, spec, status = {} }: Node): Node {
   const { allocatable, conditions = [], nodeInfo } = status;
@@ -85,7 +90,11 @@ function pruneNode({ apiVersion, kind, metadata, spec, status = {} }: Node): Nod
       allocatable: copyOf(allocatable ?? {}),
       conditions: conditions
         .filter(({ type }) => NODE_CONDITIONS.has(type))
-        .map(({ type, status, lastTransitionTime }) => ({ type, status, lastTransitionTime })),
+        .map(({ type, status, reason, lastTransitionTime }) => ({
+          ...{ type, status, lastTransitionTime },
+          // The XID is in the reason of what is broken.
+          ...(status === 'False' && { reason }),
+        })),
       nodeInfo: { bootID: nodeInfo?.bootID },
     },
   };

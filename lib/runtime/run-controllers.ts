@@ -17,7 +17,7 @@ import { LeaseLost } from './errors';
 import { eventRecorder } from './events';
 import { fencedPorts, soleLeader, type Fence, type Leadership } from './fence';
 import type { Change, IndexFunction } from './object-store';
-import type { Clock, CloudPort, ClusterPort, Log, Random } from './ports';
+import type { Clock, CloudPort, ClusterPort, EvidencePort, Log, Random } from './ports';
 import { WorkQueue, type Verdict } from './queue';
 import { reconcileOnce } from './reconcile-once';
 
@@ -26,6 +26,8 @@ export interface RunnerOptions {
   readonly controllers: readonly Controller[];
   readonly cluster: ClusterPort;
   readonly cloud: CloudPort;
+  /** Where evidence of node health goes. @default nowhere */
+  readonly evidence?: EvidencePort | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -136,10 +138,10 @@ class ControllerRunner implements Runner {
   }
 
   private makeCache(watches: readonly OwnedWatch[]): WatchCache {
-    const { resource } = watches[0]!.watch;
+    const { resource, selection } = watches[0]!.watch;
     return new WatchCache({
       ...this.options,
-      resource,
+      ...{ resource, selection },
       indexes: Object.assign({}, ...watches.map(ownedIndexes)) as Record<string, IndexFunction>,
       optional: watches.every(({ watch }) => watch.optional === true),
       prune: this.options.prune?.(resource),
@@ -165,7 +167,7 @@ class ControllerRunner implements Runner {
   }
 
   private contextOf(controller: Controller): ControllerContext {
-    const { clock, random, metrics, log, narrow } = this.options;
+    const { clock, random, metrics, log, narrow, evidence } = this.options;
     const views = new Map(
       controller.watches.map(({ resource }) => {
         const name = resourceName(resource);
@@ -177,12 +179,11 @@ class ControllerRunner implements Runner {
       cache: (resource) => {
         const view = views.get(resourceName(resource));
         if (view) return view;
-        throw new Error(
-          `${controller.name} reads ${resourceName(resource)} but does not watch it; add it to its watches`,
-        );
+        throw new Error(`${controller.name} reads ${resourceName(resource)} and does not watch it: add it there`);
       },
       events: this.events,
       cloud: this.fence.cloud,
+      ...(evidence ? { evidence } : {}),
       clock,
       random,
       metrics,

@@ -3,6 +3,7 @@ import { hasTaint, editTaints } from '../domain/taints';
 import { formatTime, type KubeObject, type Node, type Pod } from '../domain/kube';
 import { isTrue } from '../domain/conditions';
 import { NODES, PODS } from '../domain/resources';
+import { checkOf, runCheck } from './check-pods';
 import { deleteIfThere, patchStatus, withConditions, type Inside } from './inside';
 import { hasEnded } from './pod-rules';
 
@@ -63,6 +64,7 @@ function begin(inside: Inside, times: KubeletTimes, bound: Pod): void {
     const pod = live(inside, bound);
     if (!pod || pod.status?.phase !== 'Pending' || pod.metadata.deletionTimestamp) return;
     if (!inside.server.find(NODES, { name: pod.spec!.nodeName! })) return;
+    if (checkOf(pod)) return runCheck(inside, pod);
     const ready = { type: 'Ready', status: 'True' } as const;
     const startTime = formatTime(inside.clock.now());
     patchStatus(inside, PODS, pod, {

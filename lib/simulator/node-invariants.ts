@@ -6,26 +6,46 @@ import { toNodeFacts } from '../fleet';
 
 type Breach = (invariant: string, object: string, message: string) => void;
 
-const OUR_KEYS = new Set(NODE_KEYS.filter(({ owner }) => owner === 'moves').map(({ key }) => key));
+/** Whose key it is; keys of persons and of others are nobody's of ours. */
+const OWNERS = new Map(
+  NODE_KEYS.filter(({ owner }) => owner !== 'person').map(({ key, owner }) => [key, owner] as const),
+);
 
-/** A write of ours changes no label, taint or annotation that is not ours. */
+/** A write of ours changes labels, taints and annotations of one owner, and nobody else's. */
 export function keepsForeignKeys(node: Node, before: Node, breach: Breach): void {
-  const object = `Node ${node.metadata.name}`;
-  for (const field of ['labels', 'annotations'] as const) {
-    const [is, was] = [node.metadata[field] ?? {}, before.metadata[field] ?? {}];
-    for (const key of new Set([...Object.keys(is), ...Object.keys(was)])) {
-      if (!OUR_KEYS.has(key) && is[key] !== was[key])
-        breach('foreign keys stay', object, `${field} ${key}: ${was[key]} → ${is[key]}`);
-    }
-  }
-  const foreign = ({ spec }: Node) =>
+  const changes = [
+    ...changedEntries(node, before, 'labels'),
+    ...changedEntries(node, before, 'annotations'),
+    ...changedTaints(node, before),
+  ];
+  const owners = new Set(changes.map(({ key }) => OWNERS.get(key) ?? 'foreign'));
+  if (!owners.has('foreign') && owners.size <= 1) return;
+  for (const { key, change } of changes) breach('foreign keys stay', `Node ${node.metadata.name}`, `${key}: ${change}`);
+}
+
+interface Change {
+  readonly key: string;
+  readonly change: string;
+}
+
+function changedEntries(node: Node, before: Node, field: 'labels' | 'annotations'): readonly Change[] {
+  const [is, was] = [node.metadata[field] ?? {}, before.metadata[field] ?? {}];
+  return [...new Set([...Object.keys(is), ...Object.keys(was)])]
+    .filter((key) => is[key] !== was[key])
+    .map((key) => ({ key, change: `${field}: ${was[key]} → ${is[key]}` }));
+}
+
+function changedTaints(node: Node, before: Node): readonly Change[] {
+  const textOf = ({ spec }: Node, key: string) =>
     (spec?.taints ?? [])
-      .filter(({ key }) => !OUR_KEYS.has(key))
-      .map(({ key, value, effect }) => `${key}=${value ?? ''}:${effect}`)
+      .filter((taint) => taint.key === key)
+      .map(({ value, effect }) => `${value ?? ''}:${effect}`)
       .sort()
       .join(' ');
-  if (foreign(node) !== foreign(before))
-    breach('foreign keys stay', object, `taints ${foreign(before)} → ${foreign(node)}`);
+  const keys = [...(node.spec?.taints ?? []), ...(before.spec?.taints ?? [])].map(({ key }) => key);
+  return [...new Set(keys)]
+    .filter((key) => textOf(node, key) !== textOf(before, key))
+    .map((key) => ({ key, change: `taint ${textOf(before, key) || 'none'} → ${textOf(node, key) || 'none'}` }));
 }
 
 /** Bucket by label, by taint and by node group, and whether the node says that it has none. */

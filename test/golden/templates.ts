@@ -28,7 +28,20 @@ export function synthesize(context: Readonly<Record<string, unknown>> = {}): Rea
   }
 }
 
+/** The scripts of the checks are reviewed where they are written; here only which of them are shipped. */
+function withoutScripts(template: object): object {
+  const shorten = (manifest: string) => {
+    const objects = JSON.parse(manifest) as { kind: string; data?: object }[];
+    const short = objects.map((one) =>
+      one.kind === 'ConfigMap' && one.data ? { ...one, data: Object.fromEntries(Object.keys(one.data).map((file) => [file, 'SCRIPT'])) } : one,
+    );
+    return JSON.stringify(short);
+  };
+  const replace = (key: string, value: unknown) => (key === 'Manifest' && typeof value === 'string' && value.includes('aicluster-checks') ? shorten(value) : value);
+  return JSON.parse(JSON.stringify(template, replace)) as object;
+}
+
 /** Path → content of the golden templates. */
 export function goldenTemplates(): [string, string][] {
-  return [...synthesize()].map(([stack, template]) => [`test/golden/templates/${stack}.json`, `${scrub(JSON.stringify(template, null, 1))}\n`]);
+  return [...synthesize()].map(([stack, template]) => [`test/golden/templates/${stack}.json`, `${scrub(JSON.stringify(withoutScripts(template), null, 1))}\n`]);
 }

@@ -202,6 +202,6 @@ describe('the chart', () => {
     expect(map.metadata.labels).toMatchObject({ ...labels, grafana_dashboard: '1' });
     expect([rule, monitor].map(({ metadata }) => metadata.labels.release)).toEqual([labels.release, labels.release]);
     expect(JSON.parse(map.data['aicluster-capacity.json'])).toEqual(board);
-    expect(monitor.spec.selector.matchExpressions[0].values).toEqual(['aicluster-capacity']);
+    expect(monitor.spec.selector.matchExpressions[0].values).toEqual(['aicluster-capacity', 'aicluster-health']);
   });
 });

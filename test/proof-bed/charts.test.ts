@@ -101,7 +101,7 @@ describeOnBed('our charts on a real API server', () => {
   it('the pods of the controllers pass the restricted Pod Security Standard', async () => {
     const pods = await waitFor('both replicas', async () => {
       const { items } = await bed.api<any>({ path: `/api/v1/namespaces/${CONTROLLERS_NAMESPACE}/pods` });
-      return items.length === 2 && items;
+      return items.length === 2 * PERMISSIONS.length && items;
     });
     for (const { spec } of pods) expect(spec).toMatchObject({ priorityClassName: 'system-cluster-critical' });
     const privileged = {

@@ -2,7 +2,8 @@
 import type { CapacityPoolSpec } from '../../api';
 import type { KubeObject } from '../../domain/kube';
 import type { Controller } from '../../runtime/controller';
-import { makeWorld, splitRandom, type ReservationSeed, type TimelineEntry, type World } from '../../simulator';
+import { NODES } from '../../domain/resources';
+import { AILMENT, makeWorld, splitRandom, type ReservationSeed, type TimelineEntry, type World } from '../../simulator';
 import type { AssemblyManifests } from '../assembly';
 import { bucketsOf, poolsOf, type Named } from '../rules/parsed';
 import { makeScenario, type ScenarioStep } from './scenario';
@@ -25,6 +26,8 @@ export interface PlayOptions {
 }
 
 const HOUR_MS = 3_600_000;
+/** Which of the nodes that join is bad. */
+const THE_BAD_ONE = 5;
 const CHUNK_MS = 15 * 60_000;
 /** Blocks end this long before the last hour does, so that the end is part of the story. */
 const BLOCK_ENDS_BEFORE_MS = 1.5 * HOUR_MS;
@@ -44,6 +47,7 @@ export async function play(options: PlayOptions): Promise<World> {
     cloud: { reservations: reservationsOf(poolsOf(assembly), startMs, hours), leafSize: 8 },
   });
   world.timeline.onEntry((entry) => options.onEvent(entry));
+  breakOne(world);
   const scenario = makeScenario({
     buckets: bucketsOf(assembly),
     pools: poolsOf(assembly),
@@ -66,6 +70,20 @@ export async function play(options: PlayOptions): Promise<World> {
 function submit(world: World, { says, object }: ScenarioStep): void {
   world.timeline.add('People', `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`, says);
   world.submit(object);
+}
+
+/** One of the first machines has a bad GPU: it is found before anything works on it. */
+function breakOne(world: World): void {
+  let seen = 0;
+  world.server.onChange(({ type, object }) => {
+    if (type !== 'ADDED' || ++seen !== THE_BAD_ONE) return;
+    world.timeline.add(
+      'Fault',
+      `Node ${object.metadata.name}`,
+      'one of its GPUs counts memory errors that cannot be corrected',
+    );
+    world.server.mergePatch(NODES, object.metadata, { metadata: { annotations: { [AILMENT]: 'bad-gpu' } } });
+  }, NODES);
 }
 
 /** In the middle of the burst, as it would: the other replica goes on. */

@@ -6,6 +6,7 @@
  * looked at it; a workload saw its own side of it.
  */
 import { parseTime } from '../../domain/kube';
+import { AGENT_CONDITIONS } from '../../domain/node-keys';
 
 /** Who says it, the most believed first. */
 export const FAULT_SOURCES = ['Agent', 'Ec2', 'Check', 'Person', 'Workload'] as const;
@@ -14,15 +15,6 @@ export type FaultSource = (typeof FAULT_SOURCES)[number];
 
 /** Kinds that a FaultReport may name; the same words as `FaultKind` in lib/api. */
 export const REPORT_KINDS = ['Xid', 'NcclTimeout', 'EfaError', 'Storage', 'Slow', 'Other'] as const;
-
-/** Conditions of the node monitoring agent that say that a part of the node does not work (EKS user guide, node-health-nma.md). */
-export const AGENT_CONDITIONS = [
-  'AcceleratedHardwareReady',
-  'ContainerRuntimeReady',
-  'KernelReady',
-  'NetworkingReady',
-  'StorageReady',
-] as const;
 
 /** What is wrong: a kind of FaultReport, a condition of the agent, or a word of EC2 such as `SystemStatus` or `instance-retirement`. */
 export type FaultKind = string;
@@ -139,7 +131,7 @@ export function faultsOfConditions(node: unknown, nowMs: number): Fault[] {
 /** Component that the agent's Events name (eks-node-monitoring-agent cmd/eks-node-monitoring-agent/main.go, GetEventRecorderFor). */
 export const AGENT_REPORTER = 'eks-node-monitoring-agent';
 /** Events about Nodes are in this namespace. Tenants may write Events in their own and put any component into them, but not here. */
-const NODE_EVENTS_NAMESPACE = 'default';
+export const NODE_EVENTS_NAMESPACE = 'default';
 
 /**
  * What the agent's warnings (pkg/reasons/reasons.go of eks-node-monitoring-agent, read 2026-11-26) say about the machine. The others speak

@@ -77,18 +77,22 @@ export function sooner(a: Severity, b: Severity): Severity {
 }
 
 /**
- * When EKS takes the node of this fault away. Such a fault is a notice, not a report: no count, no threshold and no brake stands between
- * it and the gang, because the node goes in any case.
+ * When EKS takes a node with broken accelerators away. That is a notice, not a report: no count, no threshold and no cap stands between it
+ * and the gang, because what ran there has failed and the node goes in ten minutes. The other conditions leave half an hour, and are reports.
  */
 export function noticeOf(fault: Fault): { readonly goneAtMs: number } | undefined {
-  const afterMs = fault.source === 'Agent' ? REPAIR_AFTER_MS[fault.kind] : undefined;
-  return afterMs === undefined ? undefined : { goneAtMs: fault.atMs + afterMs };
+  return fault.kind === 'AcceleratedHardwareReady' ? repairOf(fault) : undefined;
+}
+
+function repairOf({ source, kind, atMs }: Fault): { readonly goneAtMs: number } | undefined {
+  const afterMs = source === 'Agent' ? REPAIR_AFTER_MS[kind] : undefined;
+  return afterMs === undefined ? undefined : { goneAtMs: atMs + afterMs };
 }
 
 function ofCondition(fault: Fault, nowMs: number): Leaving | undefined {
-  const notice = noticeOf(fault);
-  if (!notice) return undefined;
-  const { goneAtMs } = notice;
+  const repair = repairOf(fault);
+  if (!repair) return undefined;
+  const { goneAtMs } = repair;
   const why = `${fault.kind} is False since ${formatTime(fault.atMs)}: EKS replaces the node at ${formatTime(goneAtMs)}`;
   return { severity: goneAtMs - nowMs > LAST_CALL_MS ? 'NextCheckpoint' : 'Now', why, goneAtMs };
 }

@@ -29,6 +29,16 @@ export interface EvidenceBucket {
   readonly endpoint?: string;
 }
 
+/** Evidence as the Deployment says: `EVIDENCE_BUCKET`, under `EVIDENCE_PREFIX`; undefined where it names none. */
+export function evidenceStore({
+  EVIDENCE_BUCKET: bucket,
+  EVIDENCE_PREFIX: prefix = '',
+}: NodeJS.ProcessEnv): EvidencePort | undefined {
+  if (!bucket) return undefined;
+  const store = s3Evidence({ bucket });
+  return { write: (key, lines) => store.write(`${prefix}${key}`, lines) };
+}
+
 /** Evidence in a bucket. */
 export function s3Evidence(options: EvidenceBucket): EvidencePort {
   const region = options.region ?? process.env['AWS_REGION'] ?? 'us-east-1';

@@ -1,0 +1,124 @@
+/**
+ * Which nodes are proved together next. PURE.
+ *
+ * Whoever is on probation, works on nothing, and is in no validation. Newcomers are collected for a while, by type and level, because
+ * nodes find out about each other only together. A node of which nothing could be said is tried again so many times, then left to a person.
+ */
+import type { NodeHealthPolicySpec, NodeValidationSpec } from '../../api';
+import { parseDuration } from '../../domain/duration';
+import { parseTime } from '../../domain/kube';
+import { PROBATION_TAINT } from '../../domain/node-keys';
+import { freeName, shortHash, type NodeFacts } from '../../fleet';
+import type { HealthAction } from './actions';
+import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
+import { dueVerdicts, NOT_LOOKED_AT } from './verdicts';
+
+/** A node whose devices do not appear is proved all the same after this long: that they are missing is an answer, too. */
+const DEVICES_WITHIN_MS = 10 * 60_000;
+
+/** Batches that are due, and when the next one is. */
+export interface Batches {
+  readonly actions: readonly HealthAction[];
+  readonly againMs: number;
+}
+
+interface Candidate {
+  readonly node: NodeFacts;
+  readonly sinceMs: number;
+  readonly level: NodeValidationSpec['level'];
+  readonly reason: NodeValidationSpec['reason'];
+}
+
+/** Nodes that a validation has that is not over. */
+export function validatingNodes({ validations }: Pick<HealthSnapshot, 'validations'>): ReadonlySet<string> {
+  const live = validations.filter(({ status, spec, deleting }) => spec && !deleting && status.finishedAt === undefined);
+  return new Set(live.flatMap(({ spec }) => spec!.nodes));
+}
+
+/** Plans the next validations. */
+export function planBatches(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): Batches {
+  const { window, maxNodes } = policy.batch;
+  const windowMs = parseDuration(window);
+  const taken = new Set(snapshot.validations.map(({ name }) => name));
+  const actions: HealthAction[] = [];
+  let againMs = Infinity;
+  for (const group of groupsOf(candidates(snapshot, policy, nowMs))) {
+    for (let from = 0; from < group.length; from += maxNodes) {
+      const part = group.slice(from, from + maxNodes);
+      const ripeMs = Math.min(...part.map(({ sinceMs }) => sinceMs)) + windowMs;
+      if (nowMs >= ripeMs || part.length === maxNodes) actions.push(batch(part, taken));
+      else againMs = Math.min(againMs, ripeMs);
+    }
+  }
+  return { actions, againMs };
+}
+
+function candidates(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): readonly Candidate[] {
+  // A node whose verdict is not written yet has been proved.
+  const busy = new Set([...validatingNodes(snapshot), ...dueVerdicts(snapshot).map(({ node }) => node.name)]);
+  return [...snapshot.nodes.values()]
+    .filter(({ facts, phase, work }) => {
+      if (phase !== 'Probation' && phase !== 'Suspect') return false;
+      return work.length === 0 && !busy.has(facts.name) && hasDevices(facts, nowMs);
+    })
+    .filter(({ facts }) => attemptsOf(facts, snapshot) < policy.remediation.attempts)
+    .map((node) => candidate(node, snapshot.pools, policy))
+    .sort((a, b) => (a.node.name < b.node.name ? -1 : 1));
+}
+
+function hasDevices({ allocatable, createdAtMs }: NodeFacts, nowMs: number): boolean {
+  const devices = (allocatable['nvidia.com/gpu'] ?? 0) + (allocatable['aws.amazon.com/neuron'] ?? 0);
+  return devices > 0 || nowMs >= createdAtMs + DEVICES_WITHIN_MS;
+}
+
+/** How often this boot of this instance was tried in vain since its last verdict that said something. */
+export function attemptsOf(node: NodeFacts, { validations }: Pick<HealthSnapshot, 'validations'>): number {
+  const sinceMs = node.verdict?.result === 'Unreliable' ? 0 : (node.verdict?.timeMs ?? 0);
+  return validations.filter((one) => (parseTime(one.status.finishedAt) ?? 0) >= sinceMs && wasInVain(one, node)).length;
+}
+
+function wasInVain({ spec, status }: ValidationState, { name, providerID, bootId }: NodeFacts): boolean {
+  const record = status.nodes?.find((one) => one.name === name);
+  if (spec?.reason === 'Person' || record?.result !== 'Unreliable') return false;
+  return !NOT_LOOKED_AT.has(record.reason ?? '') && record.providerID === providerID && record.bootId === bootId;
+}
+
+function candidate(
+  { facts: node }: HealthNode,
+  pools: HealthSnapshot['pools'],
+  policy: NodeHealthPolicySpec,
+): Candidate {
+  const addedMs = parseTime(node.taints.find(({ key }) => key === PROBATION_TAINT)?.timeAdded);
+  const sinceMs = addedMs ?? node.createdAtMs;
+  const poolLevel = pools.get(node.pool ?? '')?.level ?? 'Standard';
+  const reason = reasonOf(node, sinceMs, parseDuration(policy.verdict.maxAge));
+  return { node, sinceMs, reason, level: reason === 'Reboot' || reason === 'Age' ? 'Quick' : poolLevel };
+}
+
+/** Why a node is on probation, as its last verdict tells it. */
+function reasonOf({ verdict, bootId }: NodeFacts, closedMs: number, maxAgeMs: number): Candidate['reason'] {
+  if (!verdict?.result || verdict.result === 'Unreliable') return 'New';
+  if (verdict.bootId !== bootId) return 'Reboot';
+  const owes = verdict.provisional === true || closedMs - (verdict.timeMs ?? 0) >= maxAgeMs;
+  return owes ? 'Age' : 'Report';
+}
+
+function groupsOf(all: readonly Candidate[]): readonly (readonly Candidate[])[] {
+  const groups = new Map<string, Candidate[]>();
+  for (const one of all) {
+    const key = `${one.node.instanceType} ${one.level} ${one.reason}`;
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+}
+
+function batch(group: readonly Candidate[], taken: ReadonlySet<string>): HealthAction {
+  const { level, reason, node } = group[0]!;
+  const identity = group.map(({ node: { uid, bootId } }) => `${uid}/${bootId}`).join(',');
+  const names = group.map(({ node: { name } }) => name);
+  const why = `${names.length} ${names.length === 1 ? 'node' : 'nodes'} of ${node.instanceType}`;
+  const name = freeName(`${reason.toLowerCase()}-${shortHash(identity)}`, taken);
+  return { type: 'CreateValidation', name, spec: { nodes: names, level, reason, message: why }, why };
+}

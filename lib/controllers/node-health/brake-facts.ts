@@ -1,0 +1,101 @@
+/** What the brakes look at, from the snapshot: nodes, and the removals there were. PURE. */
+import { FINAL_STEPS, type NodeHealthPolicySpec } from '../../api';
+import { parseTime } from '../../domain/kube';
+import { PROBATION_TAINT } from '../../domain/node-keys';
+import { hasTaint } from '../../domain/taints';
+import { UNKNOWN_LEAF, type NodeFacts } from '../../fleet';
+import type { Breaker } from './breaker';
+import type { BatchFailures, BrakeFacts, BrakeNode, PastRemoval } from './removals';
+import type { HealthMove, HealthNode, HealthSnapshot, ValidationState } from './snapshot';
+
+type MovedNode = HealthMove['nodes'][number];
+
+/** What rulings are made on. */
+export interface BrakeInput {
+  readonly snapshot: HealthSnapshot;
+  readonly policy: NodeHealthPolicySpec;
+  readonly breaker: Breaker;
+  readonly nowMs: number;
+}
+
+/** Everything but who should leave. */
+export function brakeFacts({ snapshot, policy, breaker, nowMs }: BrakeInput): Omit<BrakeFacts, 'wanted'> {
+  const { remediation } = policy;
+  return {
+    nodes: [...snapshot.nodes.values()].map(toBrakeNode),
+    pools: [...snapshot.pools.values()],
+    minimums: snapshot.minimums,
+    history: [...snapshot.moves.flatMap((move) => toRemovals(move, snapshot.nodes)), ...closedNodes(snapshot)],
+    batches: new Map(snapshot.validations.map((one) => [one.name, failuresOf(one)] as const)),
+    breaker,
+    // A shift cordons the nodes of its zone, and cordoned nodes are nobody's to remove.
+    shiftedZones: new Set<string>(),
+    settings: { ...remediation, dryRun: remediation.dryRun || snapshot.policy === undefined },
+    nowMs,
+  };
+}
+
+/** A node as brakes see it. */
+export function toBrakeNode({ facts, phase }: HealthNode): BrakeNode {
+  const { name, providerID, pool = '', bucket, leaf, zone, createdAtMs } = facts;
+  return { name, providerID, pool, bucket, leaf, zone, phase, createdAtMs };
+}
+
+/** What a NodeMove has done, or is doing, to the population. */
+export function toRemovals(move: HealthMove, present: HealthSnapshot['nodes']): readonly PastRemoval[] {
+  return move.nodes.map((moved) => toRemoval(move, moved, present.get(moved.name)?.facts));
+}
+
+function toRemoval(move: HealthMove, moved: MovedNode, present: NodeFacts | undefined): PastRemoval {
+  const { name, step, providerID, from } = moved;
+  const node = present && (providerID === undefined || present.providerID === providerID) ? present : undefined;
+  const ended = move.finishedMs !== undefined || FINAL_STEPS.includes(step);
+  const place = { pool: move.pool ?? '', bucket: from, leaf: UNKNOWN_LEAF, ...(node ? placeOf(node, from) : {}) };
+  return {
+    ...{ node: name, providerID, ...place, atMs: move.createdMs, outcome: outcomeOf(step, ended) },
+    kind: move.to === 'Replacement' ? 'Replacement' : 'Validation',
+    ...(isAway(step, ended, node) ? {} : { endedAtMs: endOf(move, moved) }),
+  };
+}
+
+function placeOf({ pool = '', bucket, leaf }: NodeFacts, from: string | undefined) {
+  return { pool, bucket: from ?? bucket, leaf };
+}
+
+/** Still on its way, or emptied and not proved again yet. */
+function isAway(step: MovedNode['step'], ended: boolean, node: NodeFacts | undefined): boolean {
+  return !ended || (step === 'HandedOver' && node !== undefined && hasTaint(node.taints, PROBATION_TAINT));
+}
+
+function endOf({ createdMs, finishedMs }: HealthMove, { sinceMs }: MovedNode): number {
+  return sinceMs ?? finishedMs ?? createdMs;
+}
+
+function outcomeOf(step: MovedNode['step'], ended: boolean): PastRemoval['outcome'] {
+  if (!ended) return 'Pending';
+  return step === 'Aborted' ? 'NotSent' : 'Done';
+}
+
+/** Nodes that were proved once, are closed now and work on nothing: away without a move. One that still works is not away. */
+function closedNodes({ nodes, moves }: HealthSnapshot): readonly PastRemoval[] {
+  return [...nodes.values()].flatMap(({ facts, work }): PastRemoval[] => {
+    if (work.length > 0) return [];
+    const closedMs = parseTime(facts.taints.find(({ key }) => key === PROBATION_TAINT)?.timeAdded);
+    if (closedMs === undefined || facts.verdict?.result !== 'Pass' || hasLiveMove(facts.name, moves)) return [];
+    const { name: node, providerID, pool = '', bucket, leaf } = facts;
+    return [{ node, providerID, pool, bucket, leaf, kind: 'Validation', atMs: closedMs, outcome: 'Done' }];
+  });
+}
+
+function failuresOf({ status }: ValidationState): BatchFailures {
+  const failed = new Map<string, number>();
+  for (const { result, reason } of status.nodes ?? []) {
+    if (result === 'Fail' && reason) failed.set(reason, (failed.get(reason) ?? 0) + 1);
+  }
+  return { nodes: status.nodes?.length ?? 0, failed };
+}
+
+/** Whether a NodeMove for its health has the node now. */
+export function hasLiveMove(node: string, moves: readonly HealthMove[]): boolean {
+  return moves.some(({ finishedMs, nodes }) => finishedMs === undefined && nodes.some(({ name }) => name === node));
+}

@@ -1,0 +1,50 @@
+/** What the breaker looks at, from the snapshot. PURE. */
+import type { NodeHealthPolicySpec } from '../../api';
+import { findCondition } from '../../domain/conditions';
+import { parseDuration } from '../../domain/duration';
+import { parseTime } from '../../domain/kube';
+import { populationOfFleet } from './brakes';
+import { turnBreaker, type Breaker, type BreakerState } from './breaker';
+import { toBrakeNode, toRemovals } from './brake-facts';
+import type { HealthSnapshot } from './snapshot';
+import { CONDITION } from './telemetry';
+
+/** The breaker after this look. */
+export function lookAtBreaker(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): Breaker {
+  const { percent, window } = policy.remediation.breaker;
+  const history = snapshot.moves.flatMap((move) => toRemovals(move, snapshot.nodes));
+  const population = populationOfFleet([...snapshot.nodes.values()].map(toBrakeNode), history, nowMs);
+  const facts = { bad: turnedBad(snapshot), population, reset: snapshot.policy?.reset };
+  return turnBreaker(keptState(snapshot, nowMs), facts, { percent, windowMs: parseDuration(window) }, nowMs);
+}
+
+/** What the status of the policy keeps of it. */
+function keptState({ policy }: HealthSnapshot, nowMs: number): BreakerState {
+  const { conditions, reset } = policy?.status ?? {};
+  const tripped = findCondition(conditions, CONDITION.tripped);
+  const resetAtMs = parseTime(reset?.at);
+  return {
+    ...(tripped?.status === 'True' ? { trippedAtMs: parseTime(tripped.lastTransitionTime) ?? nowMs } : {}),
+    ...(reset ? { resetValue: reset.value } : {}),
+    ...(resetAtMs === undefined ? {} : { resetAtMs }),
+  };
+}
+
+/** Verdicts of validations, also of nodes that are gone since, and what the machines themselves say. */
+function turnedBad({
+  validations,
+  faults,
+}: HealthSnapshot): readonly { readonly node: string; readonly atMs: number }[] {
+  const failed = validations.flatMap(({ status }) => {
+    const atMs = parseTime(status.finishedAt);
+    if (atMs === undefined) return [];
+    return (status.nodes ?? []).filter(({ result }) => result === 'Fail').map(({ name }) => ({ node: name, atMs }));
+  });
+  const said = faults
+    .filter(
+      ({ source, loudness, dueMs }) =>
+        (source === 'Agent' || source === 'Ec2') && loudness === 'Critical' && dueMs === undefined,
+    )
+    .map(({ node, atMs }) => ({ node, atMs }));
+  return [...failed, ...said];
+}

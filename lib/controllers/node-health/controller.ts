@@ -1,0 +1,158 @@
+/** node-health: nodes, validations, check pods, moves, reports and the policy → one look at the health of the fleet. */
+import {
+  CAPACITY_BUCKETS,
+  CAPACITY_POOLS,
+  EVENTS,
+  FAULT_REPORTS,
+  NAMESPACES,
+  NODE_HEALTH_POLICIES,
+  NODE_MOVES,
+  NODE_VALIDATIONS,
+  NODES,
+  PODS,
+} from '../../domain/resources';
+import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
+import { ApiError, Conflict, LeaseLost, NotFound } from '../../runtime/errors';
+import type { HealthAction } from './actions';
+import { applyHealthAction } from './apply';
+import { NODE_EVENTS_NAMESPACE } from './faults';
+import { readStatuses } from './instance-statuses';
+import { CHECKS_INDEX, observeHealth } from './observe';
+import { planNodeHealth, type HealthOutcome } from './plan';
+import type { HealthSnapshot } from './snapshot';
+import { METRIC } from './telemetry';
+
+/** Calls at the same time; the actions of one plan are about different objects. */
+const PARALLEL = 16;
+/** Somebody was faster: look again this soon. */
+const CONFLICT_RETRY_MS = 500;
+
+const fleet = () => ['fleet'];
+
+/** What the process was started with. */
+export interface NodeHealthSettings {
+  /** Images of the checks where the policy names none. */
+  readonly images: HealthSnapshot['images'];
+  /** Namespaces whose FaultReports are a person's. */
+  readonly personNamespaces: readonly string[];
+}
+
+/** What the Deployment says: `CHECK_IMAGE`, `NEURON_CHECK_IMAGE`. Reports in the controllers' own namespace are a person's. */
+export function toHealthSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  namespace: string,
+): NodeHealthSettings {
+  const image = (name: string) => {
+    const value = env[name];
+    if (!value) throw new Error(`${name} is not set: it names the image that checks run in`);
+    return value;
+  };
+  return {
+    images: { nvidia: image('CHECK_IMAGE'), neuron: image('NEURON_CHECK_IMAGE') },
+    personNamespaces: [namespace],
+  };
+}
+
+/** Makes the controller. */
+export function makeNodeHealthController({ images, personNamespaces }: NodeHealthSettings): Controller {
+  const persons = new Set(personNamespaces);
+  return {
+    name: 'node-health',
+    watches: [
+      { resource: NODES, keys: fleet },
+      // What is said of Nodes is said there.
+      { resource: EVENTS, keys: fleet, selection: { namespace: NODE_EVENTS_NAMESPACE } },
+      { resource: NODE_VALIDATIONS, keys: fleet },
+      { resource: NODE_HEALTH_POLICIES, keys: fleet },
+      { resource: FAULT_REPORTS, keys: fleet },
+      { resource: NODE_MOVES, keys: fleet },
+      { resource: PODS, keys: fleet, indexes: { [CHECKS_INDEX]: ({ metadata }) => [metadata.namespace ?? ''] } },
+      { resource: NAMESPACES, keys: fleet },
+      { resource: CAPACITY_POOLS, keys: fleet },
+      { resource: CAPACITY_BUCKETS, keys: fleet },
+    ],
+    reconcile: async (_key, context) => {
+      const nowMs = context.clock.now();
+      const cloud = await readStatuses(context, nowMs);
+      const snapshot = observeHealth(context, { images, personNamespaces: persons, cloudFaults: cloud.faults }, nowMs);
+      const plan = planNodeHealth(snapshot, nowMs);
+      tellFigures(snapshot, plan, context);
+      const conflicts = await applyAll(plan.actions, context);
+      const waits = [plan.requeueAfterMs, cloud.againMs - nowMs, conflicts ? CONFLICT_RETRY_MS : undefined];
+      const next = Math.min(...waits.filter((ms) => ms !== undefined));
+      return (Number.isFinite(next) ? { requeueAfterMs: Math.max(0, next) } : {}) satisfies Outcome;
+    },
+  };
+}
+
+/** Phases that mean something to node health; all others are proved nodes. */
+const PHASES = ['Joining', 'Probation', 'Validating', 'Suspect', 'Quarantined', 'Rebooted'];
+
+function tellFigures(snapshot: HealthSnapshot, plan: HealthOutcome, { metrics }: ControllerContext): void {
+  const counted = (values: readonly string[], label: string) =>
+    [...new Set(values)]
+      .sort()
+      .map((value) => ({ labels: { [label]: value }, value: values.filter((one) => one === value).length }));
+  const phases = [...snapshot.nodes.values()].map(({ phase }) => (PHASES.includes(phase) ? phase : 'Proved'));
+  metrics.gauges(METRIC.nodes, counted(phases, 'phase'));
+  const live = snapshot.validations.filter(({ status }) => status.finishedAt === undefined);
+  metrics.gauges(
+    METRIC.validations,
+    counted(
+      live.map(({ status }) => status.step ?? 'Waiting'),
+      'step',
+    ),
+  );
+  metrics.gauges(
+    METRIC.held,
+    counted(
+      plan.rulings.flatMap((ruling) => (ruling.allowed ? [] : [ruling.brake])),
+      'brake',
+    ),
+  );
+  metrics.gauges(
+    METRIC.faults,
+    counted(
+      snapshot.faults.map(({ source }) => source),
+      'source',
+    ),
+  );
+  metrics.gauge(METRIC.tripped, Number(plan.tripped));
+}
+
+/** Does the actions, several objects at a time, those of one object in order. Returns whether somebody was faster. */
+async function applyAll(actions: readonly HealthAction[], context: ControllerContext): Promise<boolean> {
+  const chains = chainsOf(actions);
+  const failures: unknown[] = [];
+  const work = async () => {
+    for (let chain = chains.shift(); chain; chain = chains.shift()) {
+      for (const action of chain) {
+        try {
+          await applyHealthAction(action, context);
+        } catch (error) {
+          failures.push(error);
+          context.metrics.count(METRIC.actions, { type: action.type, result: (error as Error).name });
+          break;
+        }
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, chains.length) }, work));
+  const late = (error: unknown) => error instanceof Conflict || error instanceof NotFound;
+  const fatal = failures.find((error) => error instanceof LeaseLost || !(error instanceof ApiError));
+  const serious = fatal ?? failures.find((error) => !late(error));
+  if (serious) throw serious;
+  return failures.length > 0;
+}
+
+/** What is about one node is done in order: closed first, then moved. */
+function chainsOf(actions: readonly HealthAction[]): HealthAction[][] {
+  const chains = new Map<string, HealthAction[]>();
+  actions.forEach((action, i) => {
+    const key = 'node' in action ? `node ${action.node}` : `other ${i}`;
+    const chain = chains.get(key);
+    if (chain) chain.push(action);
+    else chains.set(key, [action]);
+  });
+  return [...chains.values()];
+}

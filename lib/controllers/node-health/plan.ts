@@ -1,0 +1,178 @@
+/**
+ * The health of the whole fleet: who is proved, who is not, and what is done about it. PURE: one look, everything decided at once,
+ * because batches, brakes and the breaker span the fleet.
+ *
+ *  1 verdicts     what finished validations found is written on their nodes: condition, then annotation and taint
+ *  2 runs         validations under way: missing check pods, settled rounds, the next round (run.ts)
+ *  3 reports      what agents, EC2, people and workloads say (reports.ts)
+ *  4 the breaker  when much turns bad at once it is not the nodes (breaker.ts)
+ *  5 remedies     who leaves work to be measured, who is replaced, within the brakes (remedy.ts)
+ *  6 batches      who is proved next (batches.ts), and who is proved again because it was long ago (aging.ts)
+ *  7 words        statuses of policy and reports; old validations, reports and check pods go
+ *
+ * Killed between any two writes: everything is rebuilt from objects. A node that nobody looks after keeps its taint and waits.
+ */
+import { NodeHealthPolicySpec } from '../../api';
+import { parseDuration } from '../../domain/duration';
+import { parseTime } from '../../domain/kube';
+import { jsonEqual } from '../../domain/json-equal';
+import { hasTaint } from '../../domain/taints';
+import { PROBATION_TAINT } from '../../domain/node-keys';
+import type { HealthAction, HealthPlan } from './actions';
+import { planAging } from './aging-plan';
+import { planBatches } from './batches';
+import { nextRulingMs } from './brakes';
+import { lookAtBreaker } from './breaker-facts';
+import { renderCheckPod } from './check-pod';
+import { judgeRound } from './judging';
+import type { Ruling } from './removals';
+import { planRemedies } from './remedy';
+import { planReports } from './report-plan';
+import { policyAction } from './report';
+import type { RunTimes } from './answers';
+import { stepRun } from './run';
+import { searchNext } from './searching';
+import type { HealthSnapshot, ValidationState } from './snapshot';
+import { dueVerdicts, verdictAction } from './verdicts';
+
+/** History is kept this long, as that of moves. */
+export const KEPT_MS = 7 * 24 * 3_600_000;
+/** A person's validation waits this long for its nodes to be free, then begins with those that are. */
+const FREE_WITHIN_MS = 3_600_000;
+
+/** A plan, and what was found on the way: for metrics. */
+export interface HealthOutcome extends HealthPlan {
+  readonly rulings: readonly Ruling[];
+  readonly tripped: boolean;
+}
+
+/** Decides for the whole fleet. */
+export function planNodeHealth(snapshot: HealthSnapshot, nowMs: number): HealthOutcome {
+  const policy = snapshot.policy?.spec ?? NodeHealthPolicySpec.parse({});
+  const verdicts = dueVerdicts(snapshot).map(verdictAction);
+  const written = new Set(verdicts.map((action) => (action.type === 'WriteVerdict' ? action.node : '')));
+  const runs = planRuns(snapshot, policy, nowMs);
+  const reports = planReports(snapshot, policy, nowMs);
+  const breaker = lookAtBreaker(snapshot, policy, nowMs);
+  const { suspicions } = reports;
+  const remedies = planRemedies({ snapshot, policy, suspicions, breaker, nowMs });
+  const batches = planBatches(snapshot, policy, nowMs);
+  const aging = planAging(snapshot, policy, nowMs);
+  const actions = [
+    ...verdicts,
+    ...runs.actions,
+    // A node whose verdict is being written is looked at again with it.
+    ...remedies.actions.filter((action) => !('node' in action && written.has(action.node))),
+    ...batches.actions,
+    ...aging.actions,
+    ...policyAction(snapshot, { breaker, rulings: remedies.rulings, nowMs }),
+    ...reports.actions,
+    ...oldOnes(snapshot, nowMs),
+  ];
+  const moments = [runs.againMs, batches.againMs, aging.againMs, reports.againMs, nextRulingMs(remedies.rulings)];
+  const next = Math.min(...moments.map((atMs) => (atMs !== undefined && atMs > nowMs ? atMs : Infinity)));
+  return {
+    actions,
+    requeueAfterMs: Number.isFinite(next) ? next - nowMs : undefined,
+    rulings: remedies.rulings,
+    tripped: breaker.tripped,
+  };
+}
+
+interface Runs {
+  readonly actions: readonly HealthAction[];
+  readonly againMs: number;
+}
+
+function planRuns(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): Runs {
+  const actions: HealthAction[] = [];
+  let againMs = Infinity;
+  for (const validation of snapshot.validations) {
+    if (!validation.spec || validation.deleting) continue;
+    const run = planRun({ ...validation, spec: validation.spec }, snapshot, policy, nowMs);
+    actions.push(...run.actions);
+    againMs = Math.min(againMs, run.againMs);
+  }
+  return { actions: [...actions, ...donePods(snapshot)], againMs };
+}
+
+type Valid = ValidationState & { readonly spec: NonNullable<ValidationState['spec']> };
+
+function planRun(validation: Valid, snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): Runs {
+  const { name, uid, resourceVersion, spec, status } = validation;
+  if (status.finishedAt !== undefined) return { actions: [], againMs: Infinity };
+  const nodes = new Map([...snapshot.nodes.values()].map(({ facts }) => [facts.name, facts] as const));
+  if (status.startedAt === undefined) {
+    const byMs = validation.createdMs + FREE_WITHIN_MS;
+    if (nowMs < byMs && spec.nodes.some((node) => snapshot.nodes.has(node) && !isFree(node, snapshot))) {
+      return { actions: [], againMs: byMs };
+    }
+  }
+  const times = timesOf(policy, spec.level);
+  const step = stepRun({
+    validation,
+    nodes,
+    pods: snapshot.checkPods,
+    times,
+    isFree: (node) => isFree(node, snapshot),
+    judge: (round) => judgeRound(round, validation, snapshot, policy),
+    search: (left, rounds) => searchNext(left, rounds, { validation, snapshot, nowMs }),
+    nowMs,
+  });
+  const pods = step.pods.map(({ test, check, rank, node }): HealthAction => {
+    const image = /^(trn|inf)/.test(node.instanceType) ? snapshot.images.neuron : snapshot.images.nvidia;
+    const wish = {
+      validation: { name, uid },
+      test: test.name,
+      check,
+      level: spec.level,
+      nodes: test.nodes,
+      rank,
+      node,
+    };
+    const given = /^(trn|inf)/.test(node.instanceType) ? policy.neuronImage : policy.image;
+    const pod = renderCheckPod({ ...wish, image: given ?? image, timeoutMs: times.runMs });
+    return { type: 'CreatePod', validation: name, pod };
+  });
+  const write: HealthAction[] =
+    step.status && !jsonEqual(step.status, status)
+      ? [
+          {
+            ...{ type: 'WriteValidation', validation: name, resourceVersion, status: step.status, before: status },
+            ...(step.settled ? { evidence: step.settled } : {}),
+          },
+        ]
+      : [];
+  return { actions: [...write, ...pods], againMs: step.againMs ?? Infinity };
+}
+
+/** On probation, and nothing works there. */
+function isFree(name: string, { nodes }: HealthSnapshot): boolean {
+  const node = nodes.get(name);
+  return node !== undefined && node.work.length === 0 && hasTaint(node.facts.taints, PROBATION_TAINT);
+}
+
+function timesOf({ timeouts }: NodeHealthPolicySpec, level: Valid['spec']['level']): RunTimes {
+  const run = { Quick: timeouts.quick, Standard: timeouts.standard, Deep: timeouts.deep }[level];
+  return { startMs: parseDuration(timeouts.start), runMs: parseDuration(run) };
+}
+
+/** Check pods whose round is settled, or whose validation is over or gone. */
+function donePods({ validations, checkPods }: HealthSnapshot): readonly HealthAction[] {
+  const open = new Set(
+    validations.flatMap(({ name, status, deleting }) => {
+      const round = status.rounds?.at(-1);
+      if (deleting || !round || round.finishedAt !== undefined) return [];
+      return round.tests.map((test) => `${name} ${test.name}`);
+    }),
+  );
+  return [...checkPods.values()]
+    .filter(({ deleting, validation, test }) => !deleting && !open.has(`${validation} ${test}`))
+    .map(({ name, uid }): HealthAction => ({ type: 'DeletePod', pod: name, uid }));
+}
+
+function oldOnes({ validations }: HealthSnapshot, nowMs: number): readonly HealthAction[] {
+  return validations
+    .filter(({ status, deleting }) => !deleting && nowMs >= (parseTime(status.finishedAt) ?? Infinity) + KEPT_MS)
+    .map(({ name, uid }): HealthAction => ({ type: 'DeleteValidation', validation: name, uid }));
+}

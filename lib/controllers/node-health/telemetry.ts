@@ -1,0 +1,80 @@
+/** Words that node-health says to the outside: metrics, Event reasons, condition types. */
+import { metricNames, type MetricRow } from '../../domain/metrics';
+
+/** The metrics, all prefixed with the controller. */
+export const METRICS = {
+  nodes: {
+    name: 'aicluster_health_nodes',
+    type: 'gauge',
+    labels: ['phase'],
+    help: 'Nodes of the fleet by what they are to node health: Probation, Validating, Suspect, Quarantined, Rebooted, Proved.',
+  },
+  validations: {
+    name: 'aicluster_health_validations',
+    type: 'gauge',
+    labels: ['step'],
+    help: 'Validations under way, by step.',
+  },
+  verdicts: {
+    name: 'aicluster_health_verdicts_total',
+    type: 'counter',
+    labels: ['result'],
+    help: 'Verdicts written on nodes, by result: Pass, Fail, Unreliable.',
+  },
+  rounds: {
+    name: 'aicluster_health_round_seconds',
+    type: 'histogram',
+    labels: ['check'],
+    help: 'How long rounds of checks took, by check.',
+  },
+  held: {
+    name: 'aicluster_health_held_back',
+    type: 'gauge',
+    labels: ['brake'],
+    help: 'Nodes that should leave and may not, by the brake that holds them back.',
+  },
+  tripped: {
+    name: 'aicluster_health_breaker_tripped',
+    type: 'gauge',
+    labels: [],
+    help: '1 while the breaker is tripped: nothing is removed until a person resets it.',
+  },
+  faults: {
+    name: 'aicluster_health_faults',
+    type: 'gauge',
+    labels: ['source'],
+    help: 'Faults known now, by who says so: Agent, Ec2, Check, Person, Workload.',
+  },
+  actions: {
+    name: 'aicluster_health_actions_total',
+    type: 'counter',
+    labels: ['type', 'result'],
+    help: 'Actions taken, by type and result.',
+  },
+  evidence: {
+    name: 'aicluster_health_evidence_writes_total',
+    type: 'counter',
+    labels: ['result'],
+    help: 'Writes of evidence into the model bucket, by result.',
+  },
+} as const satisfies Readonly<Record<string, MetricRow>>;
+
+/** Metric names. */
+export const METRIC = metricNames(METRICS);
+
+/** Condition types of the NodeHealthPolicy. */
+export const CONDITION = { accepted: 'Accepted', tripped: 'Tripped' } as const;
+
+/** Event reasons on Nodes, NodeValidations and the NodeHealthPolicy. */
+export const EVENT = {
+  closed: 'PutOnProbation',
+  passed: 'Validated',
+  failed: 'ValidationFailed',
+  unreliable: 'ValidationUnreliable',
+  leaves: 'LeavesWork',
+  replaced: 'ReplacementRequested',
+  roundDone: 'RoundFinished',
+  validated: 'ValidationFinished',
+  tripped: 'BreakerTripped',
+  reset: 'BreakerReset',
+} as const;

@@ -1,0 +1,131 @@
+/**
+ * What check pods come to: the kubelet runs them, and they say what a machine in that state would say. The state is an annotation on the
+ * Node, so it goes with the machine; the measurements of a healthy one are those that the catalog asks for.
+ */
+import { findInstanceType, healthThresholds, type HealthThreshold } from '../catalog';
+import { formatTime, type Node, type Pod } from '../domain/kube';
+import { CHECK_LABEL, TEST_LABEL, VALIDATION_LABEL } from '../domain/checks';
+import { NODES, PODS } from '../domain/resources';
+import { patchStatus, type Inside } from './inside';
+import { hasEnded } from './pod-rules';
+
+/** On a Node: what is wrong with the machine, see `Ailment`. Only the simulator reads it. */
+export const AILMENT = 'simulator.aicluster.dev/ailment';
+/** What may be wrong with a machine. */
+export const AILMENTS = ['bad-gpu', 'slow-link', 'hang', 'no-image', 'garbage', 'no-tool', 'silent'] as const;
+export type Ailment = (typeof AILMENTS)[number];
+
+/** How long each check runs, in milliseconds. */
+const RUNS_MS = { 'one-node': 60_000, pair: 30_000, whole: 60_000 } as const;
+const CHECKS = { 'one-node': 'OneNode', pair: 'Pair', whole: 'Whole' } as const;
+type CheckName = keyof typeof CHECKS;
+
+/** Which check a pod is; undefined for all other pods. */
+export function checkOf(pod: Pod): CheckName | undefined {
+  const check = pod.metadata.labels?.[CHECK_LABEL];
+  return check !== undefined && check in CHECKS ? (check as CheckName) : undefined;
+}
+
+/** Runs a check pod that was bound and has started; ended by its own report, unless it hangs. */
+export function runCheck(inside: Inside, pod: Pod): void {
+  const { clock } = inside;
+  const check = checkOf(pod)!;
+  const ailments = ailmentsOf(inside, pod);
+  if (ailments.includes('no-image'))
+    return setContainer(inside, pod, 'Pending', { waiting: { reason: 'ImagePullBackOff' } });
+  const startedAt = formatTime(clock.now());
+  setContainer(inside, pod, 'Running', { running: { startedAt } });
+  if (ailments.includes('hang')) return;
+  clock.after(RUNS_MS[check], () => {
+    const now = inside.server.find(PODS, pod.metadata) as Pod | undefined;
+    if (!now || now.metadata.uid !== pod.metadata.uid || hasEnded(now)) return;
+    const own = inside.server.find(NODES, { name: pod.spec!.nodeName! }) as Node | undefined;
+    if (!own) return;
+    const message = messageOf(inside, now, own);
+    const finishedAt = formatTime(clock.now());
+    setContainer(inside, now, 'Succeeded', {
+      terminated: { exitCode: 0, reason: 'Completed', startedAt, finishedAt, message },
+    });
+  });
+}
+
+function setContainer(inside: Inside, pod: Pod, phase: string, state: object): void {
+  patchStatus(inside, PODS, pod, { phase, containerStatuses: [{ name: 'check', state }] });
+}
+
+/** What is wrong with this machine: several words are allowed. */
+function ailmentsOf({ server }: Inside, pod: Pod): readonly string[] {
+  const node = server.find(NODES, { name: pod.spec?.nodeName ?? '' });
+  return (node?.metadata.annotations?.[AILMENT] ?? '').split(',').filter(Boolean);
+}
+
+function messageOf(inside: Inside, pod: Pod, node: Node): string {
+  const ailments = ailmentsOf(inside, pod);
+  if (ailments.includes('silent')) return '';
+  if (ailments.includes('garbage')) return '{"v":1,"check":"one-node","m":{"gpu.count":"eight"';
+  const check = checkOf(pod)!;
+  const together = membersOf(inside, pod);
+  const slow = check !== 'one-node' && together.some((member) => ailmentsOf(inside, member).includes('slow-link'));
+  const level = pod.spec!.containers[0]!['env'].find(({ name }: { name: string }) => name === 'LEVEL').value as string;
+  const errors = ailments.includes('no-tool')
+    ? [{ check: 'gpu.inventory', kind: 'missing-tool', text: 'nvidia-smi' }]
+    : [];
+  return JSON.stringify({
+    ...{
+      v: 1,
+      level,
+      check,
+      node: node.metadata.name,
+      bootId: node.status?.nodeInfo?.bootID ?? 'boot',
+      nodes: together.length,
+    },
+    gpus: serialsOf(node),
+    m: measurementsOf(node, { check, nodes: together.length, ailments, slow }),
+    errors,
+  });
+}
+
+/** All pods of the same test. */
+function membersOf({ server }: Inside, { metadata: { labels = {} } }: Pod): readonly Pod[] {
+  return (server.all(PODS) as readonly Pod[]).filter(
+    ({ metadata }) =>
+      metadata.labels?.[VALIDATION_LABEL] === labels[VALIDATION_LABEL] &&
+      metadata.labels?.[TEST_LABEL] === labels[TEST_LABEL],
+  );
+}
+
+function serialsOf({ spec, metadata }: Node) {
+  const machine = metadata.annotations?.[SERIAL] ?? spec?.providerID?.split('/').at(-1) ?? metadata.name;
+  return Array.from({ length: 8 }, (_, i) => ({ uuid: `GPU-${machine}-${i}`, serial: `${machine}-${i}` }));
+}
+
+/** On a Node: serial number of the machine, where it is not its instance id. Only the simulator reads it. */
+export const SERIAL = 'simulator.aicluster.dev/serial';
+
+interface Measuring {
+  readonly check: CheckName;
+  readonly nodes: number;
+  readonly ailments: readonly string[];
+  readonly slow: boolean;
+}
+
+function measurementsOf({ metadata }: Node, { check, nodes, ailments, slow }: Measuring): Record<string, number> {
+  const type = findInstanceType(metadata.labels?.['node.kubernetes.io/instance-type'] ?? '');
+  const rows = type ? healthThresholds(type, { nodes, algorithm: 'auto' }) : [];
+  const measured = rows.filter((row) => check === 'one-node' || row.requiredIn.includes(CHECKS[check]));
+  const m = Object.fromEntries(
+    measured.map((row) => [row.measurement, slow && isCollective(row) ? row.min! / 3 : healthy(row)]),
+  );
+  return ailments.includes('bad-gpu') && check === 'one-node' ? { ...m, 'gpu.ecc.volatile.uncorrected.count': 3 } : m;
+}
+
+function isCollective({ measurement, min }: HealthThreshold): boolean {
+  return measurement.startsWith('nccl.') && min !== undefined;
+}
+
+/** A value that is well within bounds. */
+function healthy({ measurement, min, max }: HealthThreshold): number {
+  if (min !== undefined && max !== undefined) return min === max ? min : (min + max) / 2;
+  if (max !== undefined) return measurement.endsWith('.count') ? Math.min(max, 0) : max / 2;
+  return min === undefined ? 10 : Math.ceil(min * 1.1);
+}

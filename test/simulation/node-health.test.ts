@@ -1,0 +1,175 @@
+/** Nodes are proved before they work: the real controllers, check pods played by the simulator's kubelets. */
+import { CapacityPool, NodeHealthPolicy } from '../../lib/api';
+import { capacityController } from '../../lib/controllers/capacity/controller';
+import { movesController } from '../../lib/controllers/moves/controller';
+import { makeNodeHealthController } from '../../lib/controllers/node-health/controller';
+import { poolsController } from '../../lib/controllers/pools/controller';
+import { formatTime, type KubeObject } from '../../lib/domain/kube';
+import { PROBATION_TAINT } from '../../lib/domain/node-keys';
+import { NODE_HEALTH_POLICIES, NODE_VALIDATIONS, NODES, PODS } from '../../lib/domain/resources';
+import { hasTaint } from '../../lib/domain/taints';
+import { makeVolcanoJob, makeWorld, type World } from '../../lib/simulator';
+import { AILMENT, type Ailment } from '../../lib/simulator/check-pods';
+import { BLOCK_NODES, blockReservation, smallCluster } from './small-cluster';
+import { breaches } from './storms';
+
+const MINUTE_MS = 60_000;
+
+const nodeHealth = makeNodeHealthController({
+  images: { nvidia: 'example.com/checks:1', neuron: 'example.com/checks-neuron:1' },
+  personNamespaces: ['aicluster-system'],
+});
+
+function proving(objects: KubeObject[]): KubeObject[] {
+  const pool = CapacityPool.make('p5', {
+    instanceType: 'p5.48xlarge',
+    source: 'Block',
+    reservationId: 'cr-0abc',
+    availabilityZone: 'us-east-2a',
+    nodeClassRef: { name: 'p5' },
+    validation: 'Standard',
+  });
+  return [
+    ...objects.filter(({ kind, metadata }) => kind !== 'CapacityPool' || metadata.name !== 'p5'),
+    pool,
+    NodeHealthPolicy.make('default', { remediation: { dryRun: false } }),
+    ...['aicluster-validation', 'aicluster-system'].map((name) => ({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name },
+    })),
+    {
+      apiVersion: 'scheduling.k8s.io/v1',
+      kind: 'PriorityClass',
+      metadata: { name: 'aicluster-validation' },
+      value: -1000,
+    },
+  ];
+}
+
+function makeProving(seed: number, ailments: readonly (Ailment | undefined)[] = []): World {
+  const world = makeWorld({
+    seed,
+    objects: proving(smallCluster()),
+    controllers: [poolsController, capacityController, movesController, nodeHealth],
+    cloud: { reservations: [blockReservation()] },
+  });
+  const left = [...ailments];
+  world.server.onChange(({ type, object }) => {
+    if (type !== 'ADDED' || object.metadata.labels?.['node.kubernetes.io/instance-type'] !== 'p5.48xlarge') return;
+    const ailment = left.shift();
+    if (ailment) world.server.mergePatch(NODES, object.metadata, { metadata: { annotations: { [AILMENT]: ailment } } });
+  }, NODES);
+  return world;
+}
+
+const p5Nodes = (world: World) =>
+  world.server.all(NODES).filter(({ metadata }) => metadata.labels?.['karpenter.sh/nodepool'] === 'p5');
+const onProbation = (world: World) => p5Nodes(world).filter(({ spec }) => hasTaint(spec.taints, PROBATION_TAINT));
+const said = (world: World, reason: string) =>
+  world.events.filter(({ kind }) => kind === reason).map(({ object }) => object);
+
+test('a healthy block is proved in its first minutes, and then goes to its buckets', async () => {
+  const world = makeProving(1);
+  await world.runUntil(30 * MINUTE_MS);
+  expect(p5Nodes(world)).toHaveLength(BLOCK_NODES);
+  expect(onProbation(world)).toEqual([]);
+  expect(world.nodes().byBucket).toMatchObject({ inference: 2, training: 1 });
+  expect(said(world, 'Validated')).toHaveLength(BLOCK_NODES);
+  expect(breaches(world)).toEqual([]);
+}, 120_000);
+
+test('of a block with a bad GPU and a check that hangs the one is replaced, and the other is tried twice and left to a person', async () => {
+  const world = makeProving(2, ['bad-gpu', undefined, 'hang']);
+  await world.runUntil(3 * 60 * MINUTE_MS);
+  expect(p5Nodes(world)).toHaveLength(BLOCK_NODES);
+  expect(onProbation(world)).toHaveLength(1);
+  expect(said(world, 'ValidationFailed')).toHaveLength(1);
+  expect(said(world, 'ReplacementRequested')).toHaveLength(1);
+  expect(said(world, 'ValidationUnreliable')).toHaveLength(2);
+  expect(breaches(world)).toEqual([]);
+}, 120_000);
+
+test('of a block with a slow link the one that is slow with everybody is found by pairs, and nobody else', async () => {
+  const world = makeProving(6, [undefined, undefined, undefined, 'slow-link']);
+  await world.runUntil(60 * MINUTE_MS);
+  const rounds = world.server.all(NODE_VALIDATIONS).map(({ status }) => status.rounds.length);
+  expect(Math.max(...rounds)).toBeLessThanOrEqual(7);
+  const slow = world.server
+    .all(NODE_VALIDATIONS)
+    .flatMap(({ status }) => status.nodes.filter(({ reason }: any) => reason === 'pair'));
+  expect(said(world, 'ValidationFailed')).toEqual([`Node ${slow[0].name}`]);
+  // All the others, and the one that came in its place.
+  expect(said(world, 'Validated')).toHaveLength(BLOCK_NODES);
+  expect(breaches(world)).toEqual([]);
+}, 120_000);
+
+test('nothing is removed in a dry run, and the policy says what would be', async () => {
+  const world = makeProving(3, ['bad-gpu']);
+  world.server.mergePatch(NODE_HEALTH_POLICIES, { name: 'default' }, { spec: { remediation: { dryRun: true } } });
+  await world.runUntil(60 * MINUTE_MS);
+  expect(onProbation(world)).toHaveLength(1);
+  expect(said(world, 'ReplacementRequested')).toEqual([]);
+  const policy = world.server.get(NODE_HEALTH_POLICIES, { name: 'default' });
+  expect(policy.status.message).toMatch(/^i-\w+: dry run: it would be replaced, because gpu\.ecc/);
+  expect(policy.status.nodes).toMatchObject({ passed: BLOCK_NODES - 1, failed: 1 });
+  expect(breaches(world)).toEqual([]);
+}, 120_000);
+
+test('a node that reboots is closed, leaves its work with a checkpoint, is proved again and comes back to its bucket', async () => {
+  const world = makeProving(4);
+  world.submit(
+    makeVolcanoJob({ name: 'gang', namespace: 'training', pods: 2, accelerators: 8, runSeconds: 20 * 3600 }),
+  );
+  await world.runUntil(40 * MINUTE_MS);
+  const [pod] = world.server.all(PODS).filter(({ metadata }) => metadata.namespace === 'training');
+  const name = pod!.spec.nodeName as string;
+  const nodeInfo = { ...world.server.get(NODES, { name }).status.nodeInfo, bootID: 'another' };
+  world.server.mergePatch(NODES, { name }, { status: { nodeInfo } }, { subresource: 'status', manager: 'kubelet' });
+  await world.runUntil(90 * MINUTE_MS);
+  expect(said(world, 'LeavesWork')).toEqual([`Node ${name}`]);
+  expect(said(world, 'Validated').filter((node) => node === `Node ${name}`)).toHaveLength(2);
+  const { metadata, spec } = world.server.get(NODES, { name });
+  expect([metadata.labels?.['aicluster.dev/bucket'], hasTaint(spec.taints, PROBATION_TAINT)]).toEqual([
+    'training',
+    false,
+  ]);
+  expect(breaches(world)).toEqual([]);
+}, 120_000);
+
+test('when a third of the block turns bad at once nothing is removed any more until a person says so', async () => {
+  const world = makeProving(5);
+  await world.runUntil(30 * MINUTE_MS);
+  const names = p5Nodes(world)
+    .slice(0, 4)
+    .map(({ metadata }) => metadata.name);
+  for (const name of names) breakAgentCondition(world, name, 'NetworkingReady');
+  await world.runUntil(90 * MINUTE_MS);
+  const tripped = () =>
+    world.server
+      .get(NODE_HEALTH_POLICIES, { name: 'default' })
+      .status.conditions.find(({ type }: any) => type === 'Tripped');
+  expect(tripped()).toMatchObject({ status: 'True', reason: 'TooManyTurnedBad' });
+  expect(said(world, 'BreakerTripped')).toHaveLength(1);
+  expect(said(world, 'ReplacementRequested')).toEqual([]);
+  world.server.mergePatch(
+    NODE_HEALTH_POLICIES,
+    { name: 'default' },
+    { metadata: { annotations: { 'aicluster.dev/reset': 'alice' } } },
+  );
+  await world.runUntil(95 * MINUTE_MS);
+  expect(tripped()).toMatchObject({ status: 'False' });
+  expect(said(world, 'BreakerTripped')).toHaveLength(1);
+  expect(breaches(world)).toEqual([]);
+}, 120_000);
+
+function breakAgentCondition(world: World, name: string, type: string): void {
+  const conditions = world.server.get(NODES, { name }).status.conditions.filter((one: any) => one.type !== type);
+  const broken = { type, status: 'False', reason: 'InterfaceNotUp', lastTransitionTime: formatTime(world.clock.now()) };
+  world.server.mergePatch(
+    NODES,
+    { name },
+    { status: { conditions: [...conditions, broken] } },
+    { subresource: 'status', manager: 'agent' },
+  );
+}
