@@ -250,7 +250,7 @@ describe('running controllers', () => {
     server.create(NODES, node('a'));
     runner.start();
     await clock.advance(1000);
-    expect(message).toBe('test reads pods but does not watch it; add it to its watches');
+    expect(message).toBe('test reads pods and does not watch it: add it there');
   });
 });
 
