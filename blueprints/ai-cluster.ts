@@ -22,11 +22,11 @@ export function aiClusterBlueprint(app: App): { readonly foundation: Stack; read
       reservationId: text('reservationId', 'cr-0123456789abcdef0'),
       availabilityZone: text('reservationZone', zones[0]!),
       nodes: { max: wholeNumber(text, 'blockNodes', 16) },
-      validation: 'Standard',
     }),
     Capacity.onDemand('l40s', {
       instanceType: 'g6e.48xlarge',
       nodes: { max: wholeNumber(text, 'onDemandNodes', 8) },
+      // Inference may need more of them within minutes.
       validation: 'Quick',
     }),
     Capacity.autoscaled('a10g', { instanceFamilies: ['g5'], maxGpus: 32 }),

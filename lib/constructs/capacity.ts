@@ -47,9 +47,10 @@ export interface CapacityProps {
    */
   readonly expireAfter?: string;
   /**
-   * How deeply a node is proved before it may work: `None`, `Quick` (about a minute), `Standard` (about ten) or `Deep` (an hour or more).
+   * How deeply a node is proved before it may work: `Quick` (about a minute), `Standard` (about ten), `Deep` (an hour or more), or `None`:
+   * whatever EC2 gives works at once.
    *
-   * @default 'None'
+   * @default 'Standard'
    */
   readonly validation?: 'None' | 'Quick' | 'Standard' | 'Deep';
   /**
@@ -154,7 +155,8 @@ export class Capacity {
       source,
       ...defined({ reservationId: this.reservationId, availabilityZone: this.availabilityZone }),
       ...defined({ nodes: props.nodes && { ...props.nodes }, expireAfter: props.expireAfter }),
-      ...defined({ validation: props.validation, terminationGracePeriod: props.terminationGracePeriod }),
+      validation: props.validation ?? 'Standard',
+      ...defined({ terminationGracePeriod: props.terminationGracePeriod }),
       nodeClassRef: { name: this.name },
     });
   }
