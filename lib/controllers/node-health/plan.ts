@@ -16,6 +16,7 @@ import { NodeHealthPolicySpec } from '../../api';
 import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
 import { jsonEqual } from '../../domain/json-equal';
+import type { NodeFacts } from '../../fleet';
 import { hasTaint } from '../../domain/taints';
 import { PROBATION_TAINT } from '../../domain/node-keys';
 import type { HealthAction, HealthPlan } from './actions';
@@ -86,10 +87,11 @@ interface Runs {
 
 function planRuns(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): Runs {
   const actions: HealthAction[] = [];
+  const facts = new Map([...snapshot.nodes].map(([name, node]) => [name, node.facts] as const));
   let againMs = Infinity;
   for (const validation of snapshot.validations) {
     if (!validation.spec || validation.deleting) continue;
-    const run = planRun({ ...validation, spec: validation.spec }, snapshot, policy, nowMs);
+    const run = planRun({ ...validation, spec: validation.spec }, { snapshot, facts, policy, nowMs });
     actions.push(...run.actions);
     againMs = Math.min(againMs, run.againMs);
   }
@@ -98,10 +100,16 @@ function planRuns(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs:
 
 type Valid = ValidationState & { readonly spec: NonNullable<ValidationState['spec']> };
 
-function planRun(validation: Valid, snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): Runs {
+interface RunsAround {
+  readonly snapshot: HealthSnapshot;
+  readonly facts: ReadonlyMap<string, NodeFacts>;
+  readonly policy: NodeHealthPolicySpec;
+  readonly nowMs: number;
+}
+
+function planRun(validation: Valid, { snapshot, facts, policy, nowMs }: RunsAround): Runs {
   const { name, uid, resourceVersion, spec, status } = validation;
   if (status.finishedAt !== undefined) return { actions: [], againMs: Infinity };
-  const nodes = new Map([...snapshot.nodes.values()].map(({ facts }) => [facts.name, facts] as const));
   if (status.startedAt === undefined) {
     const byMs = validation.createdMs + FREE_WITHIN_MS;
     if (nowMs < byMs && spec.nodes.some((node) => snapshot.nodes.has(node) && !isFree(node, snapshot))) {
@@ -111,7 +119,7 @@ function planRun(validation: Valid, snapshot: HealthSnapshot, policy: NodeHealth
   const times = timesOf(policy, spec.level);
   const step = stepRun({
     validation,
-    nodes,
+    nodes: facts,
     pods: snapshot.checkPods,
     times,
     isFree: (node) => isFree(node, snapshot),
