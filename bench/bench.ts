@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { decisionBench } from './decision';
 import type { Entry } from './figures';
+import { healthBench } from './health';
 import { isolateBench } from './isolate';
 import { relabelBench } from './relabel';
 import { rssBench } from './rss';
@@ -14,6 +15,7 @@ const BENCHES: Readonly<Record<string, (root: string) => Entry[] | Promise<Entry
   relabel: relabelBench,
   rss: rssBench,
   isolate: isolateBench,
+  health: healthBench,
 };
 
 async function main(): Promise<void> {
