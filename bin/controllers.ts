@@ -29,7 +29,13 @@ async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Pro
   const ports = { cluster, clock, random, log };
   const leadership = new LeaseLeadership({ ...ports, namespace, name: `aicluster-${name}`, identity });
   const fatal = endWell(log, () => runner.stop());
-  const about = { component: `aicluster.dev/${name}`, instance: identity, prune: pruneOf, minIntervalMs: PACE_MS };
+  const about = {
+    process: name,
+    component: `aicluster.dev/${name}`,
+    instance: identity,
+    prune: pruneOf,
+    minIntervalMs: PACE_MS,
+  };
   const others = { cloud: ec2Cloud(), evidence: evidenceStore(env), metrics, leadership, onFatal: fatal };
   const runner = runControllers({ ...ports, ...others, ...about, controllers });
   await openHttpDoor({ port: Number(HTTP_PORT), host: env['HTTP_HOST'], ready: () => runner.ready(), metrics });

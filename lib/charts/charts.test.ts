@@ -6,6 +6,7 @@ import {
   CapacityChart,
   CheckpointsChart,
   CrdsChart,
+  FaultReportsChart,
   NamespacesChart,
   PrioritiesChart,
   VolumesChart,
@@ -66,18 +67,20 @@ describe('charts', () => {
     expect(namespace.metadata.annotations).toEqual({ 'aicluster.dev/selinux-level': 's0:c1,c2' });
   });
 
-  it('let workloads write checkpoints and read nothing, each namespace its own', () => {
-    const [role, ...bindings] = toJson(new CheckpointsChart(app(), 'c', { namespaces: ['a', 'b'] }));
-    expect(role.rules).toEqual([
-      { apiGroups: ['aicluster.dev'], resources: ['checkpoints'], verbs: ['create', 'patch'] },
-    ]);
+  it.each([
+    ['write checkpoints', CheckpointsChart, 'checkpoints', ['create', 'patch']],
+    ['report faults', FaultReportsChart, 'faultreports', ['create']],
+  ] as const)('let workloads %s and read nothing, each namespace its own', (_, Chart, resource, verbs) => {
+    const [role, ...bindings] = toJson(new Chart(app(), 'c', { namespaces: ['a', 'b'] }));
+    expect(role.rules).toEqual([{ apiGroups: ['aicluster.dev'], resources: [resource], verbs }]);
+    expect(bindings.map(({ roleRef }) => roleRef.name)).toEqual([role.metadata.name, role.metadata.name]);
     expect(bindings.map(({ metadata, subjects }) => [metadata.namespace, subjects])).toEqual(
       ['a', 'b'].map((namespace) => [
         namespace,
         [{ kind: 'Group', name: `system:serviceaccounts:${namespace}`, apiGroup: 'rbac.authorization.k8s.io' }],
       ]),
     );
-    expect(toJson(new CheckpointsChart(app(), 'none'))).toHaveLength(1);
+    expect(toJson(new Chart(app(), 'none'))).toHaveLength(1);
   });
 });
 

@@ -4,11 +4,10 @@ import type { KubeObject } from '../domain/kube';
 import { CHECKPOINTS } from '../domain/resources';
 import { PlainChart } from './plain-chart';
 import type { PolicyRule } from './rbac';
+import { RBAC_GROUP, workloadBinding } from './workload-binding';
 
 /** Name of the ClusterRole, and of its RoleBinding in each namespace. */
 export const CHECKPOINT_WRITER = 'aicluster-checkpoint-writer';
-
-const RBAC_GROUP = 'rbac.authorization.k8s.io';
 
 /**
  * Server-side apply is a patch that creates what is not there, so nothing has to be read first. Deleting stays with people: what a
@@ -42,11 +41,5 @@ export class CheckpointsChart extends PlainChart {
 
 /** Lets every service account of a namespace write the checkpoints of that namespace. */
 export function checkpointWriterBinding(namespace: string): KubeObject {
-  return {
-    apiVersion: `${RBAC_GROUP}/v1`,
-    kind: 'RoleBinding',
-    metadata: { name: CHECKPOINT_WRITER, namespace },
-    subjects: [{ kind: 'Group', name: `system:serviceaccounts:${namespace}`, apiGroup: RBAC_GROUP }],
-    roleRef: { apiGroup: RBAC_GROUP, kind: 'ClusterRole', name: CHECKPOINT_WRITER },
-  };
+  return workloadBinding(CHECKPOINT_WRITER, namespace);
 }

@@ -17,6 +17,7 @@ export {
   type ControllersPodProps,
 } from './controllers-pod';
 export * from './crds-chart';
+export * from './fault-reports-chart';
 export * from './monitoring-chart';
 export { ALERTS, ALERT_PREFIX, runbookOf, type Alert, type AlertSeverity } from './monitoring/alerts';
 export * from './namespaces-chart';

@@ -57,15 +57,21 @@ describe('AiCluster', () => {
     expect(objectsOf(stack, 'Namespace')).toEqual(['aicluster-system', 'aicluster-validation', 'training']);
   });
 
-  it('lets the workloads of each namespace that it makes publish checkpoints there', () => {
+  it.each([
+    ['publish checkpoints', 'aicluster-checkpoint-writer'],
+    ['report faults', 'aicluster-fault-reporter'],
+  ])('lets the workloads of each namespace that it makes %s there', (_, role) => {
     const { stack, ai } = makeAiCluster();
     ai.addBucket({ ...TRAINING, name: 'mine', nodes: { max: 2 }, createNamespace: false });
-    const writers = (kind: string) => objectsOf(stack, kind).filter((name) => name === 'aicluster-checkpoint-writer');
+    const writers = (kind: string) => objectsOf(stack, kind).filter((name) => name === role);
     expect(writers('ClusterRole')).toHaveLength(1);
     expect(writers('RoleBinding')).toHaveLength(1);
     const bindings = Object.values(
       Template.fromStack(stack).findResources('Custom::AWSCDK-EKS-KubernetesResource'),
-    ).filter((resource) => JSON.stringify(resource).includes('system:serviceaccounts:training'));
+    ).filter((resource) => {
+      const text = JSON.stringify(resource);
+      return text.includes('system:serviceaccounts:training') && text.includes(role);
+    });
     expect(bindings).toHaveLength(1);
     expect(bindings[0]!['DependsOn']).toContainEqual(expect.stringMatching(/Namespacetraining/));
   });

@@ -9,6 +9,7 @@ import {
   SHARED_SELINUX_LEVEL,
   VolumesChart,
   checkpointWriterBinding,
+  faultReporterBinding,
 } from '../charts';
 import type { KubeObject } from '../domain/kube';
 import { AiControllers, type AiControllersOptions } from './ai-controllers';
@@ -160,7 +161,8 @@ export class AiCluster extends Construct {
       ]),
       { oneEach: true, retain: true },
     );
-    this.manifests.addObject(checkpointWriterBinding(name), { after: namespaces });
+    for (const binding of [checkpointWriterBinding(name), faultReporterBinding(name)])
+      this.manifests.addObject(binding, { after: namespaces });
     if (!fileSystem) return;
     const { fileSystemId, dnsName, mountName, capacityGib } = fileSystem;
     const volumes = new VolumesChart(charts, `Volumes-${name}`, {

@@ -13,6 +13,7 @@ import {
   CONTROLLERS_NAMESPACE,
   ControllersChart,
   CrdsChart,
+  FaultReportsChart,
   GUARD_BUCKETS,
   NEURON_CHECK_IMAGE,
   PrioritiesChart,
@@ -127,6 +128,7 @@ export class AiControllers extends Construct {
     const crds = this.manifests.addChart(new CrdsChart(charts, 'Crds'), { retain: true });
     const priorities = this.manifests.addChart(new PrioritiesChart(charts, 'Priorities'));
     this.manifests.addChart(new CheckpointsChart(charts, 'Checkpoints'));
+    this.manifests.addChart(new FaultReportsChart(charts, 'FaultReports'));
     const scripts = props.checkScripts ?? readCheckScripts();
     const validation = this.manifests.addChart(new ValidationChart(charts, 'Validation', { scripts }));
     const controllers = new ControllersChart(charts, 'Controllers', {

@@ -28,8 +28,8 @@ const ROWS: readonly Row[] = [
   [
     'aicluster_controllers_working',
     'gauge',
-    [],
-    '1 in the replica whose controllers work: it has the lease and full caches. 0 in the others.',
+    ['process'],
+    '1 in the replica of a process whose controllers work: it has the lease and full caches. 0 in the others.',
   ],
   ['aicluster_events_dropped_total', 'counter', [], 'Events not written because there were too many.'],
   ['aicluster_queue_depth', 'gauge', ['controller'], 'Keys waiting for a controller or at work.'],

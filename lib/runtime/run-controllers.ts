@@ -36,6 +36,8 @@ export interface RunnerOptions {
   readonly onFatal: (error: Error) => void;
   /** Who may write. @default this process, always */
   readonly leadership?: Leadership;
+  /** What runs these controllers, as metrics name it. @default controllers */
+  readonly process?: string;
   /** Reporting controller of Events. @default aicluster.dev/controllers */
   readonly component?: string;
   /** Reporting instance of Events: the pod. @default the component */
@@ -105,7 +107,7 @@ class ControllerRunner implements Runner {
   }
 
   start(): void {
-    this.options.metrics.gauge('aicluster_controllers_working', 0);
+    this.tellWhetherWorking(0);
     for (const cache of this.caches.values()) cache.start();
     this.leadership.start({
       onAcquired: () => {
@@ -195,12 +197,17 @@ class ControllerRunner implements Runner {
   private activate(): void {
     if (this.active || this.stopped || !this.acquired || !this.ready()) return;
     this.active = true;
-    this.options.metrics.gauge('aicluster_controllers_working', 1);
+    this.tellWhetherWorking(1);
     this.options.log.info('controllers are working', { controllers: this.running.map((one) => one.controller.name) });
     for (const one of this.running) {
       this.fill(one);
       one.queue.start();
     }
+  }
+
+  private tellWhetherWorking(value: 0 | 1): void {
+    const { metrics, process = 'controllers' } = this.options;
+    metrics.gauge('aicluster_controllers_working', value, { process });
   }
 
   private fill({ controller, queue }: Running): void {

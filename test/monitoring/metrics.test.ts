@@ -64,7 +64,7 @@ describe('metrics', () => {
     expect([training('active_nodes'), training('minimum_nodes'), training('maximum_nodes')]).toEqual([4, 1, 8]);
     expect([training('queue_wait_seconds_count'), training('waiting_since_timestamp_seconds')]).toEqual([1, 0]);
     expect(training('queue_wait_seconds_sum')).toBeGreaterThan(10);
-    expect(metrics.read('aicluster_controllers_working')).toBe(1);
+    expect(metrics.read('aicluster_controllers_working', { process: 'controllers' })).toBe(1);
     const end = { pool: 'p5', instance_type: 'p5.48xlarge' };
     expect(metrics.read('aicluster_pools_reservation_end_timestamp_seconds', end)).toBe(Infinity);
 

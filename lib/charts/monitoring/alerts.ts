@@ -43,6 +43,15 @@ export const ALERTS: readonly Alert[] = [
       'It ends in {{ $value | humanizeDuration }}, and no other pool of {{ $labels.instance_type }} has a reservation beyond tomorrow. Its nodes begin to leave up to an hour and a half earlier.',
   },
   {
+    name: 'BreakerTripped',
+    severity: 'critical',
+    expr: 'max(aicluster_health_breaker_tripped) > 0',
+    for: '1m',
+    summary: 'So many nodes turned bad at once that node-health has stopped removing any',
+    description:
+      'The breaker is tripped ({{ $value }}). Nodes are still measured; none is closed, emptied or replaced until a person resets it.',
+  },
+  {
     name: 'BucketBelowMinimum',
     severity: 'warning',
     expr: 'max by (bucket) (aicluster_capacity_minimum_nodes) - max by (bucket) (aicluster_capacity_active_nodes) > 0',
@@ -71,9 +80,9 @@ export const ALERTS: readonly Alert[] = [
   {
     name: 'ControllersDown',
     severity: 'critical',
-    expr: 'absent(aicluster_controllers_working)',
+    expr: 'absent(aicluster_controllers_working{process="capacity"})',
     for: '5m',
-    summary: 'No replica of the controllers can be scraped',
+    summary: 'No replica of aicluster-capacity can be scraped',
     description:
       'For five minutes 0 replicas of aicluster-capacity have said anything. Work that runs goes on; no node changes hands, none is supplied.',
   },
@@ -95,6 +104,15 @@ export const ALERTS: readonly Alert[] = [
     description: 'Its oldest gang or pod has waited for a node for {{ $value | humanizeDuration }}.',
   },
   {
+    name: 'EvidenceNotWritten',
+    severity: 'warning',
+    expr: 'sum by (result) (increase(aicluster_health_evidence_writes_total{result!="Done"}[1h])) > 0',
+    for: '5m',
+    summary: 'Evidence of node health does not reach the model bucket ({{ $labels.result }})',
+    description:
+      '{{ $value | humanize }} files within the hour. Verdicts stand all the same, in NodeValidations, which are kept for seven days only.',
+  },
+  {
     name: 'GangSuspendedLong',
     severity: 'warning',
     expr: `time() - min(aicluster_capacity_suspended_since_timestamp_seconds) > ${HOUR / 2}`,
@@ -112,6 +130,15 @@ export const ALERTS: readonly Alert[] = [
     description: 'The oldest has been under way for {{ $value | humanizeDuration }}.',
   },
   {
+    name: 'NodeHealthIsDown',
+    severity: 'critical',
+    expr: 'absent(aicluster_controllers_working{process="health"})',
+    for: '5m',
+    summary: 'No replica of aicluster-health can be scraped',
+    description:
+      'For five minutes 0 replicas of aicluster-health have said anything. New nodes wait on probation, and nobody finds or replaces a bad one.',
+  },
+  {
     name: 'NodeKeysInConflict',
     severity: 'warning',
     expr: 'max(aicluster_capacity_fleet_nodes{phase="Orphan"}) > 0',
@@ -120,13 +147,43 @@ export const ALERTS: readonly Alert[] = [
     description: '{{ $value }} nodes are Orphan: nobody counts them, and nobody dares to use them.',
   },
   {
+    name: 'NodesHeldBackLong',
+    severity: 'warning',
+    // Holds, cordons and dry runs are somebody's word already.
+    expr: 'max by (brake) (aicluster_health_held_back{brake!~"Cordoned|DryRun|Held"}) > 0',
+    for: '120m',
+    summary: 'Bad nodes should leave, and the brake {{ $labels.brake }} keeps them',
+    description: 'It has held nodes back for two hours, {{ $value }} of them now. They are closed to new work.',
+  },
+  {
+    name: 'NodesOnProbationLong',
+    severity: 'warning',
+    // One test may take three hours at level Deep, its image 20 minutes; a node that nobody tests should be in a batch within a minute.
+    expr: [
+      `time() - min by (phase) (aicluster_health_waiting_since_timestamp_seconds{phase="Probation"}) > ${HOUR}`,
+      `time() - min by (phase) (aicluster_health_waiting_since_timestamp_seconds{phase="Validating"}) > ${6 * HOUR}`,
+    ].join(' or '),
+    for: '15m',
+    summary: 'A node in phase {{ $labels.phase }} gets no verdict',
+    description: 'It has waited for {{ $value | humanizeDuration }}, with no work on it.',
+  },
+  {
+    name: 'NodesUnreliable',
+    severity: 'warning',
+    expr: 'max(aicluster_health_nodes{phase="Suspect"}) > 0',
+    for: '60m',
+    summary: 'Of some nodes nothing can be said: they are left to a person',
+    description:
+      '{{ $value }} nodes are on probation with the verdict Unreliable. That is neither healthy nor a reason to replace them.',
+  },
+  {
     name: 'NoLeader',
     severity: 'critical',
-    expr: 'max(aicluster_controllers_working) == 0',
+    expr: 'max by (process) (aicluster_controllers_working) == 0',
     for: '5m',
-    summary: 'Replicas of the controllers run, and none of them works',
+    summary: 'Replicas of aicluster-{{ $labels.process }} run, and none of them works',
     description:
-      'The replica that works most says {{ $value }}: none has the lease and full caches. No node changes hands.',
+      'The replica that works most says {{ $value }}: none has the lease and full caches. That is as if they were down.',
   },
   {
     name: 'PoolBackingOff',

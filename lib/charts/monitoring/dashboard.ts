@@ -1,4 +1,5 @@
-/** The Grafana dashboard: who has the nodes, who waits, what moves, where nodes come from, how the controllers do. */
+/** The Grafana dashboard: who has the nodes, who waits, what moves, where nodes come from, who is proved, how the controllers do. */
+import { NODE_HEALTH } from './health-panels';
 import { DATASOURCE, layOut, type RowSpec } from './panels';
 
 const of = (metric: string) => `max by (bucket) (aicluster_capacity_${metric}{bucket=~"$bucket"})`;
@@ -49,9 +50,9 @@ const NOW: RowSpec = {
     {
       type: 'stat',
       title: 'Replicas that work',
-      description: 'Replicas of the controllers with the lease and full caches: 1 is right, 0 is nobody.',
+      description: 'Replicas with the lease and full caches, by process: 1 is right, 0 is nobody.',
       unit: 'short',
-      queries: { 'sum(aicluster_controllers_working)': 'replicas' },
+      queries: { 'sum by (process) (aicluster_controllers_working)': '{{process}}' },
     },
   ],
 };
@@ -204,7 +205,7 @@ const CONTROLLERS: RowSpec = {
       description: 'What the controllers did, and what was refused.',
       unit: 'ops',
       queries: Object.fromEntries(
-        ['capacity', 'moves', 'pools'].map((name) => [
+        ['capacity', 'health', 'moves', 'pools'].map((name) => [
           `sum by (type, result) (rate(aicluster_${name}_actions_total[10m]))`,
           `${name} {{type}} {{result}}`,
         ]),
@@ -252,6 +253,6 @@ export function dashboard(): object {
     links: [],
     annotations: { list: [] },
     templating: { list: VARIABLES },
-    panels: layOut([NOW, BUCKETS, MOVES, SUPPLY, CONTROLLERS]),
+    panels: layOut([NOW, BUCKETS, MOVES, SUPPLY, NODE_HEALTH, CONTROLLERS]),
   };
 }

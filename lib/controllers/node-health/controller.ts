@@ -16,6 +16,7 @@ import { ApiError, Conflict, LeaseLost, NotFound } from '../../runtime/errors';
 import type { HealthAction } from './actions';
 import { applyHealthAction } from './apply';
 import { NODE_EVENTS_NAMESPACE } from './faults';
+import { healthFigures } from './figures';
 import { readStatuses } from './instance-statuses';
 import { CHECKS_INDEX, observeHealth } from './observe';
 import { planNodeHealth, type HealthOutcome } from './plan';
@@ -85,38 +86,8 @@ export function makeNodeHealthController({ images, personNamespaces }: NodeHealt
   };
 }
 
-/** Phases that mean something to node health; all others are proved nodes. */
-const PHASES = ['Joining', 'Probation', 'Validating', 'Suspect', 'Quarantined', 'Rebooted'];
-
 function tellFigures(snapshot: HealthSnapshot, plan: HealthOutcome, { metrics }: ControllerContext): void {
-  const counted = (values: readonly string[], label: string) =>
-    [...new Set(values)]
-      .sort()
-      .map((value) => ({ labels: { [label]: value }, value: values.filter((one) => one === value).length }));
-  const phases = [...snapshot.nodes.values()].map(({ phase }) => (PHASES.includes(phase) ? phase : 'Proved'));
-  metrics.gauges(METRIC.nodes, counted(phases, 'phase'));
-  const live = snapshot.validations.filter(({ status }) => status.finishedAt === undefined);
-  metrics.gauges(
-    METRIC.validations,
-    counted(
-      live.map(({ status }) => status.step ?? 'Waiting'),
-      'step',
-    ),
-  );
-  metrics.gauges(
-    METRIC.held,
-    counted(
-      plan.rulings.flatMap((ruling) => (ruling.allowed ? [] : [ruling.brake])),
-      'brake',
-    ),
-  );
-  metrics.gauges(
-    METRIC.faults,
-    counted(
-      snapshot.faults.map(({ source }) => source),
-      'source',
-    ),
-  );
+  for (const { name, series } of healthFigures(snapshot, plan)) metrics.gauges(name, series);
   metrics.gauge(METRIC.tripped, Number(plan.tripped));
 }
 

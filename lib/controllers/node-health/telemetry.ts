@@ -1,6 +1,9 @@
 /** Words that node-health says to the outside: metrics, Event reasons, condition types. */
 import { metricNames, type MetricRow } from '../../domain/metrics';
 
+/** From a quick check of half a minute to a deep one of three hours. */
+const ROUND_SECONDS = [30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10_800, 14_400];
+
 /** The metrics, all prefixed with the controller. */
 export const METRICS = {
   nodes: {
@@ -8,6 +11,12 @@ export const METRICS = {
     type: 'gauge',
     labels: ['phase'],
     help: 'Nodes of the fleet by what they are to node health: Probation, Validating, Suspect, Quarantined, Rebooted, Proved.',
+  },
+  waiting: {
+    name: 'aicluster_health_waiting_since_timestamp_seconds',
+    type: 'gauge',
+    labels: ['phase'],
+    help: 'Since when (Unix time) the node that waits longest for a verdict, with no work on it, has been on probation (Probation) or in its validation (Validating); absent while none is.',
   },
   validations: {
     name: 'aicluster_health_validations',
@@ -26,6 +35,7 @@ export const METRICS = {
     type: 'histogram',
     labels: ['check'],
     help: 'How long rounds of checks took, by check.',
+    buckets: ROUND_SECONDS,
   },
   held: {
     name: 'aicluster_health_held_back',
