@@ -74,7 +74,7 @@ export function makeNodeHealthController({ images, personNamespaces }: NodeHealt
     ],
     reconcile: async (_key, context) => {
       const nowMs = context.clock.now();
-      const cloud = await readStatuses(context, nowMs);
+      const cloud = readStatuses(context, nowMs);
       const snapshot = observeHealth(context, { images, personNamespaces: persons, cloudFaults: cloud.faults }, nowMs);
       const plan = planNodeHealth(snapshot, nowMs);
       tellFigures(snapshot, plan, context);

@@ -1,6 +1,6 @@
 /** What EC2 says of the instances, asked now and then: status checks and scheduled events. */
 import { NODES } from '../../domain/resources';
-import type { Node } from '../../domain/kube';
+import type { KubeObject, Node } from '../../domain/kube';
 import { isFleetNode, toNodeFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { ApiError, TooManyRequests } from '../../runtime/errors';
@@ -10,28 +10,56 @@ import { faultsOfStatus, type Fault } from './faults';
 /** EC2 checks instances once a minute (EC2 user guide, monitoring-system-instance-status-check). */
 const EVERY_MS = 60_000;
 
-/** What was said last, and when it is asked again. */
+/** An answer that is under way is looked for this often. */
+const ANSWER_MS = 1_000;
+
+/** What was said last, and when it is looked at again. */
 export interface Statuses {
   readonly faults: readonly Fault[];
   readonly againMs: number;
 }
 
+interface Kept {
+  said: Statuses;
+  asking: boolean;
+  /** What went wrong in asking and is a bug of ours: for the next look to throw. */
+  bug?: unknown;
+}
+
 /** Lost with the process, and asked anew. */
-const last = new WeakMap<CloudPort, Statuses>();
+const keptOf = new WeakMap<CloudPort, Kept>();
 
 /** The instance ids behind nodes: `aws:///us-east-2a/i-0abc` → `i-0abc`. */
 export function instanceIdOf(providerID: string | undefined): string | undefined {
   return /\/(i-[0-9a-z]+)$/.exec(providerID ?? '')?.[1];
 }
 
-/** Asks when it is due. A failure keeps what is known, and waits as EC2 says. */
-export async function readStatuses(context: ControllerContext, nowMs: number): Promise<Statuses> {
+/**
+ * What EC2 said last; it is asked when that is due, and nobody waits for the answer: a thousand instances are ten calls, and a node that
+ * its agent reports meanwhile is closed within the second. A failure keeps what is known, and waits as EC2 says.
+ */
+export function readStatuses(context: ControllerContext, nowMs: number): Statuses {
   const { cache, cloud, log } = context;
-  const known = last.get(cloud);
-  if (known && nowMs < known.againMs) return known;
-  const nodes = new Map(
-    cache(NODES)
-      .list()
+  const kept = keptOf.get(cloud) ?? { said: { faults: [], againMs: 0 }, asking: false };
+  keptOf.set(cloud, kept);
+  const { bug } = kept;
+  delete kept.bug;
+  if (bug !== undefined) throw bug;
+  if (!kept.asking && nowMs >= kept.said.againMs) {
+    const nodes = instancesOf(cache(NODES).list());
+    kept.asking = true;
+    void ask(nodes, { cloud, known: kept.said, nowMs, log })
+      .then((said) => (kept.said = said))
+      .catch((error: unknown) => (kept.bug = error))
+      .finally(() => (kept.asking = false));
+  }
+  return kept.asking ? { ...kept.said, againMs: nowMs + ANSWER_MS } : kept.said;
+}
+
+/** Instance → node, of the fleet. */
+function instancesOf(nodes: readonly KubeObject[]): ReadonlyMap<string, string> {
+  return new Map(
+    nodes
       .map((node) => toNodeFacts(node as Node))
       .filter(isFleetNode)
       .flatMap(({ name, providerID }) => {
@@ -39,14 +67,11 @@ export async function readStatuses(context: ControllerContext, nowMs: number): P
         return id === undefined ? [] : [[id, name] as const];
       }),
   );
-  const next = await ask(nodes, { cloud, known, nowMs, log });
-  last.set(cloud, next);
-  return next;
 }
 
 interface Asking {
   readonly cloud: CloudPort;
-  readonly known: Statuses | undefined;
+  readonly known: Statuses;
   readonly nowMs: number;
   readonly log: ControllerContext['log'];
 }
@@ -64,6 +89,6 @@ async function ask(nodes: ReadonlyMap<string, string>, { cloud, known, nowMs, lo
     if (!(error instanceof ApiError)) throw error;
     const againMs = nowMs + Math.max(EVERY_MS, error instanceof TooManyRequests ? error.retryAfterMs : 0);
     log.warn('EC2 was not asked about its instances: what it said last counts', { error: error.message });
-    return { faults: known?.faults ?? [], againMs };
+    return { faults: known.faults, againMs };
   }
 }

@@ -1,6 +1,7 @@
 /** Makers of what one look at the fleet sees, for tests of this folder. */
 import { NodeHealthPolicySpec, type NodeValidationSpec, type NodeValidationStatus } from '../../api';
-import { PROBATION_TAINT } from '../../domain/node-keys';
+import type { Node } from '../../domain/kube';
+import { POOL_LABEL, PROBATION_TAINT } from '../../domain/node-keys';
 import { makeNodeFacts, taint } from '../../fleet/testing';
 import type { NodeFacts, NodePhase } from '../../fleet';
 import { checkPodName } from './check-pod';
@@ -86,4 +87,10 @@ export function makeCheckPod(test: string, rank: number, overrides: Partial<Chec
     ended: false,
     ...overrides,
   };
+}
+
+/** A Node of pool p5 as an object. */
+export function makeNodeObject(name: string, providerID: string): Node {
+  const metadata = { name, uid: `uid-${name}`, resourceVersion: '1', labels: { [POOL_LABEL]: 'p5' } };
+  return { apiVersion: 'v1', kind: 'Node', metadata, spec: { providerID }, status: {} };
 }
