@@ -115,8 +115,8 @@ export const describeWithPython: (name: string, tests: () => void) => void =
     ? describe
     : describe.skip;
 
-/** The blocks of code of one language in docs/guides/checkpoints.md. */
-export function guideBlocks(language: string): string[] {
-  const text = fs.readFileSync(path.join(GUIDES, 'checkpoints.md'), 'utf8');
+/** The blocks of code of one language in a guide. @default guide checkpoints.md */
+export function guideBlocks(language: string, guide = 'checkpoints.md'): string[] {
+  const text = fs.readFileSync(path.join(GUIDES, guide), 'utf8');
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, block]) => block!);
 }
