@@ -261,6 +261,11 @@ describe('a deleted CapacityPool', () => {
     expect(ofType(deleted([node(0)], 1_000), 'DeleteNodePool')).toHaveLength(1);
   });
 
+  it('asks its nodes to leave while one is in a bucket; with none there they go with the NodePool, and no move looks for them', () => {
+    expect(ofType(deleted([node(0, { inBucket: true }), node(1)], 1_000), 'CreateMove')).toHaveLength(2);
+    expect(ofType(deleted([node(0), node(1)], 1_000), 'CreateMove')).toEqual([]);
+  });
+
   it('goes when its NodePool is gone, and never makes one', () => {
     const gone = snapshot({ pools: [poolFacts({ deletionMs: NOW })], nodePools: new Map() });
     expect(actions(gone).map(({ type }) => type)).toEqual(['WriteStatus', 'SetFinalizers']);

@@ -90,7 +90,9 @@ function departures(state: PoolState, snapshot: PoolsSnapshot): PoolAction[] {
     const endMs = pool.deletionMs;
     const deadlineMs = endMs + DELETE_PATIENCE_MS;
     const why = `CapacityPool ${pool.name} was deleted`;
-    return state.nodePool?.ours ? departureMoves({ reason: 'Capacity', endMs, deadlineMs, why }, nodes, snapshot) : [];
+    // With none of them in a bucket the NodePool goes now, and they with it: a move would look for a node that is gone.
+    const asks = state.nodePool?.ours && nodes.some(({ inBucket }) => inBucket);
+    return asks ? departureMoves({ reason: 'Capacity', endMs, deadlineMs, why }, nodes, snapshot) : [];
   }
   if (phase === 'Active') return withdrawnMoves(pool.name, snapshot.moves, window?.end);
   if (phase !== 'Ending' || !times) return [];
