@@ -94,6 +94,14 @@ describe('a verdict', () => {
     expect(write).toMatchObject({ condition: { status: 'True' }, patch: { spec: { taints: [] } } });
   });
 
+  it('is written when a validation is made again under the name of the one before', () => {
+    const verdict = { timeMs: NOW_MS - HOUR_MS, result: 'Pass', bootId: 'boot-a', validation: 'v' } as const;
+    const again = makeHealthNode('a', { verdict });
+    expect(acts(makeSnapshot([again], { validations: [finished({ a: 'Pass' })] }))).toEqual(['WriteVerdict a']);
+    const known = makeHealthNode('a', { verdict: { ...verdict, timeMs: NOW_MS } });
+    expect(acts(makeSnapshot([known], { validations: [finished({ a: 'Pass' })] }))).not.toContain('WriteVerdict a');
+  });
+
   it.each(['Fail', 'Unreliable'] as const)('that is %s leaves it closed', (result) => {
     const snapshot = makeSnapshot([makeHealthNode('a')], { validations: [finished({ a: result })] });
     const [write] = planNodeHealth(snapshot, NOW_MS).actions;

@@ -50,7 +50,9 @@ function isOf({ providerID, bootId, result, reason = '' }: ValidatedNode, node: 
 
 /** A node that was put on probation after the validation waits for another one. */
 function isNews({ name }: ValidationState, finishedMs: number, { verdict, taints }: NodeFacts): boolean {
-  if (verdict?.validation === name || (verdict?.timeMs ?? 0) >= finishedMs) return false;
+  // By time: a person may have made another validation of the same name since.
+  const stands = verdict?.timeMs === undefined ? verdict?.validation === name : verdict.timeMs >= finishedMs;
+  if (stands) return false;
   const closedMs = parseTime(taints.find(({ key }) => key === PROBATION_TAINT)?.timeAdded);
   return closedMs === undefined || closedMs <= finishedMs;
 }
