@@ -18,7 +18,8 @@ export type Ailment = (typeof AILMENTS)[number];
 /** How long each check runs, in milliseconds. */
 const RUNS_MS = { 'one-node': 60_000, pair: 30_000, whole: 60_000 } as const;
 const CHECKS = { 'one-node': 'OneNode', pair: 'Pair', whole: 'Whole' } as const;
-type CheckName = keyof typeof CHECKS;
+/** A check, as its pod calls it. */
+export type CheckName = keyof typeof CHECKS;
 
 /** Which check a pod is; undefined for all other pods. */
 export function checkOf(pod: Pod): CheckName | undefined {
@@ -60,27 +61,42 @@ function ailmentsOf({ server }: Inside, pod: Pod): readonly string[] {
 }
 
 function messageOf(inside: Inside, pod: Pod, node: Node): string {
-  const ailments = ailmentsOf(inside, pod);
+  const together = membersOf(inside, pod);
+  return checkMessage(node, {
+    check: checkOf(pod)!,
+    level: pod.spec!.containers[0]!['env'].find(({ name }: { name: string }) => name === 'LEVEL').value as string,
+    nodes: together.length,
+    ailments: ailmentsOf(inside, pod),
+    slow: together.some((member) => ailmentsOf(inside, member).includes('slow-link')),
+  });
+}
+
+/** One run of a check on one node. */
+export interface CheckRun {
+  readonly check: CheckName;
+  /** As the pod is told: `quick`. */
+  readonly level: string;
+  /** How many nodes run it together. */
+  readonly nodes: number;
+  /** What is wrong with this one. */
+  readonly ailments: readonly string[];
+  /** Whether one of them has a slow link. */
+  readonly slow: boolean;
+}
+
+/** The termination message of a check on this node: what the scripts print on a healthy machine of its type, but for what is wrong with it. */
+export function checkMessage(node: Node, run: CheckRun): string {
+  const { check, level, nodes, ailments } = run;
   if (ailments.includes('silent')) return '';
   if (ailments.includes('garbage')) return '{"v":1,"check":"one-node","m":{"gpu.count":"eight"';
-  const check = checkOf(pod)!;
-  const together = membersOf(inside, pod);
-  const slow = check !== 'one-node' && together.some((member) => ailmentsOf(inside, member).includes('slow-link'));
-  const level = pod.spec!.containers[0]!['env'].find(({ name }: { name: string }) => name === 'LEVEL').value as string;
   const errors = ailments.includes('no-tool')
     ? [{ check: 'gpu.inventory', kind: 'missing-tool', text: 'nvidia-smi' }]
     : [];
+  const bootId = node.status?.nodeInfo?.bootID ?? 'boot';
   return JSON.stringify({
-    ...{
-      v: 1,
-      level,
-      check,
-      node: node.metadata.name,
-      bootId: node.status?.nodeInfo?.bootID ?? 'boot',
-      nodes: together.length,
-    },
+    ...{ v: 1, level, check, node: node.metadata.name, bootId, nodes },
     gpus: serialsOf(node),
-    m: measurementsOf(node, { check, nodes: together.length, ailments, slow }),
+    m: measurementsOf(node, { ...run, slow: run.slow && check !== 'one-node' }),
     errors,
   });
 }
@@ -102,14 +118,7 @@ function serialsOf({ spec, metadata }: Node) {
 /** On a Node: serial number of the machine, where it is not its instance id. Only the simulator reads it. */
 export const SERIAL = 'simulator.aicluster.dev/serial';
 
-interface Measuring {
-  readonly check: CheckName;
-  readonly nodes: number;
-  readonly ailments: readonly string[];
-  readonly slow: boolean;
-}
-
-function measurementsOf({ metadata }: Node, { check, nodes, ailments, slow }: Measuring): Record<string, number> {
+function measurementsOf({ metadata }: Node, { check, nodes, ailments, slow }: CheckRun): Record<string, number> {
   const type = findInstanceType(metadata.labels?.['node.kubernetes.io/instance-type'] ?? '');
   const rows = type ? healthThresholds(type, { nodes, algorithm: 'auto' }) : [];
   const measured = rows.filter((row) => check === 'one-node' || row.requiredIn.includes(CHECKS[check]));

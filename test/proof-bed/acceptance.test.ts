@@ -9,12 +9,13 @@ import { waitFor } from './bed';
 import { describeOnBed } from './describe-on-bed';
 import { declaredRights, grantedRights, readAudit } from './shipped/audit';
 import { BusyNodes } from './shipped/busy-nodes';
-import { ACCOUNT, type Replica } from './shipped/controllers';
+import { accountOf, type Replica } from './shipped/controllers';
 import { dieThroughout, untilLeading } from './shipped/deaths';
 import { deploy, destroy } from './shipped/deployment';
 import { clearEveryKind, tellEveryKind } from './shipped/every-kind';
 import { atRest, freeze } from './shipped/freeze';
 import { exorcise } from './shipped/ghosts';
+import { tellRareHealth } from './shipped/rare-health';
 import { tellRareThings } from './shipped/rare-things';
 import {
   BLOCK_NODES,
@@ -26,6 +27,8 @@ import {
   untilOwned,
   untilWorking,
 } from './shipped/stage';
+
+const ACCOUNTS = (['capacity', 'health'] as const).map(accountOf);
 
 /** For the log of the test: jest's own console adds a stack to every line. */
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -39,6 +42,7 @@ describeOnBed('the shipped bundle on a real control plane', () => {
   let stage: Stage;
   let first: Replica;
   let second: Replica;
+  let health: Replica;
   let busy: BusyNodes;
 
   const objects = (): KubeObject[] => stage.shipped.resources.flatMap((resource) => [...resource.objects]);
@@ -63,6 +67,7 @@ describeOnBed('the shipped bundle on a real control plane', () => {
     stage = await setStage();
     first = stage.replica('controllers-1');
     second = stage.replica('controllers-2');
+    health = stage.replica('health-1', 'health');
     busy = new BusyNodes(stage, say);
   });
 
@@ -91,15 +96,17 @@ describeOnBed('the shipped bundle on a real control plane', () => {
     'everything applies in the order of the assembly, and RBAC grants exactly the table of permissions',
     async () => {
       await deploy(stage.bed, stage.shipped);
-      expect([...grantedRights(objects(), ACCOUNT)].sort()).toEqual([...declaredRights(ACCOUNT)].sort());
+      for (const account of ACCOUNTS)
+        expect([...grantedRights(objects(), account)].sort()).toEqual([...declaredRights(account)].sort());
       stage.witness.start();
     },
   );
 
   chapter(
-    'six nodes of the block go to the buckets: minimums first, by priority; the last one says what it lacks',
+    'six nodes of the block are proved and go to the buckets: minimums first, by priority; the last one says what it lacks',
     async () => {
-      await first.start();
+      stage.machines.start();
+      await Promise.all([first.start(), health.start()]);
       const owned = await untilOwned(stage, { inference: 3, training: 3 });
       expect(Object.values(owned).flat().sort()).toEqual((await poolNodes('p5')).sort());
       expect(await poolNodes('l40s')).toEqual([]);
@@ -243,7 +250,10 @@ describeOnBed('the shipped bundle on a real control plane', () => {
       await setWork(stage, 'batch', 1);
       const [onDemand] = await untilWorking(stage, 'batch', 1);
       const { training } = await stage.world.byBucket();
-      const story = await tellRareThings(stage, { onDemand: onDemand!, reserved: training! });
+      const [story, healthStory] = await Promise.all([
+        tellRareThings(stage, { onDemand: onDemand!, reserved: training! }),
+        tellRareHealth(stage, say),
+      ]);
       await untilOwned(stage, { inference: 3, training: 3 });
       expect(story).toEqual({
         claim: 'taken off',
@@ -252,6 +262,7 @@ describeOnBed('the shipped bundle on a real control plane', () => {
         drain: 'cut short',
         order: 'taken back',
       });
+      expect(healthStory).toEqual({ history: 'deleted', reports: 'Counted', series: 'written' });
     },
   );
 
@@ -280,7 +291,9 @@ describeOnBed('the shipped bundle on a real control plane', () => {
     async () => {
       // The kubelet's part: the pods of a Deployment end with it.
       const before = async ({ objects: those }: { readonly objects: readonly KubeObject[] }): Promise<void> => {
-        if (those.some(({ kind }) => kind === 'Deployment')) await second.terminate();
+        const deployments = those.filter(({ kind }) => kind === 'Deployment').map(({ metadata }) => metadata.name);
+        if (deployments.includes(accountOf('capacity'))) await second.terminate();
+        if (deployments.includes(accountOf('health'))) await health.terminate();
       };
       const took = await destroy(stage.bed, stage.shipped, { withinMs: DELETE_WITHIN_MS, before });
       const slowest = [...took].sort((a, b) => b.ms - a.ms).slice(0, 5);
@@ -305,15 +318,17 @@ describeOnBed('the shipped bundle on a real control plane', () => {
   });
 
   chapter(
-    'the audit log: no request of the service account was denied, and it used the rights of the table, all of them',
+    'the audit log: no request of either service account was denied, and each used the rights of the table, all of them',
     async () => {
-      const { requests, used, denied } = readAudit(stage.bed.auditLog(), CONTROLLERS_NAMESPACE, ACCOUNT);
-      const declared = declaredRights(ACCOUNT);
-      say(`\n${requests} audited requests, ${used.size} of ${declared.size} rights used`);
-      expect(denied).toEqual([]);
-      // Used ⊆ table = granted, and nothing is granted that this story does not need.
-      expect([...used].sort()).toEqual([...declared].sort());
-      expect(requests).toBeGreaterThan(100);
+      for (const account of ACCOUNTS) {
+        const { requests, used, denied } = readAudit(stage.bed.auditLog(), CONTROLLERS_NAMESPACE, account);
+        const declared = declaredRights(account);
+        say(`\n${account}: ${requests} audited requests, ${used.size} of ${declared.size} rights used`);
+        expect(denied).toEqual([]);
+        // Used ⊆ table = granted, and nothing is granted that this story does not need.
+        expect([...used].sort()).toEqual([...declared].sort());
+        expect(requests).toBeGreaterThan(100);
+      }
     },
   );
 });

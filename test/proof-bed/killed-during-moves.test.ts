@@ -17,6 +17,7 @@ import { deploy } from './shipped/deployment';
 import { GANG_LABEL, jobGang } from './shipped/gang-work';
 import { Objects } from './shipped/objects';
 import { setStage, setWork, type Stage, untilOwned, untilWorking } from './shipped/stage';
+import { withoutProbation } from './shipped/substitutions';
 import { HALVES, halvesOf, type Half } from './shipped/under-way';
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -112,7 +113,7 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
 
   async function setTheScene(random: Random): Promise<void> {
     const { bed, operators, trainers, witness, world } = stage;
-    await deploy(bed, stage.shipped);
+    await deploy(bed, stage.shipped, withoutProbation);
     await operators.start();
     trainers.start();
     await patch('cpool/l40s', { nodes: { max: 0 } });

@@ -7,13 +7,18 @@ import { type Bed, waitFor } from '../bed';
 import { isAlive, signal } from '../processes';
 import type { Program } from '../program';
 
-/** Service account of the controllers. */
-export const ACCOUNT = 'aicluster-capacity';
+/** A process of the controllers. */
+export type ProcessName = 'capacity' | 'health';
+/** The service account of a process. */
+export const accountOf = (name: ProcessName): string => `aicluster-${name}`;
 /** The kubelet would back off for seconds; nothing is proved by waiting. */
 const LOOK_EVERY_MS = 100;
 
 /** Where the controllers find the world. */
 export interface ControllersOptions {
+  readonly process: ProcessName;
+  /** What the container of its Deployment is told beside what any pod of it is. */
+  readonly env: Readonly<Record<string, string>>;
   readonly bundle: string;
   /** URL of the API server, or of a proxy before it. */
   readonly server: string;
@@ -43,9 +48,10 @@ export class Replica {
       this.program = this.bed.run({
         name: this.name,
         file: process.execPath,
-        args: [this.options.bundle, 'capacity'],
+        args: [this.options.bundle, this.options.process],
         // What the Deployment's pod would have; the region and keys come from EKS Pod Identity there.
         env: {
+          ...this.options.env,
           KUBECONFIG: kubeconfig,
           POD_NAME: this.name,
           POD_NAMESPACE: CONTROLLERS_NAMESPACE,
@@ -75,6 +81,13 @@ export class Replica {
     await this.program?.kill();
   }
 
+  /** Kills the process with SIGKILL and does not start it before `start` is called. */
+  async killForGood(): Promise<void> {
+    this.wanted = false;
+    clearInterval(this.watcher);
+    await this.program?.kill();
+  }
+
   /** Tells the process to end as the kubelet does, and does not start it again. Resolves when it is gone. */
   async terminate(): Promise<void> {
     this.wanted = false;
@@ -97,7 +110,10 @@ export class Replica {
 
   /** The bed's kubeconfig for the service account, pointed to where we are told. */
   private async kubeconfig(): Promise<string> {
-    const text = fs.readFileSync(await this.bed.kubeconfigFor(CONTROLLERS_NAMESPACE, ACCOUNT), 'utf8');
+    const text = fs.readFileSync(
+      await this.bed.kubeconfigFor(CONTROLLERS_NAMESPACE, accountOf(this.options.process)),
+      'utf8',
+    );
     const file = path.join(this.bed.folder, `${this.name}.kubeconfig`);
     fs.writeFileSync(file, text.replaceAll(this.bed.serverUrl, this.options.server), { mode: 0o600 });
     return file;

@@ -2,7 +2,7 @@
 import { NodeMove } from '../../../lib/api';
 import { formatTime, type KubeObject } from '../../../lib/domain/kube';
 import { BUCKET_KEY, FOREIGN_KEYS, MOVE_ANNOTATION } from '../../../lib/domain/node-keys';
-import { EVENTS, NODE_CLAIMS, VOLCANO_COMMANDS } from '../../../lib/domain/resources';
+import { CHECKPOINTS, EVENTS, NODE_CLAIMS, VOLCANO_COMMANDS } from '../../../lib/domain/resources';
 import { type Bed, waitFor } from '../bed';
 import { gpuSpec } from '../workloads';
 import { pinnedTo } from './gang-work';
@@ -41,14 +41,17 @@ async function claimOfNobody({ bed, world }: Stage, node: string): Promise<strin
   return 'taken off';
 }
 
-/** A NodeMove that finished eight days ago. */
-async function oldHistory({ bed, world }: Stage, node: string): Promise<string> {
+/** A NodeMove that finished eight days ago, and the last Checkpoint of a run that is over as long. */
+async function oldHistory({ bed, world, trainers }: Stage, node: string): Promise<string> {
   const name = 'of-last-week';
+  await trainers.report({ namespace: 'training', gang: name, takenAtMs: Date.now() - 8 * DAY_MS });
   await bed.apply(NodeMove.make(name, { nodes: [`${node}-of-last-week`], to: { kind: 'Release' } }));
   const status = { finishedAt: formatTime(Date.now() - 8 * DAY_MS) };
   await bed.kubectl('patch', 'nmv', name, '--subresource=status', '--type=merge', '-p', JSON.stringify({ status }));
   const gone = async () => (await world.moves()).every(({ metadata }) => metadata.name !== name);
   await waitFor('old history to be deleted', gone, PATIENCE);
+  const over = async () => (await world.list(CHECKPOINTS)).every(({ metadata }) => metadata.name !== name);
+  await waitFor('an old checkpoint to be deleted', over, PATIENCE);
   return 'deleted';
 }
 

@@ -3,7 +3,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { type Bed, startBed, waitFor } from '../bed';
 import { type Ec2StandIn, startEc2StandIn } from '../ec2-stand-in';
-import { install, Replica } from './controllers';
+import { accountOf, install, type ProcessName, Replica } from './controllers';
+import { EVIDENCE_BUCKET, EvidenceStandIn } from './evidence-stand-in';
+import { Machines } from './machines';
 import { Operators } from './operators';
 import { type ShippedAssembly, synthesizeShipped } from './shipped-assembly';
 import { Trainers } from './trainers';
@@ -25,13 +27,20 @@ export interface Stage {
   readonly shipped: ShippedAssembly;
   readonly world: World;
   readonly witness: Witness;
+  /** Before the API server, of the process capacity. */
   readonly gate: WriteGate;
+  /** The same, of the process health. */
+  readonly healthGate: WriteGate;
   readonly ec2: Ec2StandIn;
+  /** The bucket that evidence of checks is written to. */
+  readonly evidence: EvidenceStandIn;
   /** Operators of gangs, and the training processes in their pods; not started. */
   readonly operators: Operators;
   readonly trainers: Trainers;
+  /** What check pods come to; not started. */
+  readonly machines: Machines;
   /** A pod of the controllers' Deployment, not started. */
-  replica(name: string): Replica;
+  replica(name: string, process?: ProcessName): Replica;
   close(): Promise<void>;
 }
 
@@ -40,6 +49,8 @@ export async function setStage(blockNodes = BLOCK_NODES): Promise<Stage> {
   // The bed last: what fails before it leaves no servers behind.
   const shipped = await synthesizeShipped({ blockNodes: String(blockNodes), onDemandNodes: String(ON_DEMAND_NODES) });
   const ec2 = await startEc2StandIn();
+  const evidence = new EvidenceStandIn();
+  const bucket = { EVIDENCE_BUCKET, AWS_ENDPOINT_URL_S3: await evidence.start() };
   const bed = await startBed({ karpenter: true, volcanoCrds: true });
   const nowMs = Date.now();
   ec2.reservations.set(RESERVATION, {
@@ -53,13 +64,16 @@ export async function setStage(blockNodes = BLOCK_NODES): Promise<Stage> {
     endDate: new Date(nowMs + 14 * DAY_MS).toISOString(),
   });
   const key = fs.readFileSync(path.join(bed.folder, 'certificates', 'apiserver.key'), 'utf8');
-  const gate = new WriteGate({ server: bed.serverUrl, authority: bed.authority, key });
-  const server = await gate.start();
+  const [gate, healthGate] = [0, 1].map(
+    () => new WriteGate({ server: bed.serverUrl, authority: bed.authority, key }),
+  ) as [WriteGate, WriteGate];
+  const servers = { capacity: await gate.start(), health: await healthGate.start() };
   const bundle = install(bed, shipped.bundle);
   const world = new World(bed);
   const witness = new Witness(world);
   const operators = new Operators(bed);
   const trainers = new Trainers(bed);
+  const machines = new Machines(bed);
   const replicas: Replica[] = [];
   return {
     bed,
@@ -67,35 +81,51 @@ export async function setStage(blockNodes = BLOCK_NODES): Promise<Stage> {
     world,
     witness,
     gate,
+    healthGate,
     ec2,
+    evidence,
     operators,
     trainers,
-    replica: (name) => {
-      const replica = new Replica(bed, name, { bundle, server, ec2: ec2.endpoint });
+    machines,
+    replica: (name, process = 'capacity') => {
+      const env = { ...envOf(shipped, process), ...bucket };
+      const replica = new Replica(bed, name, { process, env, bundle, server: servers[process], ec2: ec2.endpoint });
       replicas.push(replica);
       return replica;
     },
     close: async () => {
-      await Promise.all([witness, operators, trainers].map((one) => one.stop()));
+      await Promise.all([witness, operators, trainers, machines].map((one) => one.stop()));
       await Promise.all(replicas.map((replica) => replica.terminate()));
-      await Promise.all([gate.close(), ec2.close()]);
+      await Promise.all([gate.close(), healthGate.close(), ec2.close(), evidence.close()]);
       shipped.remove();
       await bed.stop();
     },
   };
 }
 
+/** Images of the checks, as the Deployment of the process names them. */
+function envOf({ resources }: ShippedAssembly, process: ProcessName): Record<string, string> {
+  const objects = resources.flatMap((resource) => [...resource.objects]);
+  const deployment = objects.find(
+    ({ kind, metadata }) => kind === 'Deployment' && metadata.name === accountOf(process),
+  );
+  const env: readonly { name: string; value?: string }[] = deployment!.spec.template.spec.containers[0].env;
+  return Object.fromEntries(
+    env.flatMap(({ name, value }) => (/CHECK_IMAGE$/.test(name) && value ? [[name, value]] : [])),
+  );
+}
+
 /**
  * Kills the API server and starts it again. It is gone for everybody; the controllers reach it again when it says that it is ready,
  * as through the load balancer of EKS. Before that it would refuse everything: it has not read its own roles yet.
  */
-export async function restartApiServer({ bed, gate }: Stage): Promise<void> {
-  gate.ready = false;
+export async function restartApiServer({ bed, gate, healthGate }: Stage): Promise<void> {
+  gate.ready = healthGate.ready = false;
   await bed.killApiServer();
   // Karpenter and the others live through it: one that dies between a launch and writing it down leaves a Node without a NodeClaim.
   const back = bed.startApiServer({ keepFollowers: true });
   await waitFor('the API server to be ready', async () => (await bed.api({ path: '/readyz' })) === 'ok');
-  gate.ready = true;
+  gate.ready = healthGate.ready = true;
   await back;
 }
 

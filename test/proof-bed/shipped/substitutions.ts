@@ -28,6 +28,11 @@ const SUBSTITUTIONS: Readonly<Record<string, (object: KubeObject) => KubeObject>
   CapacityPool: (pool) => ({ ...pool, spec: { ...pool.spec, nodeClassRef: NODE_CLASS_REF } }),
   // No images here: the harness plays the kubelet and runs the same bundle under the same service account (controllers.ts).
   Deployment: (deployment) => ({ ...deployment, spec: { ...deployment.spec, replicas: 0 } }),
+  // Newcomers that come together are collected for a moment only, and reports are history after seconds.
+  NodeHealthPolicy: (policy) => ({
+    ...policy,
+    spec: { ...policy.spec, batch: { window: '2s' }, reports: { maxAge: '20s' } },
+  }),
   // Brakes measured in minutes would make this test last an hour: same rules, smaller numbers.
   CapacityBucket: (bucket) => ({
     ...bucket,
@@ -42,4 +47,9 @@ const SUBSTITUTIONS: Readonly<Record<string, (object: KubeObject) => KubeObject>
 /** The object as the proof bed takes it. */
 export function forProofBed(object: KubeObject): KubeObject {
   return SUBSTITUTIONS[object.kind]?.(object) ?? object;
+}
+
+/** The same, for a story that is not about health: nobody proves nodes there. */
+export function withoutProbation(object: KubeObject): KubeObject {
+  return object.kind === 'CapacityPool' ? { ...object, spec: { ...object.spec, validation: 'None' } } : object;
 }

@@ -1,11 +1,12 @@
 /**
  * Looks at the cluster several times a second for as long as the story lasts, and writes down what must never be seen: a node whose
- * label, taint and Volcano group do not agree, a pod on a node of another bucket, and a bucket above its maximum.
+ * label, taint and Volcano group do not agree, a pod on a node of another bucket, a pod that landed on a node on probation, and a bucket
+ * above its maximum.
  */
 import type { KubeObject, Pod } from '../../../lib/domain/kube';
 import { BUCKET_KEY } from '../../../lib/domain/node-keys';
 import { NAMESPACES } from '../../../lib/domain/resources';
-import type { World } from './world';
+import type { NodeLook, World } from './world';
 
 const LOOK_EVERY_MS = 250;
 
@@ -51,9 +52,21 @@ export class Witness {
     for (const { disagreement } of nodes) if (disagreement) this.wrong.add(`keys disagree on ${disagreement}`);
     const bucketOfNode = new Map(nodes.map(({ name, bucket }) => [name, bucket]));
     for (const pod of pods) this.judgePod(pod, bucketOfNode, namespaces);
+    this.judgeLandings(pods, nodes);
     for (const { metadata, spec } of buckets) {
       const owned = nodes.filter(({ bucket, leaving }) => bucket === metadata.name && !leaving).length;
       if (owned > spec.nodes.max) this.wrong.add(`bucket ${metadata.name} owns ${owned} of ${spec.nodes.max} nodes`);
+    }
+  }
+
+  /** Work that is there already when its node is closed leaves later; none may land after that. */
+  private judgeLandings(pods: readonly Pod[], nodes: readonly NodeLook[]): void {
+    const closedMs = new Map(nodes.map((node) => [node.name, node.closedMs]));
+    for (const { metadata, spec, status } of pods) {
+      const sinceMs = closedMs.get(spec!.nodeName!);
+      const bound = status?.conditions?.find(({ type }: { type: string }) => type === 'PodScheduled');
+      if (sinceMs === undefined || !bound || Date.parse(bound.lastTransitionTime ?? '') <= sinceMs) continue;
+      this.wrong.add(`pod ${metadata.namespace}/${metadata.name} landed on ${spec!.nodeName}, which is on probation`);
     }
   }
 

@@ -1,5 +1,6 @@
 /** What the cluster looks like from outside, read live as an administrator. */
 import type { KubeObject, Node, Pod } from '../../../lib/domain/kube';
+import { VALIDATION_NAMESPACE } from '../../../lib/domain/namespaces';
 import {
   ASSIGNED_AT_ANNOTATION,
   BUCKET_KEY,
@@ -7,6 +8,7 @@ import {
   MOVE_ANNOTATION,
   NODEGROUP_LABEL,
   POOL_LABEL,
+  PROBATION_TAINT,
   RELEASING_TAINT,
   UNASSIGNED_TAINT,
 } from '../../../lib/domain/node-keys';
@@ -16,6 +18,7 @@ import {
   CAPACITY_POOLS,
   NODE_MOVES,
   NODE_POOLS,
+  NODE_VALIDATIONS,
   NODES,
   PODS,
   QUEUES,
@@ -34,6 +37,8 @@ export interface NodeLook {
   readonly disagreement: string;
   /** Left of a move: claim annotation or releasing taint. */
   readonly claimed: boolean;
+  /** Since when it is on probation, in epoch milliseconds; a newcomer says no time, and has been from its beginning. */
+  readonly closedMs: number | undefined;
 }
 
 /** Reads the world. */
@@ -64,16 +69,16 @@ export class World {
     return found;
   }
 
-  /** Pods with accelerators that are bound to a node and not over. */
+  /** Pods with accelerators that are bound to a node and not over. Checks are no work. */
   async work(): Promise<Pod[]> {
-    const pods = await this.list<Pod>(PODS);
+    const pods = (await this.list<Pod>(PODS)).filter(({ metadata }) => metadata.namespace !== VALIDATION_NAMESPACE);
     return pods.filter(({ spec, status }) => spec?.nodeName && asksForGpus(spec) && !isOver(status?.phase));
   }
 
   /** Everything of ours in words, for the message of a failure. */
   async describe(): Promise<string> {
     const lines = (await this.nodes()).map((node) => JSON.stringify(node));
-    const all = [await this.buckets(), await this.pools(), await this.moves()].flat();
+    const all = [await this.buckets(), await this.pools(), await this.moves(), await this.validations()].flat();
     return [
       ...lines,
       ...all.map(({ kind, metadata, spec, status }) => JSON.stringify({ kind, name: metadata.name, spec, status })),
@@ -84,6 +89,7 @@ export class World {
   pools = () => this.list(CAPACITY_POOLS);
   buckets = () => this.list(CAPACITY_BUCKETS);
   nodePools = () => this.list(NODE_POOLS);
+  validations = () => this.list(NODE_VALIDATIONS);
   queues = () => this.list(QUEUES);
 }
 
@@ -94,6 +100,11 @@ function asksForGpus({ containers }: NonNullable<Pod['spec']>): boolean {
   return containers.some(({ resources }) => resources?.limits?.['nvidia.com/gpu'] !== undefined);
 }
 
+function closedMsOf({ spec }: Node): number | undefined {
+  const taint = spec?.taints?.find(({ key }) => key === PROBATION_TAINT);
+  return taint && (taint.timeAdded ? Date.parse(taint.timeAdded) : 0);
+}
+
 function look(node: Node): NodeLook {
   const { name, labels = {}, annotations = {}, deletionTimestamp } = node.metadata;
   return {
@@ -102,6 +113,7 @@ function look(node: Node): NodeLook {
     bucket: labels[BUCKET_KEY],
     leaving: deletionTimestamp !== undefined || hasTaint(node, FOREIGN_KEYS.karpenterDisrupted),
     disagreement: disagreementOf(node),
+    closedMs: closedMsOf(node),
     claimed: annotations[MOVE_ANNOTATION] !== undefined || hasTaint(node, RELEASING_TAINT),
   };
 }
