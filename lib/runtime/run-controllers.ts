@@ -5,14 +5,7 @@
 import { keyOf, type KubeObject } from '../domain/kube';
 import { resourceName, type ResourceType } from '../domain/resources';
 import { WatchCache, type CacheTimes } from './cache';
-import type {
-  AssumingCache,
-  Controller,
-  ControllerContext,
-  ControllerWatch,
-  EventRecorder,
-  Metrics,
-} from './controller';
+import type { Controller, ControllerContext, ControllerWatch, EventRecorder, Metrics } from './controller';
 import { LeaseLost } from './errors';
 import { eventRecorder } from './events';
 import { fencedPorts, soleLeader, type Fence, type Leadership } from './fence';
@@ -20,6 +13,7 @@ import type { Change, IndexFunction } from './object-store';
 import type { Clock, CloudPort, ClusterPort, EvidencePort, Log, Random } from './ports';
 import { WorkQueue, type Verdict } from './queue';
 import { reconcileOnce } from './reconcile-once';
+import { ownedIndexes, ownView, watchesByResource, type OwnedWatch } from './shared-caches';
 
 /** What the controllers of one process run with. */
 export interface RunnerOptions {
@@ -272,36 +266,4 @@ class ControllerRunner implements Runner {
       work.then(done, done);
     });
   }
-}
-
-interface OwnedWatch {
-  readonly controller: Controller;
-  readonly watch: ControllerWatch;
-}
-
-function watchesByResource(controllers: readonly Controller[]): Map<string, OwnedWatch[]> {
-  const byResource = new Map<string, OwnedWatch[]>();
-  for (const controller of controllers) {
-    for (const watch of controller.watches) {
-      const name = resourceName(watch.resource);
-      byResource.set(name, [...(byResource.get(name) ?? []), { controller, watch }]);
-    }
-  }
-  return byResource;
-}
-
-/** Controllers share caches but not index names. */
-function ownedIndexes({ controller, watch }: OwnedWatch): Record<string, IndexFunction> {
-  const named = Object.entries(watch.indexes ?? {}).map(([name, values]) => [`${controller.name}/${name}`, values]);
-  return Object.fromEntries(named) as Record<string, IndexFunction>;
-}
-
-function ownView(cache: WatchCache, owner: string): AssumingCache {
-  return {
-    get: (key) => cache.get(key),
-    list: () => cache.list(),
-    byIndex: (index, value) => cache.byIndex(`${owner}/${index}`, value),
-    hasSynced: () => cache.hasSynced(),
-    assume: (object) => cache.assume(object),
-  };
 }
