@@ -124,7 +124,7 @@ function planRun(validation: Valid, { snapshot, facts, policy, nowMs }: RunsArou
     times,
     isFree: (node) => isFree(node, snapshot),
     judge: (round) => judgeRound(round, validation, snapshot, policy),
-    search: (left, rounds) => searchNext(left, rounds, { validation, snapshot, nowMs }),
+    search: (left, rounds) => searchNext(left, rounds, { validation, snapshot, policy, nowMs }),
     nowMs,
   });
   const pods = step.pods.map(({ test, check, rank, node }): HealthAction => {

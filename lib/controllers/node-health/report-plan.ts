@@ -6,6 +6,7 @@ import { parseDuration } from '../../domain/duration';
 import { jsonEqual } from '../../domain/json-equal';
 import { parseTime } from '../../domain/kube';
 import type { HealthAction } from './actions';
+import { partnerFaults } from './partner-faults';
 import { reckon, type NodeSuspicion, type Reckoned } from './reports';
 import type { HealthSnapshot, ReportState } from './snapshot';
 
@@ -20,7 +21,7 @@ export interface ReportPlan {
 export function planReports(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): ReportPlan {
   const { nodes, faults, runsOn, reports } = snapshot;
   const resetMs = parseTime(snapshot.policy?.status.reset?.at);
-  const reckonings = reckon(faults, {
+  const reckonings = reckon([...faults, ...partnerFaults(snapshot)], {
     nowMs,
     sinceMs: new Map(
       [...nodes.values()].map(({ facts }) => [facts.name, facts.verdict?.timeMs ?? facts.createdAtMs] as const),
