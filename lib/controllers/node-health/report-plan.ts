@@ -13,6 +13,8 @@ import type { HealthSnapshot, ReportState } from './snapshot';
 /** What the reports come to. */
 export interface ReportPlan {
   readonly suspicions: readonly NodeSuspicion[];
+  /** Every fault, and what became of it. */
+  readonly reckoned: readonly Reckoned[];
   readonly actions: readonly HealthAction[];
   readonly againMs: number;
 }
@@ -37,6 +39,7 @@ export function planReports(snapshot: HealthSnapshot, policy: NodeHealthPolicySp
   const old = reports.filter(({ createdMs }) => nowMs >= createdMs + maxAgeMs);
   const young = reports.filter((report) => !old.includes(report));
   return {
+    reckoned: reckonings.faults,
     suspicions: reckonings.nodes.filter(({ node }) => nodes.has(node)),
     actions: [
       ...young.flatMap((report) => answer(report, byId.get(`report ${report.key}`), nowMs)),
