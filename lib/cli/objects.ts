@@ -1,13 +1,18 @@
 /** The objects of a cluster: from a file, from a live API server, and into a file that kubectl reads too. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { NODE_EVENTS_NAMESPACE } from '../controllers/node-health/faults';
 import type { KubeObject } from '../domain/kube';
 import {
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
   CHECKPOINTS,
   DISRUPTION_BUDGETS,
+  EVENTS,
+  FAULT_REPORTS,
   NAMESPACES,
+  NODE_HEALTH_POLICIES,
   NODE_MOVES,
+  NODE_VALIDATIONS,
   NODES,
   POD_GROUPS,
   PODS,
@@ -16,11 +21,11 @@ import {
   type ResourceType,
 } from '../domain/resources';
 import { ApiError, NotFound } from '../runtime/errors';
-import type { ClusterPort } from '../runtime/ports';
+import type { ClusterPort, Selection } from '../runtime/ports';
 import { UsageError } from './output';
 
 /** What explanations read, and whether a cluster may be without its CRD. */
-const READ: readonly (readonly [resource: ResourceType, optional: boolean])[] = [
+const READ: readonly (readonly [resource: ResourceType, optional: boolean, selection?: Selection])[] = [
   [CAPACITY_BUCKETS, false],
   [CAPACITY_POOLS, false],
   [NODE_MOVES, false],
@@ -32,6 +37,10 @@ const READ: readonly (readonly [resource: ResourceType, optional: boolean])[] = 
   [VOLCANO_JOBS, true],
   [CHECKPOINTS, true],
   [DISRUPTION_BUDGETS, true],
+  [NODE_HEALTH_POLICIES, true],
+  [NODE_VALIDATIONS, true],
+  [FAULT_REPORTS, true],
+  [EVENTS, true, { namespace: NODE_EVENTS_NAMESPACE }],
 ];
 
 /** First in a file, so that it can be created from top to bottom. */
@@ -86,16 +95,21 @@ function itemsOf(object: KubeObject & { readonly items?: readonly KubeObject[] }
 
 /** Lists what explanations need. Throws a UsageError that says what to mend. */
 export async function listObjects(cluster: Pick<ClusterPort, 'list'>): Promise<readonly KubeObject[]> {
-  const lists = await Promise.all(READ.map(([resource, optional]) => listAll(cluster, resource, optional)));
+  const lists = await Promise.all(READ.map((row) => listAll(cluster, ...row)));
   return lists.flat();
 }
 
-async function listAll(cluster: Pick<ClusterPort, 'list'>, resource: ResourceType, optional: boolean) {
+async function listAll(
+  cluster: Pick<ClusterPort, 'list'>,
+  resource: ResourceType,
+  optional: boolean,
+  selection?: Selection,
+) {
   const objects: KubeObject[] = [];
   let continueToken: string | undefined;
   try {
     do {
-      const page = await cluster.list(resource, { continueToken });
+      const page = await cluster.list(resource, { ...selection, continueToken });
       objects.push(...page.items);
       continueToken = page.continueToken;
     } while (continueToken);

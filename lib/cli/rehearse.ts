@@ -4,13 +4,14 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { controllersOf } from '../controllers/processes';
 import type { KubeObject } from '../domain/kube';
-import { NODE_MOVES } from '../domain/resources';
+import { NODE_MOVES, NODE_VALIDATIONS } from '../domain/resources';
 import type { TimelineEntry, World } from '../simulator';
 import { readAssembly } from './assembly';
 import { writeObjects } from './objects';
 import { EXIT, UsageError, type Output } from './output';
 import { formatClock } from './report/charts';
 import { renderReport, type Sample } from './report/page';
+import { toProvings } from './report/provings';
 import { toTakings } from './report/takings';
 import { play } from './rehearsal/play';
 import { synthesizeReference } from './rehearsal/synthesize';
@@ -201,9 +202,11 @@ function writeReport(path: string, world: World, title: string, seed: number): v
     }),
   );
   const { steps, violations, events } = world;
-  const takings = toTakings(world.server.all(NODE_MOVES), world.startMs);
+  const moves = world.server.all(NODE_MOVES);
+  const takings = toTakings(moves, world.startMs);
+  const provings = toProvings(world.server.all(NODE_VALIDATIONS), moves, world.startMs);
   try {
-    writeFileSync(path, renderReport({ title, seed, steps, violations, samples, events, takings }));
+    writeFileSync(path, renderReport({ title, seed, steps, violations, samples, events, takings, provings }));
   } catch (error) {
     throw new UsageError(`the report cannot be written to '${path}': ${(error as Error).message}`);
   }

@@ -1,6 +1,8 @@
 /** How nodes are proved and what becomes of those that fail: the NodeHealthPolicy of a cluster, as props. */
-import { HEALTH_POLICY_NAME, NodeHealthPolicy } from '../api';
+import { HEALTH_POLICY_NAME, InvalidObject, NodeHealthPolicy, type FieldError } from '../api';
+import { healthThresholds, INSTANCE_TYPES, OPTIONAL_PARTS } from '../catalog';
 import type { KubeObject } from '../domain/kube';
+import { nearest } from '../domain/nearest';
 
 /** How nodes are proved. Which nodes are, and how deeply, is said by the `validation` of each capacity. */
 export interface NodeHealthOptions {
@@ -67,10 +69,10 @@ export interface HealthCheckOverride {
   readonly max?: number;
 }
 
-/** The NodeHealthPolicy of these props. Throws InvalidObject naming every wrong field. */
+/** The NodeHealthPolicy of these props. Throws InvalidObject naming every wrong field, and what no check measures. */
 export function toNodeHealthPolicy(options: NodeHealthOptions = {}): KubeObject {
   const { batchWindow, verdictMaxAge, checks, ...remediation } = options;
-  return NodeHealthPolicy.make(HEALTH_POLICY_NAME, {
+  const policy = NodeHealthPolicy.make(HEALTH_POLICY_NAME, {
     remediation,
     ...(batchWindow === undefined ? {} : { batch: { window: batchWindow } }),
     ...(verdictMaxAge === undefined ? {} : { verdict: { maxAge: verdictMaxAge } }),
@@ -82,5 +84,26 @@ export function toNodeHealthPolicy(options: NodeHealthOptions = {}): KubeObject 
           })),
         }
       : {}),
+  });
+  const unknown = unknownChecks(checks ?? []);
+  if (unknown.length > 0) throw new InvalidObject(NodeHealthPolicy.kind, HEALTH_POLICY_NAME, unknown);
+  return policy;
+}
+
+/** What is said of a measurement that no check makes would change nothing. XIDs are counted one by one, each under its number. */
+const XID = /^gpu\.xid\.\d+(\.count)?$/;
+
+function unknownChecks(checks: readonly HealthCheckOverride[]): readonly FieldError[] {
+  if (checks.length === 0) return [];
+  const rows = INSTANCE_TYPES.flatMap((type) => healthThresholds(type));
+  const measurements = [...new Set(rows.map(({ measurement }) => measurement))];
+  // A part is a tool of the scripts: it can be silenced as a whole.
+  const known = new Set([...measurements, ...rows.map(({ part }) => part), ...OPTIONAL_PARTS]);
+  return checks.flatMap(({ name }, i) => {
+    if (known.has(name) || XID.test(name)) return [];
+    const near = nearest(name, measurements).join(' or ');
+    return [
+      { path: `spec.checks[${i}].name`, message: `'${name}' is nothing that a check measures: did you mean ${near}?` },
+    ];
   });
 }

@@ -1,16 +1,16 @@
 /** Nodes are proved before they work: the real controllers, check pods played by the simulator's kubelets. */
-import { CapacityPool, NodeHealthPolicy } from '../../lib/api';
+import { CapacityBucket, CapacityPool, NodeHealthPolicy } from '../../lib/api';
 import { capacityController } from '../../lib/controllers/capacity/controller';
 import { movesController } from '../../lib/controllers/moves/controller';
 import { makeNodeHealthController } from '../../lib/controllers/node-health/controller';
 import { poolsController } from '../../lib/controllers/pools/controller';
-import { formatTime, type KubeObject } from '../../lib/domain/kube';
+import { formatTime, parseTime, type KubeObject } from '../../lib/domain/kube';
 import { PROBATION_TAINT } from '../../lib/domain/node-keys';
 import { NODE_HEALTH_POLICIES, NODE_VALIDATIONS, NODES, PODS } from '../../lib/domain/resources';
 import { hasTaint } from '../../lib/domain/taints';
 import { makeVolcanoJob, makeWorld, type World } from '../../lib/simulator';
-import { AILMENT, type Ailment } from '../../lib/simulator/check-pods';
-import { BLOCK_NODES, blockReservation, smallCluster } from './small-cluster';
+import { AILMENT, SERIAL, type Ailment } from '../../lib/simulator/check-pods';
+import { BLOCK_NODES, blockReservation, ON_DEMAND_MAX, smallCluster } from './small-cluster';
 import { breaches } from './storms';
 
 const MINUTE_MS = 60_000;
@@ -20,7 +20,19 @@ const nodeHealth = makeNodeHealthController({
   personNamespaces: ['aicluster-system'],
 });
 
+/** The small cluster with probation in both pools. Idle nodes of batch, whose work runs on demand alone, stay for half an hour. */
 function proving(objects: KubeObject[]): KubeObject[] {
+  const onDemand = CapacityPool.make('l40s', {
+    ...{ instanceType: 'g6e.48xlarge', source: 'OnDemand', validation: 'Standard' },
+    nodes: { max: ON_DEMAND_MAX },
+    nodeClassRef: { name: 'l40s' },
+  });
+  const batch = CapacityBucket.make('batch', {
+    ...{ priority: 'Low', nodes: { max: 6 }, instanceTypes: ['g6e.48xlarge'] },
+    moves: { perHour: 120, inFlight: 8, minHold: '1m', coolDown: '5m' },
+    hysteresis: { demandFor: '10s', idleFor: '30m' },
+  });
+  const replaced = [onDemand, batch].map(({ kind, metadata }) => `${kind} ${metadata.name}`);
   const pool = CapacityPool.make('p5', {
     instanceType: 'p5.48xlarge',
     source: 'Block',
@@ -30,9 +42,9 @@ function proving(objects: KubeObject[]): KubeObject[] {
     validation: 'Standard',
   });
   return [
-    ...objects.filter(({ kind, metadata }) => kind !== 'CapacityPool' || metadata.name !== 'p5'),
-    pool,
-    NodeHealthPolicy.make('default', { remediation: { dryRun: false } }),
+    ...objects.filter(({ kind, metadata }) => ![...replaced, 'CapacityPool p5'].includes(`${kind} ${metadata.name}`)),
+    ...[pool, onDemand, batch],
+    NodeHealthPolicy.make('default', { remediation: { dryRun: false }, batch: { partnerWait: '10m' } }),
     ...['aicluster-validation', 'aicluster-system'].map((name) => ({
       apiVersion: 'v1',
       kind: 'Namespace',
@@ -160,6 +172,70 @@ test('when a third of the block turns bad at once nothing is removed any more un
   await world.runUntil(95 * MINUTE_MS);
   expect(tripped()).toMatchObject({ status: 'False' });
   expect(said(world, 'BreakerTripped')).toHaveLength(1);
+  expect(breaches(world)).toEqual([]);
+}, 120_000);
+
+test('a lone newcomer among nodes that all work passes provisionally, works, and makes up for the test with a partner when both are idle', async () => {
+  const world = makeProving(7);
+  const job = (name: string, runSeconds: number) =>
+    world.submit(makeVolcanoJob({ name, namespace: 'batch', pods: 1, accelerators: 8, runSeconds }));
+  const onDemand = () =>
+    world.server.all(NODES).filter(({ metadata }) => metadata.labels?.['karpenter.sh/nodepool'] === 'l40s');
+  const verdict = ({ metadata }: KubeObject) => JSON.parse(metadata.annotations?.['aicluster.dev/verdict'] ?? '{}');
+  job('first', 3 * 3600);
+  job('second', 3 * 3600);
+  await world.runUntil(40 * MINUTE_MS);
+  expect(onDemand().map(verdict)).toEqual([0, 1].map(() => expect.not.objectContaining({ provisional: true })));
+  const before = new Set(onDemand().map(({ metadata }) => metadata.name));
+
+  job('third', 2 * 3600);
+  await world.runUntil(80 * MINUTE_MS);
+  const newcomer = onDemand().find(({ metadata }) => !before.has(metadata.name))!;
+  expect(verdict(newcomer)).toMatchObject({ result: 'pass', provisional: true });
+  const proved = world.server.get(NODE_VALIDATIONS, { name: verdict(newcomer).validation });
+  const waitedMs = parseTime(proved.status.finishedAt)! - parseTime(proved.status.rounds[0].finishedAt)!;
+  expect(waitedMs / MINUTE_MS).toBeCloseTo(10, 0);
+  const [pod] = world.server.all(PODS).filter(({ metadata }) => metadata.name.startsWith('third'));
+  expect(pod!.spec.nodeName).toBe(newcomer.metadata.name);
+
+  await world.runUntil(195 * MINUTE_MS);
+  const settled = world.server.get(NODES, newcomer.metadata);
+  expect(hasTaint(settled.spec.taints, PROBATION_TAINT)).toBe(false);
+  expect(verdict(settled)).toMatchObject({ result: 'pass' });
+  expect(verdict(settled)).not.toHaveProperty('provisional');
+  const second = world.server.get(NODE_VALIDATIONS, { name: verdict(settled).validation });
+  expect(second.spec).toMatchObject({ reason: 'Age', nodes: [newcomer.metadata.name] });
+  const partners = second.status.rounds.flatMap(({ tests }: any) => tests.flatMap(({ nodes }: any) => nodes));
+  expect(partners.some((name: string) => before.has(name))).toBe(true);
+  expect(breaches(world)).toEqual([]);
+}, 120_000);
+
+test('a condemned GPU that comes back in another instance is recognised: unreliable, never replaced again, left to a person', async () => {
+  const world = makeProving(8);
+  const serials = ['the-same-board', 'the-same-board'];
+  const seen: string[] = [];
+  world.server.onChange(({ type, object }) => {
+    if (type !== 'ADDED' || object.metadata.labels?.['node.kubernetes.io/instance-type'] !== 'p5.48xlarge') return;
+    // The first of the block, and the one that comes in its place.
+    if (seen.length > 0 && seen.length < BLOCK_NODES) return void seen.push(object.metadata.name);
+    const serial = serials.shift();
+    seen.push(object.metadata.name);
+    if (serial === undefined) return;
+    const ailment = serials.length === 1 ? { [AILMENT]: 'bad-gpu' } : {};
+    world.server.mergePatch(NODES, object.metadata, { metadata: { annotations: { [SERIAL]: serial, ...ailment } } });
+  }, NODES);
+  await world.runUntil(3 * 60 * MINUTE_MS);
+  const [first, again] = [seen[0]!, seen[BLOCK_NODES]!];
+  expect(said(world, 'ValidationFailed')).toEqual([`Node ${first}`]);
+  expect(said(world, 'ReplacementRequested')).toEqual([`Node ${first}`]);
+  expect(new Set(said(world, 'ValidationUnreliable'))).toEqual(new Set([`Node ${again}`]));
+  const records = world.server.all(NODE_VALIDATIONS).flatMap(({ status }) => status.nodes);
+  const [record] = records.filter(({ name }: any) => name === again);
+  expect(record).toMatchObject({ result: 'Unreliable', reason: 'gpu.serial' });
+  expect(record.message).toMatch(/^gpu\.serial: accelerator the-same-board-0 failed on .* has come back/);
+  // Tried as often as the policy says, and there it stands.
+  expect(onProbation(world).map(({ metadata }) => metadata.name)).toEqual([again]);
+  expect(p5Nodes(world)).toHaveLength(BLOCK_NODES);
   expect(breaches(world)).toEqual([]);
 }, 120_000);
 

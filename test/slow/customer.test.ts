@@ -21,7 +21,7 @@ import { KubectlV36Layer } from '@aws-cdk/lambda-layer-kubectl-v36';
 import { AiCluster, type BucketProps, Capacity, Priority } from 'eks-ai-cluster';
 
 const capacity = [
-  Capacity.block('p5', { instanceType: 'p5.48xlarge', reservationId: 'cr-0123456789abcdef0', availabilityZone: 'us-east-2a', nodes: { max: 8 } }),
+  Capacity.block('p5', { instanceType: 'p5.48xlarge', reservationId: 'cr-0123456789abcdef0', availabilityZone: 'us-east-2a', nodes: { max: 8 }, validation: 'Standard' }),
   Capacity.onDemand('l40s', { instanceType: 'g6e.48xlarge', nodes: { max: 4 } }),
 ];
 const buckets: BucketProps[] = [
@@ -42,7 +42,7 @@ function theirVpc(stack: Stack): ec2.IVpc {
 export class WithTheirVpc extends Stack {
   constructor(scope: Construct, id: string, props?: StackProps) {
     super(scope, id, props);
-    const ai = new AiCluster(this, 'Cortex', { vpc: theirVpc(this), capacity, buckets });
+    const ai = new AiCluster(this, 'Cortex', { vpc: theirVpc(this), capacity, buckets, health: { dryRun: false } });
     ai.addBucket({ name: 'batch', priority: Priority.LOW, nodes: { max: 2 }, instanceTypes: ['g6e.48xlarge'] });
   }
 }
@@ -171,6 +171,23 @@ describe('a customer', () => {
     const path = join(app, 'lib/customer-stack.ts');
     writeFileSync(path, STACK.replace('min: 2, max: 6', 'min: 2, maximum: 6'));
     expect(failureOf('npx', 'tsc')).toMatch(/'maximum' does not exist in type 'BucketNodes'/);
+    writeFileSync(path, STACK);
+  });
+
+  it('has the scripts that prove nodes, and gets them into the cluster together with a policy that acts', () => {
+    const scripts = readdirSync(join(app, 'node_modules/eks-ai-cluster/checks'));
+    expect(scripts).toEqual(expect.arrayContaining(['run.sh', 'one_node.py', 'many_nodes.py', 'collective.py']));
+    const snapshot = readFileSync(join(app, 'test/__snapshots__/customer.test.ts.snap'), 'utf8');
+    expect(snapshot).toContain('one_node.py');
+    expect(snapshot).toMatch(/validation[^a-zA-Z]*Standard/);
+    expect(snapshot).toMatch(/NodeHealthPolicy.*dryRun[^a-zA-Z]*false/);
+  });
+
+  it('is told at synth about a misspelt measurement in the props of node health, with the nearest one', () => {
+    const path = join(app, 'lib/customer-stack.ts');
+    writeFileSync(path, STACK.replace('dryRun: false', "dryRun: false, checks: [{ name: 'gpu.hbm.gbs', min: 2000 }]"));
+    const told = failureOf('npx', 'tsx', 'bin/customer.ts');
+    expect(told).toMatch(/NodeHealthPolicy 'default' is invalid:\s+spec\.checks\[0\]\.name: .*gpu\.hbm\.gb_s/);
     writeFileSync(path, STACK);
   });
 

@@ -43,6 +43,31 @@ describe('a rehearsal of the reference cluster', () => {
     expect(day.steps).toBeGreaterThan(3_000);
   });
 
+  it('finds the bad node before anything works on it, and nobody else; it is replaced, and what comes is proved, too', () => {
+    const bad = day.events.find(({ kind, message }) => kind === 'Fault' && /memory errors/.test(message))!.object;
+    const about = (object: string, kind: string) =>
+      day.events.filter((event) => event.object === object && event.kind === kind);
+    const [failed, replaced] = [about(bad, 'ValidationFailed'), about(bad, 'ReplacementRequested')];
+    expect(failed).toEqual([expect.objectContaining({ message: expect.stringContaining('gpu.ecc') })]);
+    expect(replaced).toHaveLength(1);
+    expect(about(bad, 'NodeAssigned')).toEqual([]);
+    expect(day.events.filter(({ kind }) => kind === 'ValidationFailed')).toEqual(failed);
+    expect(day.events.filter(({ kind }) => kind === 'ReplacementRequested')).toEqual(replaced);
+    // The next of its pool to become Ready came in its place.
+    const next = day.events.find(
+      ({ kind, t, message }) => kind === 'NodeReady' && t > replaced[0]!.t && message === 'a node of p5 is Ready',
+    )!;
+    const [proved] = about(next.object, 'Validated');
+    expect(proved?.message).toMatch(/: Pass/);
+    for (const assigned of day.events.filter(({ kind }) => kind === 'NodeAssigned')) {
+      const before = about(assigned.object, 'Validated').filter(({ t }) => t <= assigned.t);
+      expect([assigned.object, before.length > 0]).toEqual([assigned.object, true]);
+    }
+    const page = readFileSync(report, 'utf8');
+    expect(page).toContain('Nodes proved');
+    expect(page).toMatch(new RegExp(`${bad.replace('Node ', '')}: Fail: gpu\\.ecc[^<]*replacement asked for at`));
+  });
+
   it('tells the story: nodes join, get a bucket, take work, change bucket, and leave with their block', () => {
     const told = (kind: string, pattern: RegExp) =>
       day.events.some((event) => event.kind === kind && pattern.test(event.message));
@@ -73,6 +98,13 @@ describe('a rehearsal of the reference cluster', () => {
     const saved = join(folder, 'day.json');
     rehearse('--seed', '7', '--hours', '12', '--save', saved, '--save-at', '10.6');
     const run = (...args: string[]) => spawnSync(process.execPath, [CLI, 'explain', ...args], { encoding: 'utf8' });
+    const early = join(folder, 'early.json');
+    rehearse('--seed', '7', '--hours', '12', '--save', early, '--save-at', '0.2');
+    const bad = day.events.find(({ kind, message }) => kind === 'Fault' && /memory errors/.test(message))!.object;
+    const found = run('node', bad.replace('Node ', ''), '--file', early).stdout;
+    expect(found).toContain(`${bad}: Quarantined`);
+    expect(found).toContain('decided by gpu.ecc.volatile.uncorrected.count');
+    expect(found).toMatch(/held back by Quarantine: a reserved node stands in quarantine .* \(in \d+m\d*s?\)/);
     const { status, stdout } = run('bucket', 'training', '--file', saved);
     expect([status, stdout]).toEqual([
       0,

@@ -25,6 +25,7 @@ import {
   type RunningGang,
   type VolcanoJobFacts,
 } from '../../fleet';
+import { lookAtHealth, type HealthLook } from './health';
 
 /** One NodeMove as people tell it: dates and sentences, not only what plans need. */
 export interface MoveStory {
@@ -68,6 +69,7 @@ export interface Fleet {
   readonly budgets: readonly DisruptionBudgetFacts[];
   /** Newest first. */
   readonly moves: readonly MoveStory[];
+  readonly health: HealthLook;
   /** Node objects by name: what is on them, as written. */
   readonly nodes: ReadonlyMap<string, KubeObject>;
 }
@@ -80,7 +82,8 @@ export function toFleet(objects: readonly KubeObject[], nowMs: number): Fleet {
   };
   // Volcano makes two of its own. A file without any says nothing of them.
   const volcano = of(QUEUES).length > 0;
-  const snapshot = observeCapacity({ cache: (resource) => listOnly(of(resource)) }, volcano);
+  const cache = (resource: ResourceType) => cacheOf(of(resource));
+  const snapshot = observeCapacity({ cache }, volcano);
   const moves = of(NODE_MOVES).map(toStory);
   const gangs = toRunningGangs(snapshot.podGroups, snapshot.pods);
   const newest = newestCheckpoints(of(CHECKPOINTS).map(toCheckpointFacts));
@@ -94,6 +97,7 @@ export function toFleet(objects: readonly KubeObject[], nowMs: number): Fleet {
     volcanoJobs: new Map(of(VOLCANO_JOBS).map((job) => [keyOf(job), toVolcanoJobFacts(job)] as const)),
     budgets: of(DISRUPTION_BUDGETS).map(toDisruptionBudgetFacts),
     moves: moves.sort((a, b) => b.createdAtMs - a.createdAtMs || (a.name < b.name ? -1 : 1)),
+    health: lookAtHealth({ cache }, nowMs),
     nodes: new Map(of(NODES).map((node) => [node.metadata.name, node] as const)),
   };
 }
@@ -103,12 +107,13 @@ export function isUnderWay(move: MoveStory, { step }: { readonly step: string })
   return move.finishedAtMs === undefined && !['HandedOver', 'Lost', 'Aborted'].includes(step);
 }
 
-/** The read side of a cache, over a list: all that observing asks of it. */
-function listOnly(objects: readonly KubeObject[]) {
+/** The read side of a cache, over a list. Its only index is by namespace: observing asks for no other. */
+function cacheOf(objects: readonly KubeObject[]) {
+  let byKey: ReadonlyMap<string, KubeObject> | undefined;
   return {
     list: () => objects,
-    get: () => undefined,
-    byIndex: () => [],
+    get: (key: string) => (byKey ??= new Map(objects.map((object) => [keyOf(object), object] as const))).get(key),
+    byIndex: (_index: string, value: string) => objects.filter(({ metadata }) => metadata.namespace === value),
     hasSynced: () => true,
     assume: () => undefined,
   };

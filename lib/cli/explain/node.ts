@@ -1,9 +1,11 @@
-/** What a node is to us now and why: phase, keys and their owners, the move that has it, and what would be lost. PURE. */
+/** What a node is to us now and why: phase, keys and their owners, its health, the move that has it, and what would be lost. PURE. */
 import { formatTime, type KubeObject } from '../../domain/kube';
 import { NODE_KEYS, type KeyKind, type KeyOwner } from '../../domain/node-keys';
 import { gangKey, isFleetNode, type NodePhase, type RunningGang } from '../../fleet';
 import { isUnderWay, type Fleet } from './fleet';
 import { explainRunning, runningText, type RunningExplanation } from './gang';
+import { explainHealth, type HealthExplanation } from './health';
+import { healthText } from './health-text';
 import { misplacedWords } from './misplaced';
 import { section, since } from './words';
 
@@ -46,6 +48,8 @@ export interface NodeExplanation {
     readonly owner: KeyOwner;
     readonly meaning: string;
   }[];
+  /** Absent for nodes of no CapacityPool. */
+  readonly health?: HealthExplanation;
   readonly move?: {
     readonly name: string;
     readonly reason: string;
@@ -63,7 +67,8 @@ export function explainNode(fleet: Fleet, name: string): NodeExplanation | undef
   const object = fleet.nodes.get(name);
   if (!facts || !object) return undefined;
   const state = fleet.state.nodes.get(name);
-  const phase = isFleetNode(facts) ? state?.phase : undefined;
+  const health = explainHealth(fleet.health, name, object, fleet.nowMs);
+  const phase = isFleetNode(facts) ? phaseOf(fleet, name) : undefined;
   return {
     node: name,
     phase,
@@ -76,9 +81,16 @@ export function explainNode(fleet: Fleet, name: string): NodeExplanation | undef
     leaf: facts.leaf,
     busy: state?.busy ?? false,
     keys: keysOf(object),
+    health,
     move: moveOf(fleet, name),
     gangs: gangsOn(fleet, name).map((gang) => explainRunning(fleet, gang)),
   };
+}
+
+/** As capacity sees it, which knows no validations: who is being proved now is node-health's to say. */
+function phaseOf({ state, health }: Fleet, name: string): NodePhase | undefined {
+  const proving = health.snapshot.nodes.get(name)?.phase === 'Validating';
+  return proving ? 'Validating' : state.nodes.get(name)?.phase;
 }
 
 function keysOf({ metadata, spec, status }: KubeObject): NodeExplanation['keys'] {
@@ -129,6 +141,7 @@ export function nodeText(of: NodeExplanation, nowMs: number): readonly string[] 
       'Keys',
       of.keys.map(({ key, kind, value, owner, meaning }) => `${kind} ${key}=${value} (${owner}: ${meaning})`),
     ),
+    ...healthText(of.health, nowMs),
     ...section(
       'Move',
       move

@@ -1,5 +1,6 @@
 /** The report of a rehearsal: one HTML file that opens anywhere, without network. */
 import { demandChart, escapeHtml, formatClock, percentChart, stackedChart } from './charts';
+import { provingsTable, type Proving } from './provings';
 import type { Series } from './scale';
 import { takingsTable, type Taking } from './takings';
 
@@ -35,6 +36,8 @@ export interface ReportContent {
   readonly events: readonly StoryEvent[];
   /** Absent: the page says nothing of them. */
   readonly takings?: readonly Taking[];
+  /** Absent: the page says nothing of them. */
+  readonly provings?: readonly Proving[];
 }
 
 /** Colours that stay apart for colour-blind readers (Okabe and Ito, 2008), the first ones used first. */
@@ -78,9 +81,18 @@ export function renderReport(content: ReportContent): string {
         { times, height: 180, label: 'GPU utilisation over time' },
       ),
     ),
+    ...(content.provings ? [provingsSection(content.provings)] : []),
     ...(content.takings ? [takingsSection(content.takings)] : []),
     section('What happened', `${content.events.length} events.`, timeline(content.events)),
   ]);
+}
+
+function provingsSection(provings: readonly Proving[]): string {
+  return section(
+    'Nodes proved',
+    'No node works before it has passed its checks, by itself and with others; who fails is replaced.',
+    provingsTable(provings),
+  );
 }
 
 function takingsSection(takings: readonly Taking[]): string {

@@ -1,6 +1,7 @@
 import { linear, niceTicks, stack, stepArea, stepPath } from './scale';
 import { formatClock, linesChart } from './charts';
 import { renderReport, type ReportContent } from './page';
+import { toProvings } from './provings';
 import { toTakings } from './takings';
 
 describe('charts', () => {
@@ -80,6 +81,36 @@ describe('the report', () => {
       ],
     },
   };
+  const validation = {
+    apiVersion: 'aicluster.dev/v1alpha1',
+    kind: 'NodeValidation',
+    metadata: { name: 'new-1' },
+    spec: { nodes: ['a', 'b', 'c', 'd'], level: 'Standard', reason: 'New', message: '4 nodes of p5.48xlarge' },
+    status: {
+      ...{ startedAt: '2026-11-02T00:02:00Z', finishedAt: '2026-11-02T00:05:30Z', passed: 2, failed: 1, unreliable: 1 },
+      rounds: [{ number: 1 }, { number: 2 }, { number: 3 }],
+      nodes: [
+        { name: 'a', result: 'Pass' },
+        { name: 'b', result: 'Pass', provisional: true },
+        { name: 'c', result: 'Fail', reason: 'gpu.ecc', message: '3 errors <of 0>' },
+        { name: 'd', result: 'Unreliable', reason: 'message' },
+      ],
+    },
+  };
+  const open = { ...validation, status: { startedAt: '2026-11-02T00:06:00Z' } };
+  const replacement = (name: string, creationTimestamp: string) => ({
+    ...{
+      apiVersion: 'aicluster.dev/v1alpha1',
+      kind: 'NodeMove',
+      metadata: { name: `health-${name}`, creationTimestamp },
+    },
+    spec: { reason: 'Health', nodes: [name], to: { kind: 'Replacement' } },
+  });
+  const provings = toProvings(
+    [open, validation],
+    [replacement('c', '2026-11-02T00:20:30Z'), replacement('d', '2026-11-01T00:00:00Z'), taking],
+    Date.parse('2026-11-02T00:00:00Z'),
+  );
   const content: ReportContent = {
     title: 'A <day>',
     seed: 7,
@@ -93,6 +124,7 @@ describe('the report', () => {
       gpus: { total: 40, busy: 30 },
     })),
     events: [{ t: 0, kind: 'NodeMove', object: 'NodeMove a', message: '<script>alert(1)</script>' }],
+    provings,
     takings: toTakings([taking], Date.parse('2026-11-02T00:00:00Z')),
   };
   const html = renderReport(content);
@@ -115,6 +147,16 @@ describe('the report', () => {
     const row = /<td>2<\/td><td>for &lt;llm&gt;: 2 busy in training<\/td><td>(.*?)<\/td><td>1\.5<\/td>/.exec(html);
     expect(row?.[1]).toBe('VolcanoJob training/llama: 16 GPUs, checkpoint 40 s before, 1.5 GPU-hours');
     expect(renderReport({ ...content, takings: [] })).toContain('No running work was stopped');
+  });
+
+  it('tells who was proved when, in how many rounds, who did not pass and who was replaced for it', () => {
+    expect(html).toContain(
+      '<td>New, Standard: 4 nodes of p5.48xlarge</td><td>4</td><td>3 in 3.5 min</td><td>2 (1 provisionally)</td><td>1</td><td>1</td>',
+    );
+    expect(html).toContain('c: Fail: 3 errors &lt;of 0&gt;; replacement asked for at 00:20:30');
+    expect(html).toContain('d: Unreliable: message; not replaced');
+    expect(provings).toHaveLength(1);
+    expect(renderReport({ ...content, provings: [] })).toContain('No node was proved');
   });
 
   it('can be drawn of a cluster that never had a node', () => {

@@ -4,6 +4,8 @@ import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
 import type { HealthAction } from './actions';
 import { planRevalidations, type AgingNode } from './aging';
+import { debtsDue } from './isolate-partners';
+import { toFleetNode } from './searching';
 import type { HealthNode, HealthSnapshot } from './snapshot';
 import { closeAction } from './verdicts';
 
@@ -19,35 +21,65 @@ export interface AgingPlan {
 export function planAging(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): AgingPlan {
   const { nodes } = snapshot;
   const settled = [...nodes.values()].filter(isProved);
+  const usable = countBuckets(settled);
   const { maxAge, revalidatePerHour } = policy.verdict;
   const plan = planRevalidations({
     nodes: settled.map((node) => toAgingNode(node)),
     demand: snapshot.demand,
-    usable: countBuckets(settled),
+    usable,
     minimums: snapshot.minimums,
     startedMs: startedForAge(snapshot, nowMs),
-    othersWaiting: [...nodes.values()].some(({ phase }) => phase === 'Probation' || phase === 'Validating'),
+    othersWaiting: [...nodes.values()].some(isWaiting),
     maxAgeMs: parseDuration(maxAge),
     perHour: revalidatePerHour,
     nowMs,
   });
   const aged = plan.nodes.map((name) => closeAction(nodes.get(name)!.facts, 'it was proved long ago', nowMs));
-  const owing = debtor(snapshot, settled);
-  const debt = owing && aged.length === 0 ? [closeAction(owing.facts, 'it owes the test with a partner', nowMs)] : [];
-  return { actions: [...aged, ...debt], againMs: plan.nextMs ?? Infinity };
+  const owing = aged.length === 0 ? debtors(snapshot, settled, usable) : [];
+  const debts = owing.map(({ facts }) => closeAction(facts, 'it owes the test with a partner', nowMs));
+  return { actions: [...aged, ...debts], againMs: plan.nextMs ?? Infinity };
 }
 
-/** A node that passed by itself, with an idle one of its type to be tested with now, while nobody waits for either. */
-function debtor({ demand, nodes }: HealthSnapshot, settled: readonly HealthNode[]): HealthNode | undefined {
-  if ([...nodes.values()].some(({ phase }) => phase === 'Probation' || phase === 'Validating')) return undefined;
-  const idle = settled.filter(({ facts, work }) => {
-    const wanted = demand.instanceTypes.has(facts.instanceType) || demand.buckets.has(facts.bucket ?? '');
-    return work.length === 0 && !wanted;
+/**
+ * Nodes that passed by themselves and can be tested with another now: nobody waits for them, their buckets keep their minimums, and nobody
+ * else is being proved, because that one may bring a partner of its own.
+ */
+function debtors(
+  snapshot: HealthSnapshot,
+  settled: readonly HealthNode[],
+  usable: ReadonlyMap<string, number>,
+): readonly HealthNode[] {
+  const { nodes } = snapshot;
+  if ([...nodes.values()].some(isWaiting)) return [];
+  const wanted = new Set(settled.filter((node) => isWanted(node, snapshot)).map(({ facts }) => facts.name));
+  const owing = settled.filter(({ facts }) => facts.verdict?.provisional === true && !wanted.has(facts.name));
+  const spare = aboveMinimum(owing, usable, snapshot).map(({ facts }) => facts.name);
+  const fleet = settled.map((node) => toFleetNode(node, wanted));
+  return debtsDue(spare, fleet).flatMap((due) => due.nodes.map((name) => nodes.get(name)!));
+}
+
+function isWanted({ facts: { bucket = '', instanceType } }: HealthNode, { demand }: HealthSnapshot): boolean {
+  return demand.instanceTypes.has(instanceType) || demand.buckets.has(bucket);
+}
+
+/** As many of them as their buckets can be without. */
+function aboveMinimum(
+  some: readonly HealthNode[],
+  usable: ReadonlyMap<string, number>,
+  { minimums }: HealthSnapshot,
+): readonly HealthNode[] {
+  const left = new Map(usable);
+  return some.filter(({ facts: { bucket } }) => {
+    if (bucket === undefined) return true;
+    const count = left.get(bucket) ?? 0;
+    if (count <= (minimums.get(bucket) ?? 0)) return false;
+    left.set(bucket, count - 1);
+    return true;
   });
-  return idle.find(({ facts: { name, instanceType, verdict } }) => {
-    const partner = idle.some(({ facts }) => facts.name !== name && facts.instanceType === instanceType);
-    return verdict?.provisional === true && partner;
-  });
+}
+
+function isWaiting({ phase }: HealthNode): boolean {
+  return phase === 'Probation' || phase === 'Validating';
 }
 
 function isProved({ facts, phase }: HealthNode): boolean {

@@ -6,8 +6,6 @@ import { type NamedField, toField } from './isolate-field';
 import { planStep, type Search, type Step } from './isolate-search';
 import type { IsolationState, Partner, PlannedTest, RecordedTest, SearchedNode } from './isolate-state';
 
-/** How long a search waits for a partner whose gang comes to a boundary. */
-export const PARTNER_WAIT_MS = 15 * 60_000;
 /** Runs of the whole batch: one, one more after a failure, and as many that gave no answer. */
 const WHOLE = { fails: 2, unanswered: 2 };
 /** Two nodes were a whole batch already when they were a pair. */
@@ -139,15 +137,17 @@ export function stepOf(batch: Batch, state: IsolationState, nowMs: number): Batc
   return { kind: 'Tests', tests: [{ nodes: members, check: 'Whole' }] };
 }
 
-/** When the first partner comes that could help somebody, if that is soon enough. */
+/** When the first partner comes that could help somebody, or until when one may come any moment; if that is soon enough. */
 function partnerFreeAt({ instanceType, search, step }: Batch, state: IsolationState, nowMs: number) {
   if (!step.wanting) return undefined;
-  const since = state.rounds.at(-1)?.finishedAtMs ?? state.startedAtMs;
+  if (search.field.batch === 0) return undefined;
+  const waitedMs = (state.rounds.at(-1)?.finishedAtMs ?? state.startedAtMs) + state.partnerWaitMs;
   const soon = state.partners
     .filter((one) => one.instanceType === instanceType && !state.nodes.some(({ name }) => name === one.name))
     .flatMap(({ freeAtMs }) => (freeAtMs !== undefined && freeAtMs > nowMs ? [freeAtMs] : []))
-    .filter((freeAtMs) => freeAtMs <= since + PARTNER_WAIT_MS);
-  return soon.length > 0 && search.field.batch > 0 ? Math.min(...soon) : undefined;
+    .filter((freeAtMs) => freeAtMs <= waitedMs);
+  if (soon.length > 0) return Math.min(...soon);
+  return state.awaited.includes(instanceType) && nowMs < waitedMs ? waitedMs : undefined;
 }
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {

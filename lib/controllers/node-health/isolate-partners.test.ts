@@ -1,4 +1,4 @@
-import { debtsDue, type FleetNode, partnersFor } from './isolate-partners';
+import { awaitedTypes, debtsDue, type FleetNode, partnersFor } from './isolate-partners';
 
 const NOW = 1_000_000;
 const MINUTE = 60_000;
@@ -11,7 +11,8 @@ const fleetNode = (name: string, rest: Partial<FleetNode> = {}): FleetNode => ({
   idle: true,
   ...rest,
 });
-const names = (fleet: readonly FleetNode[]) => partnersFor(['p5.48xlarge'], fleet, NOW).map(({ name }) => name);
+const names = (fleet: readonly FleetNode[]) =>
+  partnersFor(['p5.48xlarge'], fleet, NOW + 15 * MINUTE).map(({ name }) => name);
 
 describe('partners for newcomers', () => {
   test('are idle proved nodes of the type first, then those at a boundary within 15 minutes, soonest first', () => {
@@ -33,6 +34,18 @@ describe('partners for newcomers', () => {
       fleetNode('other', { instanceType: 'p4d.24xlarge' }),
     ];
     expect(names(fleet)).toEqual([]);
+  });
+
+  test('may come any moment where proved ones work, nobody knows until when', () => {
+    const fleet = [
+      fleetNode('works', { idle: false }),
+      fleetNode('works-too', { idle: false }),
+      fleetNode('idle', { instanceType: 'a' }),
+      fleetNode('known', { instanceType: 'b', idle: false, boundaryAtMs: NOW + MINUTE }),
+      fleetNode('new', { instanceType: 'c', idle: false, proved: false }),
+      fleetNode('held', { instanceType: 'd', idle: false, untouchable: true }),
+    ];
+    expect(awaitedTypes(fleet)).toEqual(['p5.48xlarge']);
   });
 
   test('are not more than can be used', () => {

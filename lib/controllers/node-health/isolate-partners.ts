@@ -1,11 +1,10 @@
 /**
  * Partners for newcomers in a busy fleet, and when a debt can be settled.
  *
- * A partner is a proved node of the same type: an idle one of any bucket, or one whose gang comes to a boundary within a quarter of an
- * hour. When there is neither, a newcomer without company passes provisionally and owes its pair test until it is idle together with
- * another debtor or a proved node.
+ * A partner is a proved node of the same type: an idle one of any bucket, or one whose gang comes to a boundary soon. Where all of them
+ * work, nobody knows until when, one is waited for (`batch.partnerWait`). When none has come, a newcomer without company passes
+ * provisionally and owes its pair test until it is idle together with another debtor or a proved node.
  */
-import { PARTNER_WAIT_MS } from './isolate-batch';
 import type { Place } from './isolate-field';
 import type { Partner } from './isolate-state';
 
@@ -25,8 +24,8 @@ export interface FleetNode extends Place {
 /** More partners than this help nobody: each node is tested eight times at most. */
 const MOST_PARTNERS = 32;
 
-/** Those that may be partners for nodes of these types, idle ones first, then by when they are free. At most 32 of each type. */
-export function partnersFor(types: readonly string[], fleet: readonly FleetNode[], nowMs: number): readonly Partner[] {
+/** Those that may be partners for nodes of these types by then, idle ones first, then by when they are free. At most 32 of each type. */
+export function partnersFor(types: readonly string[], fleet: readonly FleetNode[], byMs: number): readonly Partner[] {
   return [...new Set(types)].sort().flatMap((type) => {
     const fit = fleet.filter(
       ({ instanceType, proved, untouchable }) => instanceType === type && proved && !untouchable,
@@ -35,11 +34,19 @@ export function partnersFor(types: readonly string[], fleet: readonly FleetNode[
       const { name, instanceType, leaf, spine, idle, boundaryAtMs } = node;
       const place = { name, instanceType, leaf, ...(spine === undefined ? {} : { spine }) };
       if (idle) return [place];
-      if (boundaryAtMs === undefined || boundaryAtMs > nowMs + PARTNER_WAIT_MS) return [];
+      if (boundaryAtMs === undefined || boundaryAtMs > byMs) return [];
       return [{ ...place, freeAtMs: boundaryAtMs }];
     });
     return offers.sort(byFree).slice(0, MOST_PARTNERS);
   });
+}
+
+/** Types whose proved nodes work, nobody knows until when: a partner may come any moment. */
+export function awaitedTypes(fleet: readonly FleetNode[]): readonly string[] {
+  const working = fleet.filter(
+    ({ proved, untouchable, idle, boundaryAtMs }) => proved && !untouchable && !idle && boundaryAtMs === undefined,
+  );
+  return [...new Set(working.map(({ instanceType }) => instanceType))].sort();
 }
 
 function byFree(a: Partner, b: Partner): number {

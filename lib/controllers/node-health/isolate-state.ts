@@ -43,6 +43,10 @@ export interface IsolationState {
   /** Offered now. May be others than before; one that was used stays in the evidence. */
   readonly partners: readonly Partner[];
   readonly rounds: readonly RecordedRound[];
+  /** Instance types of which a partner works now, nobody knows until when. */
+  readonly awaited: readonly string[];
+  /** How long a partner is waited for, in milliseconds. */
+  readonly partnerWaitMs: number;
   /** Epoch ms when the search began. */
   readonly startedAtMs: number;
   /** Whether all that passed are run together in the end. */

@@ -22,6 +22,8 @@ const stateOf = (batch: readonly SearchedNode[], rest: Partial<IsolationState> =
   partners: [],
   rounds: [],
   startedAtMs: START,
+  awaited: [],
+  partnerWaitMs: 15 * MINUTE,
   whole: false,
   ...rest,
 });
@@ -147,6 +149,14 @@ describe('a newcomer alone', () => {
     expect(nextRound(soon, START + 15 * MINUTE)).toMatchObject({ kind: 'Round', tests: [{ nodes: ['n000', 'p1'] }] });
     const late = stateOf(lone, { partners: [partner('p1', { freeAtMs: START + 16 * MINUTE })] });
     expect(nextRound(late, START)).toMatchObject({ nodes: [{ result: 'Provisional' }] });
+  });
+
+  test('waits for as long for one of those that work now, nobody knows until when', () => {
+    const busy = stateOf(lone, { awaited: ['p4d.24xlarge', 'p5.48xlarge'], partnerWaitMs: 5 * MINUTE });
+    expect(nextRound(busy, START + MINUTE)).toEqual({ kind: 'Wait', untilMs: START + 5 * MINUTE });
+    expect(nextRound({ ...busy, partners: [partner('p1')] }, START + MINUTE)).toMatchObject({ kind: 'Round' });
+    expect(nextRound(busy, START + 5 * MINUTE)).toMatchObject({ nodes: [{ result: 'Provisional' }] });
+    expect(nextRound({ ...busy, awaited: ['p4d.24xlarge'] }, START)).toMatchObject({ kind: 'Verdicts' });
   });
 
   test('has no partner in a node of another type', () => {

@@ -52,6 +52,12 @@ function finished(results: Record<string, 'Pass' | 'Fail' | 'Unreliable'>, overr
   });
 }
 
+/** A node that was proved just now and has nothing to do. */
+function idleOf(name: string): HealthNode {
+  const verdict = { timeMs: NOW_MS, result: 'Pass' as const, bootId: `boot-${name}`, validation: 'v' };
+  return makeHealthNode(name, { phase: 'Unassigned', verdict });
+}
+
 const many = Array.from({ length: 12 }, (_, i) => working(`w${String(i).padStart(2, '0')}`));
 
 describe('newcomers', () => {
@@ -159,6 +165,66 @@ describe('a node that fails at work', () => {
   it('stays as it is in a dry run', () => {
     const policy = { resourceVersion: '1', generation: 1, spec: makePolicy({ dryRun: true }), status: {} };
     expect(acts(makeSnapshot(many, { faults: [fault('w03')], policy }))).toEqual([]);
+  });
+});
+
+describe('the test with a partner that is owed', () => {
+  const idle = (name: string, provisional: boolean, bucket?: string): HealthNode =>
+    makeHealthNode(name, {
+      phase: bucket === undefined ? 'Unassigned' : 'Active',
+      bucket,
+      verdict: {
+        ...{ timeMs: NOW_MS - HOUR_MS, result: 'Pass', bootId: `boot-${name}`, validation: 'old' },
+        ...(provisional ? { provisional } : {}),
+      },
+    });
+
+  it('is made up for when its node and a proved one are idle', () => {
+    expect(acts(makeSnapshot([idle('owes', true), idle('proved', false)]))).toEqual(['Close owes']);
+  });
+
+  it('is made up for by two that owe it, both together: alone neither would ever settle it', () => {
+    expect(acts(makeSnapshot([idle('a', true), idle('b', true)]))).toEqual(['Close a', 'Close b']);
+    expect(acts(makeSnapshot([idle('a', true)]))).toEqual([]);
+  });
+
+  it('waits while somebody wants the node, while its bucket has no more than its minimum, or while others are proved', () => {
+    const nodes = [idle('owes', true, 'training'), idle('proved', false)];
+    expect(acts(makeSnapshot(nodes, { minimums: new Map([['training', 1]]) }))).toEqual([]);
+    const demand = { buckets: new Set(['training']), instanceTypes: new Set<string>() };
+    expect(acts(makeSnapshot(nodes, { demand }))).toEqual([]);
+    expect(acts(makeSnapshot([...nodes, makeHealthNode('new', { createdAtMs: NOW_MS })]))).toEqual([]);
+    expect(acts(makeSnapshot(nodes))).toEqual(['Close owes']);
+  });
+});
+
+describe('a partner that fails newcomers who pass with others', () => {
+  const lent = (results: readonly ('Pass' | 'Fail')[]) => {
+    const tests = results.map((result, i) => ({
+      ...{ name: `r${i + 2}-0`, check: 'Pair' as const, nodes: ['new', 'w03'], result },
+    }));
+    const rounds = tests.map((test, i) => ({ number: i + 2, startedAt: formatTime(NOW_MS - 30_000), tests: [test] }));
+    return makeValidation(['new'], { ...finished({ new: 'Pass' }).status, rounds });
+  };
+  const proved = idleOf('new');
+
+  it('is closed, and proved itself when its gang is over', () => {
+    const snapshot = makeSnapshot([...many, proved], { validations: [lent(['Fail', 'Fail'])] });
+    expect(acts(snapshot)).toEqual(['Close w03']);
+  });
+
+  it('is left alone after one failure, or when it passed with anybody', () => {
+    for (const results of [['Fail'], ['Fail', 'Fail', 'Pass']] as const) {
+      expect(acts(makeSnapshot([...many, proved], { validations: [lent(results)] }))).toEqual([]);
+    }
+  });
+
+  it('is left alone when the newcomer is the bad one', () => {
+    const failed = makeValidation(['new'], {
+      ...lent(['Fail', 'Fail']).status,
+      ...{ nodes: [{ name: 'new', result: 'Fail' as const, reason: 'pair' }] },
+    });
+    expect(acts(makeSnapshot([...many, proved], { validations: [failed] }))).toEqual([]);
   });
 });
 

@@ -31,6 +31,7 @@ import { planRemedies } from './remedy';
 import { planReports } from './report-plan';
 import { policyAction } from './report';
 import type { RunTimes } from './answers';
+import type { NodeSuspicion, Reckoned } from './reports';
 import { stepRun } from './run';
 import { searchNext } from './searching';
 import type { HealthSnapshot, ValidationState } from './snapshot';
@@ -39,11 +40,13 @@ import { dueVerdicts, verdictAction } from './verdicts';
 /** History is kept this long, as that of moves. */
 export const KEPT_MS = 7 * 24 * 3_600_000;
 /** A person's validation waits this long for its nodes to be free, then begins with those that are. */
-const FREE_WITHIN_MS = 3_600_000;
+export const FREE_WITHIN_MS = 3_600_000;
 
-/** A plan, and what was found on the way: for metrics. */
+/** A plan, and what was found on the way: for metrics, and for whoever asks why. */
 export interface HealthOutcome extends HealthPlan {
   readonly rulings: readonly Ruling[];
+  readonly suspicions: readonly NodeSuspicion[];
+  readonly reckoned: readonly Reckoned[];
   readonly tripped: boolean;
 }
 
@@ -75,7 +78,7 @@ export function planNodeHealth(snapshot: HealthSnapshot, nowMs: number): HealthO
   return {
     actions,
     requeueAfterMs: Number.isFinite(next) ? next - nowMs : undefined,
-    rulings: remedies.rulings,
+    ...{ rulings: remedies.rulings, suspicions, reckoned: reports.reckoned },
     tripped: breaker.tripped,
   };
 }
@@ -124,7 +127,7 @@ function planRun(validation: Valid, { snapshot, facts, policy, nowMs }: RunsArou
     times,
     isFree: (node) => isFree(node, snapshot),
     judge: (round) => judgeRound(round, validation, snapshot, policy),
-    search: (left, rounds) => searchNext(left, rounds, { validation, snapshot, nowMs }),
+    search: (left, rounds) => searchNext(left, rounds, { validation, snapshot, policy, nowMs }),
     nowMs,
   });
   const pods = step.pods.map(({ test, check, rank, node }): HealthAction => {

@@ -6,12 +6,15 @@ import { parseDuration } from '../../domain/duration';
 import { jsonEqual } from '../../domain/json-equal';
 import { parseTime } from '../../domain/kube';
 import type { HealthAction } from './actions';
+import { partnerFaults } from './partner-faults';
 import { reckon, type NodeSuspicion, type Reckoned } from './reports';
 import type { HealthSnapshot, ReportState } from './snapshot';
 
 /** What the reports come to. */
 export interface ReportPlan {
   readonly suspicions: readonly NodeSuspicion[];
+  /** Every fault, and what became of it. */
+  readonly reckoned: readonly Reckoned[];
   readonly actions: readonly HealthAction[];
   readonly againMs: number;
 }
@@ -20,7 +23,7 @@ export interface ReportPlan {
 export function planReports(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): ReportPlan {
   const { nodes, faults, runsOn, reports } = snapshot;
   const resetMs = parseTime(snapshot.policy?.status.reset?.at);
-  const reckonings = reckon(faults, {
+  const reckonings = reckon([...faults, ...partnerFaults(snapshot)], {
     nowMs,
     sinceMs: new Map(
       [...nodes.values()].map(({ facts }) => [facts.name, facts.verdict?.timeMs ?? facts.createdAtMs] as const),
@@ -36,6 +39,7 @@ export function planReports(snapshot: HealthSnapshot, policy: NodeHealthPolicySp
   const old = reports.filter(({ createdMs }) => nowMs >= createdMs + maxAgeMs);
   const young = reports.filter((report) => !old.includes(report));
   return {
+    reckoned: reckonings.faults,
     suspicions: reckonings.nodes.filter(({ node }) => nodes.has(node)),
     actions: [
       ...young.flatMap((report) => answer(report, byId.get(`report ${report.key}`), nowMs)),

@@ -1,9 +1,10 @@
 /** A validation as isolate.ts sees it, and back. PURE. */
-import type { NodeValidationSpec } from '../../api';
+import type { NodeHealthPolicySpec, NodeValidationSpec } from '../../api';
+import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
 import { UNKNOWN_LEAF } from '../../fleet';
 import { nextRound } from './isolate';
-import { partnersFor, type FleetNode } from './isolate-partners';
+import { awaitedTypes, partnersFor, type FleetNode } from './isolate-partners';
 import type { BatchVerdict, IsolationState, NodeVerdict, SearchedNode } from './isolate-state';
 import type { Next } from './run';
 import type { HealthNode, HealthSnapshot, Round, ValidatedNode, ValidationState } from './snapshot';
@@ -12,6 +13,7 @@ import type { HealthNode, HealthSnapshot, Round, ValidatedNode, ValidationState 
 export interface Searching {
   readonly validation: ValidationState & { readonly spec: NodeValidationSpec };
   readonly snapshot: HealthSnapshot;
+  readonly policy: NodeHealthPolicySpec;
   readonly nowMs: number;
 }
 
@@ -38,21 +40,27 @@ export function searchNext(left: readonly ValidatedNode[], rounds: readonly Roun
 function toState(
   left: readonly ValidatedNode[],
   rounds: readonly Round[],
-  { validation, snapshot, nowMs }: Searching,
+  { validation, snapshot, policy, nowMs }: Searching,
 ): IsolationState {
   const { name, spec, status } = validation;
   const nodes = left.map((record) => toSearched(record, snapshot));
   const busy = testedElsewhere(validation, snapshot);
-  const fleet = [...snapshot.nodes.values()].map((node) => toFleetNode(node, busy));
+  const fleet = [...snapshot.nodes.values()]
+    .filter(({ facts }) => !spec.nodes.includes(facts.name))
+    .map((node) => toFleetNode(node, busy));
   const first = rounds[0];
+  const partnerWaitMs = parseDuration(policy.batch.partnerWait);
   return {
     name,
     nodes,
     partners: partnersFor(
       nodes.map(({ instanceType }) => instanceType),
-      fleet.filter((one) => !spec.nodes.includes(one.name)),
-      nowMs,
+      fleet,
+      nowMs + partnerWaitMs,
     ),
+    // Quick is for whoever is needed within minutes.
+    awaited: spec.level === 'Quick' ? [] : awaitedTypes(fleet),
+    partnerWaitMs,
     rounds: rounds.map(({ tests, finishedAt }) => {
       const finishedAtMs = parseTime(finishedAt);
       return { tests, ...(finishedAtMs === undefined ? {} : { finishedAtMs }) };
@@ -70,7 +78,7 @@ function toSearched({ name, providerID, bootId }: ValidatedNode, { nodes }: Heal
 }
 
 /** A node with nothing on it that has proved itself may help others to. */
-function toFleetNode({ facts, phase, work }: HealthNode, busy: ReadonlySet<string>): FleetNode {
+export function toFleetNode({ facts, phase, work }: HealthNode, busy: ReadonlySet<string>): FleetNode {
   const { name, instanceType, leaf, verdict } = facts;
   return {
     ...{ name, instanceType, leaf },
