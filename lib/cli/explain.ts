@@ -14,8 +14,8 @@ import { EXIT, UsageError, type Output } from './output';
 
 const HELP = `Usage: aicluster explain bucket NAME | node NAME | gang NAMESPACE/NAME [--file FILE] [--json]
 
-Why a bucket gets nothing, what a node is to us, what taking a gang would cost: from the cluster of the
-current kubeconfig (it only lists), or from a file.
+Why a bucket gets nothing, what a node is to us and what is known of its health, what taking a gang would cost:
+from the cluster of the current kubeconfig (it only lists), or from a file. EC2 itself is not asked.
 
   --kubeconfig FILE  which kubeconfig (default: KUBECONFIG, ~/.kube/config, or the pod's service account)
   --context NAME     which of its contexts (default: the current one)
