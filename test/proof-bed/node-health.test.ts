@@ -39,7 +39,11 @@ function forThisStory(object: KubeObject): KubeObject {
       return given({ nodes: { min: 0, max: 0 } });
     case 'NodeHealthPolicy default': {
       const timeouts = { start: '8s', quick: '6s', standard: '6s' };
-      return given({ batch: { window: '6s' }, timeouts, remediation: { ...spec.remediation, maxPercent: 25 } });
+      return given({
+        batch: { window: '6s', partnerWait: '6s' },
+        timeouts,
+        remediation: { ...spec.remediation, maxPercent: 25 },
+      });
     }
     default:
       return object;
