@@ -31,7 +31,7 @@ const SUBSTITUTIONS: Readonly<Record<string, (object: KubeObject) => KubeObject>
   // Newcomers that come together are collected for a moment only, and reports are history after seconds.
   NodeHealthPolicy: (policy) => ({
     ...policy,
-    spec: { ...policy.spec, batch: { window: '2s' }, reports: { maxAge: '20s' } },
+    spec: { ...policy.spec, batch: { window: '2s', partnerWait: '1s' }, reports: { maxAge: '20s' } },
   }),
   // Brakes measured in minutes would make this test last an hour: same rules, smaller numbers.
   CapacityBucket: (bucket) => ({
