@@ -4,7 +4,8 @@
  */
 import { NODE_PHASES, type NodeFacts, type NodePhase } from '../fleet';
 import type { Random } from '../runtime/ports';
-import { DISTURBANCES } from './disturbances';
+import { disturbancesFor } from './disturbances';
+import { lookAfterHealth } from './disturbances/ailing';
 import { straighten } from './disturbances/nodes';
 import { restoreBuckets } from './disturbances/objects';
 import type { Disturbance, Stage, TakeBack } from './disturbances/stage';
@@ -24,7 +25,7 @@ export interface ChaosOptions {
   readonly maxWork?: number;
   /** Nodes of the largest gang. */
   readonly maxGang?: number;
-  /** What may happen, of `DISTURBANCE_NAMES`. @default everything */
+  /** What may happen, of `disturbanceNames`. @default everything */
   readonly only?: readonly string[];
 }
 
@@ -78,7 +79,8 @@ export class Chaos implements Stage {
 
   /** Chooses among these disturbances from now on. */
   private choose(only: readonly string[] | undefined): void {
-    this.possible = DISTURBANCES.filter(({ name }) => only?.includes(name) ?? true);
+    const all = disturbancesFor(this.world.options.controllers);
+    this.possible = all.filter(({ name }) => only?.includes(name) ?? true);
     this.weighted = this.possible.flatMap((one) => Array.from({ length: one.weight }, () => one));
     this.pairs = NODE_PHASES.flatMap((phase) =>
       this.possible.map((disturbance) => ({ phase, disturbance, name: `${phase} × ${disturbance.name}` })),
@@ -108,6 +110,11 @@ export class Chaos implements Stage {
     for (const node of this.world.view.nodes()) straighten(this, node.name);
     restoreBuckets(this);
     leaveRunning(this);
+  }
+
+  /** Persons do what is left to persons. */
+  lookAfter(): void {
+    lookAfterHealth(this);
   }
 
   next(): number {
@@ -208,5 +215,7 @@ export class Chaos implements Stage {
   }
 }
 
-/** Names of all disturbances. */
-export const DISTURBANCE_NAMES: readonly string[] = [...new Set(DISTURBANCES.map(({ name }) => name))];
+/** Names of all that may happen where these controllers run. */
+export function disturbanceNames(controllers: Parameters<typeof disturbancesFor>[0]): readonly string[] {
+  return [...new Set(disturbancesFor(controllers).map(({ name }) => name))];
+}
