@@ -32,6 +32,8 @@ export interface ChaosOptions {
 /** Share of disturbances that aim at what was met least. */
 const AIMED = 0.9;
 
+/** Share of those that begin what comes to its phase minutes later. */
+const PATIENT = 0.03;
 /** So much is taken back at once when all is too ill to be met in good order. */
 const CALMED = 10;
 /** Phases from which a disturbance leads to its own. */
@@ -180,7 +182,7 @@ export class Chaos implements Stage {
 
   /** The pair of a phase and a disturbance that was met least; when no node is in that phase, what leads there. */
   private leastMet(): { readonly phase?: NodePhase; readonly disturbance: Disturbance } | undefined {
-    const { pairs } = this;
+    const pairs = this.reachable();
     const first = Math.floor(this.random() * pairs.length);
     let best = pairs[first]!;
     let least = Infinity;
@@ -191,11 +193,24 @@ export class Chaos implements Stage {
       best = pair;
       least = met;
     }
-    const present = new Set(this.world.phases().values());
+    const present = this.presentPhases();
     if (present.has(best.phase)) return best;
     const lead = this.leads.get(best.phase);
     // A node that nothing else has gets there at once.
     return lead ? { disturbance: lead, phase: FREE.find((phase) => present.has(phase)) } : this.calm();
+  }
+
+  private presentPhases(): ReadonlySet<NodePhase> {
+    return new Set(this.world.phases().values());
+  }
+
+  /** Phases that no node is in are waited for now and then only where what leads there takes minutes. */
+  private reachable(): readonly Pair[] {
+    const slow = [...this.leads].flatMap(([phase, lead]) => (lead.slow ? [phase] : []));
+    if (slow.length === 0 || this.random() < PATIENT) return this.pairs;
+    const present = this.presentPhases();
+    const away = new Set(slow.filter((phase) => !present.has(phase)));
+    return this.pairs.filter(({ phase }) => !away.has(phase));
   }
 
   /** Nothing leads to phases in which all is well but that things are taken back. */

@@ -2,7 +2,15 @@
 import { parseDuration } from '../domain/duration';
 import { parseTime, type Node, type Pod } from '../domain/kube';
 import { BUCKET_KEY } from '../domain/node-keys';
-import { CAPACITY_BUCKETS, CAPACITY_POOLS, NAMESPACES, NODE_MOVES, NODE_VALIDATIONS, NODES, PODS } from '../domain/resources';
+import {
+  CAPACITY_BUCKETS,
+  CAPACITY_POOLS,
+  NAMESPACES,
+  NODE_MOVES,
+  NODE_VALIDATIONS,
+  NODES,
+  PODS,
+} from '../domain/resources';
 import {
   blockLeaveAtMs,
   isFleetNode,

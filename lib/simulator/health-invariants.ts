@@ -7,14 +7,7 @@ import { isTrue } from '../domain/conditions';
 import type { KubeObject, Node, Pod } from '../domain/kube';
 import { parseTime } from '../domain/kube';
 import { PROBATION_TAINT } from '../domain/node-keys';
-import {
-  CAPACITY_BUCKETS,
-  NODE_HEALTH_POLICIES,
-  NODE_MOVES,
-  NODE_VALIDATIONS,
-  NODES,
-  PODS,
-} from '../domain/resources';
+import { CAPACITY_BUCKETS, NODE_HEALTH_POLICIES, NODE_MOVES, NODE_VALIDATIONS, NODES, PODS } from '../domain/resources';
 import { hasTaint } from '../domain/taints';
 import { occupies, toNodeFacts, toPodFacts, type NodeFacts } from '../fleet';
 import { checkOf } from './check-pods';
@@ -30,6 +23,12 @@ const BINDING_MS = 5_000;
 const AT_WORK = new Set(['Probation', 'Suspect', 'Validating']);
 
 type Round = { readonly finishedAt?: string; readonly tests: readonly { readonly nodes: readonly string[] }[] };
+
+interface TestedNode {
+  readonly name: string;
+  readonly providerID?: string;
+  readonly result?: string;
+}
 
 /** Watches what node-health does. */
 export class HealthInvariants {
@@ -68,16 +67,11 @@ export class HealthInvariants {
   private checkNode({ type, object, before, actor }: Change): void {
     if (type !== 'MODIFIED' || actor !== CONTROLLERS_ACTOR || !before) return;
     const [is, was] = [toNodeFacts(object as Node), toNodeFacts(before as Node)];
-    const [closed, wasClosed] = [hasTaint(is.taints, PROBATION_TAINT), hasTaint(was.taints, PROBATION_TAINT)];
-    if (closed === wasClosed) return;
+    const closed = hasTaint(is.taints, PROBATION_TAINT);
+    if (closed === hasTaint(was.taints, PROBATION_TAINT)) return;
     if (closed) return this.checkHandsOff(was, 'closed');
-    const { verdict, bootId } = is;
-    if (verdict?.result === 'Pass' && verdict.bootId === bootId) return;
-    this.breach(
-      'probation ends with a proof',
-      `Node ${is.name}`,
-      `opened with ${verdict?.result ?? 'no verdict'} of boot ${verdict?.bootId}, and it is ${bootId}`,
-    );
+    if (is.verdict?.result === 'Pass' && is.verdict.bootId === is.bootId) return;
+    this.breach('probation ends with a proof', `Node ${is.name}`, `opened; ${wordsOf(is)}`);
   }
 
   /** A notice of EKS concerns cordoned nodes, too: the machine goes in any case. */
@@ -114,17 +108,20 @@ export class HealthInvariants {
   }
 
   /** Only a verdict of this very boot of this very machine is a reason to replace it. */
-  private checkFailed({ name, providerID, bootId, verdict, validated }: NodeFacts): void {
-    const failed = verdict?.result === 'Fail' && verdict.bootId === bootId && validated === 'False';
-    if (!failed) {
-      const message = `its verdict is ${verdict?.result ?? 'none'} of boot ${verdict?.bootId}, it is ${bootId}`;
-      this.breach('no replacement without a failed verdict', `Node ${name}`, message);
-    }
-    const validation = this.checked.server.find(NODE_VALIDATIONS, { name: verdict?.validation ?? '' });
-    const record = validation?.status?.nodes?.find((one: { name: string }) => one.name === name);
+  private checkFailed(node: NodeFacts): void {
+    const { name, providerID, verdict } = node;
+    const invariant = 'no replacement without a failed verdict';
+    if (!failedNow(node)) return this.breach(invariant, `Node ${name}`, wordsOf(node));
+    const record = this.recordOf(node);
     if (!record || (record.result === 'Fail' && record.providerID === providerID)) return;
-    const message = `${validation!.metadata.name} says ${record.result} of ${record.providerID}, it is ${providerID}`;
-    this.breach('no replacement without a failed verdict', `Node ${name}`, message);
+    const message = `${verdict?.validation} says ${record.result} of ${record.providerID}, it is ${providerID}`;
+    this.breach(invariant, `Node ${name}`, message);
+  }
+
+  /** What the validation says that its verdict names, if it is still there. */
+  private recordOf({ name, verdict }: NodeFacts): TestedNode | undefined {
+    const validation = this.checked.server.find(NODE_VALIDATIONS, { name: verdict?.validation ?? '' });
+    return (validation?.status?.nodes as readonly TestedNode[] | undefined)?.find((one) => one.name === name);
   }
 
   private checkBreaker({ move, node }: Sent): void {
@@ -143,7 +140,11 @@ export class HealthInvariants {
     this.checkCaps(sent, remediation);
     const gone = new Set(this.moves.recent().map(({ machine }) => machine));
     if (gone.size > remediation.perHour && this.isFirst(sent, this.moves.recent()))
-      this.breach('caps', `Node ${sent.node}`, `${sent.move}: ${gone.size} within the hour, ${remediation.perHour} may`);
+      this.breach(
+        'caps',
+        `Node ${sent.node}`,
+        `${sent.move}: ${gone.size} within the hour, ${remediation.perHour} may`,
+      );
   }
 
   /** Whether this machine had not been counted before. */
@@ -205,16 +206,14 @@ export class HealthInvariants {
   }
 
   /** Check pods, and whoever is put there from outside by hand. */
-  private checkBinding({ type, object, before }: Change): void {
-    const nodeName: string | undefined = object.spec?.nodeName;
-    if (type !== 'MODIFIED' || nodeName === undefined || before?.spec?.nodeName !== undefined) return;
-    const node = this.checked.server.find(NODES, { name: nodeName }) as Node | undefined;
-    const taint = node?.spec?.taints?.find(({ key }) => key === PROBATION_TAINT);
-    const late = /^(late|squatter)-/.test(object.metadata.name);
-    if (!taint || late || checkOf(object as Pod) !== undefined) return;
-    const sinceMs = this.checked.server.clock.now() - (parseTime(taint.timeAdded) ?? 0);
-    if (sinceMs > BINDING_MS)
-      this.breach('nothing lands on probation', `Node ${nodeName}`, `${object.metadata.name} was bound to it`);
+  private checkBinding(change: Change): void {
+    const { object } = change;
+    if (!isBinding(change) || object.metadata.name.startsWith('late-') || checkOf(object as Pod)) return;
+    const name: string = object.spec.nodeName;
+    const taints = (this.checked.server.find(NODES, { name }) as Node | undefined)?.spec?.taints ?? [];
+    const taint = taints.find(({ key }) => key === PROBATION_TAINT);
+    if (!taint || this.checked.server.clock.now() - (parseTime(taint.timeAdded) ?? 0) <= BINDING_MS) return;
+    this.breach('nothing lands on probation', `Node ${name}`, `${object.metadata.name} was bound to it`);
   }
 
   private checkRound({ type, object, actor }: Change): void {
@@ -234,6 +233,19 @@ export class HealthInvariants {
         );
     }
   }
+}
+
+/** By a verdict of this very boot. */
+function failedNow({ verdict, bootId, validated }: NodeFacts): boolean {
+  return verdict?.result === 'Fail' && verdict.bootId === bootId && validated === 'False';
+}
+
+function isBinding({ type, object, before }: Change): boolean {
+  return type === 'MODIFIED' && object.spec?.nodeName !== undefined && before?.spec?.nodeName === undefined;
+}
+
+function wordsOf({ verdict, bootId }: NodeFacts): string {
+  return `its verdict is ${verdict?.result ?? 'none'} of boot ${verdict?.bootId}, and it is ${bootId}`;
 }
 
 function isTripped(policy: KubeObject | undefined): boolean {

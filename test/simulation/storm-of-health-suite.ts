@@ -28,7 +28,9 @@ const CALM_MS = 75 * 60_000;
 /** Every pool proves its nodes; the policy acts, is hasty, and knows no percentages of three. */
 function proving(object: KubeObject): KubeObject {
   if (object.kind !== 'CapacityPool') return object;
-  return CapacityPool.make(object.metadata.name, { ...object.spec, validation: 'Standard' } as Parameters<typeof CapacityPool.make>[1]);
+  return CapacityPool.make(object.metadata.name, { ...object.spec, validation: 'Standard' } as Parameters<
+    typeof CapacityPool.make
+  >[1]);
 }
 
 const POLICY = NodeHealthPolicy.make('default', {
@@ -39,7 +41,8 @@ const POLICY = NodeHealthPolicy.make('default', {
     maxNodes: 8,
     maxPercent: 40,
     perHour: 30,
-    attempts: 2,
+    // So that a node of which nothing can be said waits for a person at once: that phase is met often.
+    attempts: 1,
     breaker: { percent: 60, window: '5m' },
   },
 });

@@ -114,7 +114,10 @@ export function hasty(object: KubeObject): KubeObject {
 export async function rage(storm: Storm, watch: (world: World) => unknown = () => undefined): Promise<World> {
   const world = makeWorld({
     seed: storm.seed,
-    objects: [...(storm.objects ?? smallCluster(TIMES).map(hasty)), ...[JOB_SETS, RAY_CLUSTERS, PYTORCH_JOBS].map(makeWorkloadKind)],
+    objects: [
+      ...(storm.objects ?? smallCluster(TIMES).map(hasty)),
+      ...[JOB_SETS, RAY_CLUSTERS, PYTORCH_JOBS].map(makeWorkloadKind),
+    ],
     controllers: storm.controllers,
     times: QUICK,
     graceMs: 130_000,

@@ -106,7 +106,9 @@ const validateByHand: Happening = (stage) => {
 const deleteValidation: Happening = (stage) => {
   const { world, random } = stage;
   const names = new Set(stage.nodes().map(({ name }) => name));
-  const all = world.server.all(NODE_VALIDATIONS).filter(({ spec }) => spec.nodes.some((name: string) => names.has(name)));
+  const all = world.server
+    .all(NODE_VALIDATIONS)
+    .filter(({ spec }) => spec.nodes.some((name: string) => names.has(name)));
   const live = all.filter(({ status }) => status?.finishedAt === undefined);
   const chosen = pick(random, live.length > 0 && random() < 0.8 ? live : all);
   if (!chosen) return undefined;
@@ -164,14 +166,23 @@ export function lookAfterHealth(stage: Stage): void {
 /** Disturbances by the health of nodes and by whoever talks about it. */
 export const AILING_DISTURBANCES: readonly Disturbance[] = [
   aimed('rebooted', reboot, 'Rebooted'),
-  aimed('accelerator ails', ails(['bad-gpu'], 'at once'), 'Quarantined'),
+  { ...aimed('accelerator ails', ails(['bad-gpu'], 'at once'), 'Quarantined'), slow: true },
   aimed('link ails', ails(['slow-link'], 'some day')),
-  aimed('check says nothing', ails(['hang', 'no-image', 'garbage', 'no-tool', 'silent'], 'at once'), 'Suspect'),
+  {
+    ...aimed('check says nothing', ails(['hang', 'no-image', 'garbage', 'no-tool', 'silent'], 'at once'), 'Suspect'),
+    slow: true,
+  },
   aimed('agent complains', complain),
-  aimed('workload complains', report(({ namespaces, random }) => pick(random, namespaces)!)),
-  aimed('person complains', report(() => CONTROLLERS_NAMESPACE)),
+  aimed(
+    'workload complains',
+    report(({ namespaces, random }) => pick(random, namespaces)!),
+  ),
+  aimed(
+    'person complains',
+    report(() => CONTROLLERS_NAMESPACE),
+  ),
   aimed('check pod deleted', deleteCheckPod),
-  aimed('validation by hand', validateByHand, 'Validating'),
+  { ...aimed('validation by hand', validateByHand, 'Validating'), slow: true },
   aimed('validation deleted', deleteValidation),
   aimed('closed by hand', closeByHand, 'Probation'),
   common('health policy edited', editPolicy),
