@@ -4,7 +4,8 @@
  */
 import { NODE_PHASES, type NodeFacts, type NodePhase } from '../fleet';
 import type { Random } from '../runtime/ports';
-import { DISTURBANCES } from './disturbances';
+import { disturbancesFor } from './disturbances';
+import { lookAfterHealth } from './disturbances/ailing';
 import { straighten } from './disturbances/nodes';
 import { restoreBuckets } from './disturbances/objects';
 import type { Disturbance, Stage, TakeBack } from './disturbances/stage';
@@ -24,13 +25,15 @@ export interface ChaosOptions {
   readonly maxWork?: number;
   /** Nodes of the largest gang. */
   readonly maxGang?: number;
-  /** What may happen, of `DISTURBANCE_NAMES`. @default everything */
+  /** What may happen, of `disturbanceNames`. @default everything */
   readonly only?: readonly string[];
 }
 
 /** Share of disturbances that aim at what was met least. */
 const AIMED = 0.9;
 
+/** Share of those that begin what comes to its phase minutes later. */
+const PATIENT = 0.03;
 /** So much is taken back at once when all is too ill to be met in good order. */
 const CALMED = 10;
 /** Phases from which a disturbance leads to its own. */
@@ -78,7 +81,8 @@ export class Chaos implements Stage {
 
   /** Chooses among these disturbances from now on. */
   private choose(only: readonly string[] | undefined): void {
-    this.possible = DISTURBANCES.filter(({ name }) => only?.includes(name) ?? true);
+    const all = disturbancesFor(this.world.options.controllers);
+    this.possible = all.filter(({ name }) => only?.includes(name) ?? true);
     this.weighted = this.possible.flatMap((one) => Array.from({ length: one.weight }, () => one));
     this.pairs = NODE_PHASES.flatMap((phase) =>
       this.possible.map((disturbance) => ({ phase, disturbance, name: `${phase} × ${disturbance.name}` })),
@@ -108,6 +112,11 @@ export class Chaos implements Stage {
     for (const node of this.world.view.nodes()) straighten(this, node.name);
     restoreBuckets(this);
     leaveRunning(this);
+  }
+
+  /** Persons do what is left to persons. */
+  lookAfter(): void {
+    lookAfterHealth(this);
   }
 
   next(): number {
@@ -173,7 +182,7 @@ export class Chaos implements Stage {
 
   /** The pair of a phase and a disturbance that was met least; when no node is in that phase, what leads there. */
   private leastMet(): { readonly phase?: NodePhase; readonly disturbance: Disturbance } | undefined {
-    const { pairs } = this;
+    const pairs = this.reachable();
     const first = Math.floor(this.random() * pairs.length);
     let best = pairs[first]!;
     let least = Infinity;
@@ -184,11 +193,24 @@ export class Chaos implements Stage {
       best = pair;
       least = met;
     }
-    const present = new Set(this.world.phases().values());
+    const present = this.presentPhases();
     if (present.has(best.phase)) return best;
     const lead = this.leads.get(best.phase);
     // A node that nothing else has gets there at once.
     return lead ? { disturbance: lead, phase: FREE.find((phase) => present.has(phase)) } : this.calm();
+  }
+
+  private presentPhases(): ReadonlySet<NodePhase> {
+    return new Set(this.world.phases().values());
+  }
+
+  /** Phases that no node is in are waited for now and then only where what leads there takes minutes. */
+  private reachable(): readonly Pair[] {
+    const slow = [...this.leads].flatMap(([phase, lead]) => (lead.slow ? [phase] : []));
+    if (slow.length === 0 || this.random() < PATIENT) return this.pairs;
+    const present = this.presentPhases();
+    const away = new Set(slow.filter((phase) => !present.has(phase)));
+    return this.pairs.filter(({ phase }) => !away.has(phase));
   }
 
   /** Nothing leads to phases in which all is well but that things are taken back. */
@@ -208,5 +230,7 @@ export class Chaos implements Stage {
   }
 }
 
-/** Names of all disturbances. */
-export const DISTURBANCE_NAMES: readonly string[] = [...new Set(DISTURBANCES.map(({ name }) => name))];
+/** Names of all that may happen where these controllers run. */
+export function disturbanceNames(controllers: Parameters<typeof disturbancesFor>[0]): readonly string[] {
+  return [...new Set(disturbancesFor(controllers).map(({ name }) => name))];
+}

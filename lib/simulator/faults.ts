@@ -65,6 +65,8 @@ export interface FaultWatcher {
   foreignEdit?(resource: ResourceType, name: { readonly name: string; readonly namespace?: string }): void;
   /** The process has died. */
   crashed?(): void;
+  /** A write arrives. */
+  writes?(resource: ResourceType | undefined): void;
 }
 
 /** What a port works with. */
@@ -258,6 +260,7 @@ export class FaultyPort implements ClusterPort {
       if (resource && this.happens('foreignEdit')) this.watcher.foreignEdit?.(resource, name);
       const dies = this.happens('crash');
       if (dies && this.random() < 0.5) return this.die();
+      this.watcher.writes?.(resource);
       const value = this.server.as(this.options.actor ?? 'client', perform);
       if (dies) return this.die();
       if (this.happens('failAfter')) throw new Unavailable('the answer was lost', 0, 'ConnectionReset');

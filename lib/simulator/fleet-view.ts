@@ -2,7 +2,15 @@
 import { parseDuration } from '../domain/duration';
 import { parseTime, type Node, type Pod } from '../domain/kube';
 import { BUCKET_KEY } from '../domain/node-keys';
-import { CAPACITY_BUCKETS, CAPACITY_POOLS, NAMESPACES, NODE_MOVES, NODES, PODS } from '../domain/resources';
+import {
+  CAPACITY_BUCKETS,
+  CAPACITY_POOLS,
+  NAMESPACES,
+  NODE_MOVES,
+  NODE_VALIDATIONS,
+  NODES,
+  PODS,
+} from '../domain/resources';
 import {
   blockLeaveAtMs,
   isFleetNode,
@@ -20,7 +28,7 @@ import type { ApiServer } from './api-server';
 
 /** Phases and moves, computed when asked for and kept until something changes. */
 export class FleetView {
-  /** Nodes that a validation has now: whoever stands in for node-health says so. */
+  /** Nodes that a validation has, as whoever stands in for node-health says; its own say so themselves. */
   readonly validating = new Set<string>();
   private version = -1;
   private atMs = -1;
@@ -79,10 +87,17 @@ export class FleetView {
       buckets: new Set(this.server.all(CAPACITY_BUCKETS).map(({ metadata }) => metadata.name)),
       liveMoves: liveMovesByNode(this.server.all(NODE_MOVES).map(toMoveFacts)),
       squatted: this.squatted(),
-      validating: this.validating,
+      validating: new Set([...this.validating, ...this.underValidation()]),
       leaveAtMs: this.leaveTimes(),
     };
     return this.context;
+  }
+
+  private underValidation(): readonly string[] {
+    return this.server
+      .all(NODE_VALIDATIONS)
+      .filter(({ metadata, status }) => !metadata.deletionTimestamp && status?.finishedAt === undefined)
+      .flatMap(({ spec }) => spec.nodes as readonly string[]);
   }
 
   private squatted(): ReadonlySet<string> {

@@ -2,7 +2,7 @@
 export { ApiServer, type AdmissionHook } from './api-server';
 export type { ApiServerOptions } from './server-reads';
 export { AILMENT, AILMENTS, type Ailment } from './check-pods';
-export { Chaos, DISTURBANCE_NAMES, type ChaosOptions } from './chaos';
+export { Chaos, disturbanceNames, type ChaosOptions } from './chaos';
 export { CloudModel, type CloudOptions, type ReservationSeed } from './cloud';
 export { FaultyPort, NO_FAULTS, type FaultRates } from './faults';
 export type { Violation } from './invariants';

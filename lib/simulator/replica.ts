@@ -36,6 +36,8 @@ export interface ReplicaOptions {
   /** A line for people: warnings, errors, restarts. */
   say(level: 'info' | 'warn' | 'error' | 'fault', message: string, fields?: Readonly<Record<string, unknown>>): void;
   fault(name: FaultName | 'restart'): void;
+  /** A write of this replica arrives. */
+  writes?(resource: ResourceType | undefined): void;
 }
 
 interface Incarnation {
@@ -77,6 +79,7 @@ export class Replica {
     const watcher: FaultWatcher = {
       fault: (name) => options.fault(name),
       foreignEdit: options.foreignEdit,
+      writes: (resource) => options.writes?.(resource),
       crashed: () => this.die('kill -9', port),
     };
     const port: FaultyPort = new FaultyPort(options.server, {

@@ -1,6 +1,7 @@
 /** What must be true when nothing disturbs a cluster any more and its controllers have had time: nothing is left half done. */
 import { parseTime } from '../domain/kube';
 import { checkGangs } from './gang-invariants';
+import { checkHealthSettled, waitsForHealth } from './health-settled';
 import { checkServed } from './served';
 import type { World } from './world';
 
@@ -15,10 +16,12 @@ export function checkSettled(world: World): void {
   checkNodes(world);
   checkMoves(world);
   checkServed(world);
+  checkHealthSettled(world);
   checkGangs(world.server, (...breach) => world.invariants.breach(...breach));
 }
 
-function checkNodes({ view, invariants, clock }: World): void {
+function checkNodes(world: World): void {
+  const { view, invariants, clock } = world;
   const young = (sinceMs = -Infinity): boolean => sinceMs > clock.now() - MOVE_MS;
   for (const node of view.nodes()) {
     const phase = view.phase(node);
@@ -27,7 +30,7 @@ function checkNodes({ view, invariants, clock }: World): void {
       (phase === 'Joining' && young(node.createdAtMs)) ||
       (phase === 'Leaving' && young(node.deletedAtMs)) ||
       (phase === 'Moving' && view.liveMoves().has(node.name));
-    if (!SETTLED.has(phase) && !onTheWay)
+    if (!SETTLED.has(phase) && !onTheWay && !waitsForHealth(world, node, phase))
       invariants.breach('nothing is left half done', `Node ${node.name}`, `is ${phase} for good`);
   }
 }

@@ -3,7 +3,8 @@
  * controllers on top of them. Boots from plain manifests; one seed gives one history.
  */
 import type { KubeObject } from '../domain/kube';
-import { LEASES, NODE_MOVES, type ResourceType } from '../domain/resources';
+import { CONTROLLERS_NAMESPACE } from '../domain/namespaces';
+import { EVENTS, LEASES, NODE_MOVES, type ResourceType } from '../domain/resources';
 import { FINAL_STEPS } from '../api';
 import type { NodePhase } from '../fleet';
 import type { Controller } from '../runtime/controller';
@@ -18,6 +19,7 @@ import { startDisruptionBudgets } from './disruption-budgets';
 import { FleetView } from './fleet-view';
 import { watchGangs } from './gang-invariants';
 import { startGarbageCollector, startPodGarbageCollector } from './garbage';
+import { HealthInvariants } from './health-invariants';
 import { startHyperNodes } from './hyper-nodes';
 import type { Inside } from './inside';
 import { Invariants, type Violation } from './invariants';
@@ -70,6 +72,7 @@ export interface NodeSummary {
   readonly byBucket: Readonly<Record<string, number>>;
 }
 
+const LEASE = { namespace: CONTROLLERS_NAMESPACE, name: 'aicluster-capacity' };
 const DEFAULT_START_MS = Date.UTC(2026, 10, 2);
 const CALM: FaultRates = { ...NO_FAULTS, latencyMs: [1, 5], lagMs: [1, 50] };
 
@@ -109,6 +112,7 @@ export class World {
     const checked = { server, view, ages: new Ages(server), knowledge };
     this.invariants = new Invariants(checked);
     new TakingInvariants(this.invariants, checked);
+    if (hasHealth(options)) new HealthInvariants(this.invariants, checked);
     watchGangs(this.server, (...breach) => this.invariants.breach(...breach));
     this.replicas = Array.from({ length: options.replicas ?? 1 }, (_, i) =>
       this.makeReplica(`aicluster-capacity-${i}`),
@@ -233,8 +237,17 @@ export class World {
       fenced: this.options.fenced ?? true,
       foreignEdit: (resource, object) => this.nudge(resource, object),
       fault: (fault) => this.count(fault),
+      writes: (resource) => this.checkWriter(name, resource),
       say: (level, message, fields) => this.hear(level, message, fields),
     });
+  }
+
+  /** Whoever writes has the lease. The lease itself, and what is said of it, are written without it. */
+  private checkWriter(identity: string, resource: ResourceType | undefined): void {
+    if (resource?.kind === LEASES.kind || resource?.kind === EVENTS.kind) return;
+    const holder = this.server.find(LEASES, LEASE)?.spec?.holderIdentity as string | undefined;
+    if (holder && holder !== identity)
+      this.invariants.breach('nobody writes without the lease', identity, `${holder} holds it`);
   }
 
   /** Somebody else's harmless edit: a new version of the object under the writer's hands. */
@@ -250,6 +263,11 @@ export class World {
     if (level === 'error' || text.includes('is not declared in'))
       this.invariants.breach('no bug, no undeclared verb', 'controllers', text);
   }
+}
+
+/** Whether node-health itself runs: where somebody stands in for it, its promises are nobody's. */
+export function hasHealth({ controllers }: Pick<WorldOptions, 'controllers'>): boolean {
+  return controllers.some(({ name }) => name === 'node-health');
 }
 
 function startModels(world: World, times: WorldTimes): void {

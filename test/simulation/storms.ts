@@ -1,11 +1,19 @@
 /** Storms: a world under faults and disturbances until it has made so many steps, calm now and then to see that nothing is left half done. */
 import type { Controller } from '../../lib/runtime/controller';
 import { parseTime, type KubeObject } from '../../lib/domain/kube';
-import { CAPACITY_BUCKETS, JOB_SETS, NODE_MOVES, PYTORCH_JOBS, RAY_CLUSTERS } from '../../lib/domain/resources';
+import {
+  CAPACITY_BUCKETS,
+  FAULT_REPORTS,
+  JOB_SETS,
+  NODE_MOVES,
+  NODE_VALIDATIONS,
+  PYTORCH_JOBS,
+  RAY_CLUSTERS,
+} from '../../lib/domain/resources';
 import { NODE_PHASES } from '../../lib/fleet';
 import {
   Chaos,
-  DISTURBANCE_NAMES,
+  disturbanceNames,
   makeWorld,
   makeWorkloadKind,
   type FaultRates,
@@ -58,6 +66,8 @@ const QUICK = {
 export interface Storm {
   readonly seed: number;
   readonly controllers: readonly Controller[];
+  /** What the cluster consists of. @default the small cluster */
+  readonly objects?: readonly KubeObject[];
   /** Steps to make at least. */
   readonly steps: number;
   readonly faults?: Partial<FaultRates>;
@@ -69,6 +79,8 @@ export interface Storm {
   readonly only?: readonly string[];
   /** How long it rages before the first calm. @default 40 minutes */
   readonly stormMs?: number;
+  /** How long nothing happens after that. @default 45 minutes */
+  readonly calmMs?: number;
   /** How often every phase has to meet every event; the storm goes on until then, twice as long at most. */
   readonly meetings?: number;
   /** What else the storm goes on for. */
@@ -88,9 +100,11 @@ const RUSH = {
 } as const;
 /** Longer than the longest work runs. */
 const CALM_MS = 45 * 60_000;
+/** So often persons look after things meanwhile. */
+const LOOKS = 3;
 
 /** Buckets whose brakes are seconds: nodes change hands as often as they can. */
-function hasty(object: KubeObject): KubeObject {
+export function hasty(object: KubeObject): KubeObject {
   if (object.kind !== CAPACITY_BUCKETS.kind) return object;
   const moves = { ...object.spec.moves, minHold: '20s', coolDown: '1m' };
   return { ...object, spec: { ...object.spec, moves, hysteresis: { demandFor: '5s', idleFor: '20s' } } };
@@ -100,7 +114,10 @@ function hasty(object: KubeObject): KubeObject {
 export async function rage(storm: Storm, watch: (world: World) => unknown = () => undefined): Promise<World> {
   const world = makeWorld({
     seed: storm.seed,
-    objects: [...smallCluster(TIMES).map(hasty), ...[JOB_SETS, RAY_CLUSTERS, PYTORCH_JOBS].map(makeWorkloadKind)],
+    objects: [
+      ...(storm.objects ?? smallCluster(TIMES).map(hasty)),
+      ...[JOB_SETS, RAY_CLUSTERS, PYTORCH_JOBS].map(makeWorkloadKind),
+    ],
     controllers: storm.controllers,
     times: QUICK,
     graceMs: 130_000,
@@ -130,7 +147,7 @@ export async function rage(storm: Storm, watch: (world: World) => unknown = () =
     await blow(world, storm, chaos);
     world.setFaults({});
     chaos.makeAmends();
-    await world.advance(CALM_MS);
+    await calm(world, chaos, storm.calmMs ?? CALM_MS);
     world.checkSettled();
     tidy(world);
   }
@@ -157,17 +174,24 @@ async function rush(world: World, chaos: Chaos): Promise<void> {
   chaos.stop();
 }
 
+/** Nothing happens any more, but that persons look after what is left to them now and then. */
+async function calm(world: World, chaos: Chaos, ms: number): Promise<void> {
+  for (let i = 0; i < LOOKS; i++) {
+    chaos.lookAfter();
+    await world.advance(ms / LOOKS);
+  }
+}
+
 function goesOn(world: World, { steps, meetings = 0, enough = () => true }: Storm): boolean {
   if (world.violations.length > 0) return false;
   return world.steps < steps || (world.steps < 2 * steps && !(enough() && notMet(world, meetings).length === 0));
 }
 
-/** Everything that happens: disturbances, faults of the network, and processes that start again. */
-const EVENTS = [...DISTURBANCE_NAMES, 'restart'];
-
 /** Pairs of a phase and an event that were met less often than this. */
 export function notMet(world: World, meetings: number): string[] {
-  return NODE_PHASES.flatMap((phase) => EVENTS.map((event) => `${phase} × ${event}`))
+  // Disturbances, faults of the network, and processes that start again.
+  const events = [...disturbanceNames(world.options.controllers), 'restart'];
+  return NODE_PHASES.flatMap((phase) => events.map((event) => `${phase} × ${event}`))
     .filter((pair) => (world.counters.get(pair) ?? 0) < meetings)
     .map((pair) => `${pair}: ${world.counters.get(pair) ?? 0} of ${meetings}`);
 }
@@ -176,6 +200,13 @@ const HOUR_MS = 3_600_000;
 
 /** Somebody tidies up: what ended more than an hour ago says nothing to any budget, and would be kept for a week. */
 function tidy({ server, clock }: World): void {
+  const old = (time: string | undefined) => (parseTime(time) ?? Infinity) < clock.now() - HOUR_MS;
+  for (const { metadata } of server.all(FAULT_REPORTS)) {
+    if (old(metadata.creationTimestamp)) server.delete(FAULT_REPORTS, metadata);
+  }
+  for (const { metadata, status } of server.all(NODE_VALIDATIONS)) {
+    if (old(status?.finishedAt)) server.delete(NODE_VALIDATIONS, metadata);
+  }
   for (const { metadata, status } of server.all(NODE_MOVES)) {
     const finishedMs = parseTime(status?.finishedAt);
     if (finishedMs !== undefined && finishedMs < clock.now() - HOUR_MS) server.delete(NODE_MOVES, metadata);

@@ -54,7 +54,7 @@ function debtors(
   const wanted = new Set(settled.filter((node) => isWanted(node, snapshot)).map(({ facts }) => facts.name));
   const owing = settled.filter(({ facts }) => facts.verdict?.provisional === true && !wanted.has(facts.name));
   const spare = aboveMinimum(owing, usable, snapshot).map(({ facts }) => facts.name);
-  const fleet = settled.map((node) => toFleetNode(node, wanted));
+  const fleet = settled.map((node) => toFleetNode(node, wanted.has(node.facts.name)));
   return debtsDue(spare, fleet).flatMap((due) => due.nodes.map((name) => nodes.get(name)!));
 }
 

@@ -1,5 +1,6 @@
 /** One action of the plan, one call (a verdict: condition, then annotation and taint); then Event, metric, and the cache is told. */
 import { HEALTH_POLICY_NAME, NodeMove, NodeValidation } from '../../api';
+import { jsonEqual } from '../../domain/json-equal';
 import { formatTime, parseTime, type Condition, type KubeObject } from '../../domain/kube';
 import { VALIDATION_NAMESPACE } from '../../domain/namespaces';
 import { VALIDATED_CONDITION } from '../../domain/node-keys';
@@ -83,8 +84,10 @@ const VERDICT_EVENT = { Pass: EVENT.passed, Fail: EVENT.failed, Unreliable: EVEN
 async function writeVerdict(action: Of<'WriteVerdict'>, context: ControllerContext): Promise<void> {
   const { cluster, cache, clock, metrics } = context;
   const { node, patch, condition, result, why } = action;
-  const before = cache(NODES).get(node)?.status?.conditions as readonly Condition[] | undefined;
-  const known = (before ?? []).filter(({ type }) => type === VALIDATED_CONDITION);
+  const seen = cache(NODES).get(node);
+  const known = ((seen?.status?.conditions ?? []) as readonly Condition[]).filter(
+    ({ type }) => type === VALIDATED_CONDITION,
+  );
   const conditions = setCondition(known, { type: VALIDATED_CONDITION, ...condition }, clock.now());
   const status: KubeObject = {
     ...{ apiVersion: apiVersionOf(NODES), kind: NODES.kind, metadata: { name: node } },
@@ -95,9 +98,10 @@ async function writeVerdict(action: Of<'WriteVerdict'>, context: ControllerConte
     force: true,
     subresource: 'status',
   });
-  // Ours is the only write since: whatever else came between makes this a Conflict, and the verdict is written once more.
-  const sameAsSeen = cache(NODES).get(node)?.metadata.resourceVersion === patch.metadata.resourceVersion;
-  const { resourceVersion } = sameAsSeen ? judged.metadata : patch.metadata;
+  // Whatever else came between makes this a Conflict, and the verdict is decided on once more. Applying asks for no version, so what
+  // it was decided on is compared: a reboot or a taint that nobody has told us of yet would be written over.
+  const same = seen?.metadata.resourceVersion === patch.metadata.resourceVersion && isSame(judged, seen);
+  const { resourceVersion } = same ? judged.metadata : patch.metadata;
   const opened = await cluster.mergePatch(
     NODES,
     { name: node },
@@ -112,6 +116,11 @@ async function writeVerdict(action: Of<'WriteVerdict'>, context: ControllerConte
     action: 'Judge',
     message,
   });
+}
+
+function isSame(judged: KubeObject, seen: KubeObject | undefined): boolean {
+  const decidedOn = ({ metadata, spec, status }: KubeObject) => [metadata.annotations, spec, status?.nodeInfo];
+  return seen !== undefined && jsonEqual(decidedOn(judged), decidedOn(seen));
 }
 
 async function createMove(action: Of<'CreateMove'>, context: ControllerContext): Promise<void> {

@@ -8,9 +8,11 @@ import type { NodeHealthPolicySpec, NodeValidationSpec } from '../../api';
 import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
 import { PROBATION_TAINT } from '../../domain/node-keys';
+import { hasTaint } from '../../domain/taints';
 import { freeName, shortHash, type NodeFacts } from '../../fleet';
 import type { HealthAction } from './actions';
 import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
+import { isOfThisBoot } from './suspects';
 import { dueVerdicts, NOT_LOOKED_AT } from './verdicts';
 
 /** A node whose devices do not appear is proved all the same after this long: that they are missing is an answer, too. */
@@ -57,13 +59,19 @@ function candidates(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowM
   // A node whose verdict is not written yet has been proved.
   const busy = new Set([...validatingNodes(snapshot), ...dueVerdicts(snapshot).map(({ node }) => node.name)]);
   return [...snapshot.nodes.values()]
-    .filter(({ facts, phase, work }) => {
-      if (phase !== 'Probation' && phase !== 'Suspect') return false;
-      return work.length === 0 && !busy.has(facts.name) && hasDevices(facts, nowMs);
+    .filter((node) => {
+      const { facts, work } = node;
+      return isUnproved(node) && work.length === 0 && !busy.has(facts.name) && hasDevices(facts, nowMs);
     })
     .filter(({ facts }) => attemptsOf(facts, snapshot) < policy.remediation.attempts)
     .map((node) => candidate(node, snapshot.pools, policy))
     .sort((a, b) => (a.node.name < b.node.name ? -1 : 1));
+}
+
+/** On probation; one that failed only if that was before it booted anew. */
+function isUnproved(node: HealthNode): boolean {
+  if (node.phase === 'Quarantined') return hasTaint(node.facts.taints, PROBATION_TAINT) && !isOfThisBoot(node);
+  return node.phase === 'Probation' || node.phase === 'Suspect';
 }
 
 function hasDevices({ allocatable, createdAtMs }: NodeFacts, nowMs: number): boolean {

@@ -3,7 +3,7 @@ import { FINAL_STEPS, type NodeHealthPolicySpec } from '../../api';
 import { parseTime } from '../../domain/kube';
 import { PROBATION_TAINT } from '../../domain/node-keys';
 import { hasTaint } from '../../domain/taints';
-import { UNKNOWN_LEAF, type NodeFacts } from '../../fleet';
+import { UNKNOWN_LEAF, type NodeFacts, type NodePhase } from '../../fleet';
 import type { Breaker } from './breaker';
 import type { BatchFailures, BrakeFacts, BrakeNode, PastRemoval } from './removals';
 import type { HealthMove, HealthNode, HealthSnapshot, ValidationState } from './snapshot';
@@ -35,10 +35,13 @@ export function brakeFacts({ snapshot, policy, breaker, nowMs }: BrakeInput): Om
   };
 }
 
+const ON_PROBATION: ReadonlySet<NodePhase> = new Set<NodePhase>(['Probation', 'Suspect', 'Validating']);
+
 /** A node as brakes see it. */
-export function toBrakeNode({ facts, phase }: HealthNode): BrakeNode {
+export function toBrakeNode({ facts, phase, work }: HealthNode): BrakeNode {
   const { name, providerID, pool = '', bucket, leaf, zone, createdAtMs } = facts;
-  return { name, providerID, pool, bucket, leaf, zone, phase, createdAtMs };
+  const working = work.length > 0 && ON_PROBATION.has(phase) ? { working: true as const } : {};
+  return { name, providerID, pool, bucket, leaf, zone, phase, createdAtMs, ...working };
 }
 
 /** What a NodeMove has done, or is doing, to the population. */

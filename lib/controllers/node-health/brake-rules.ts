@@ -4,6 +4,7 @@ import type { NodePhase } from '../../fleet';
 import { FLEET, groupKeys, HOUR_MS, type Group } from './brake-counts';
 import {
   attemptsAt,
+  isAtWork,
   machineOf,
   sameMachine,
   type Brake,
@@ -145,7 +146,7 @@ const blockEnds: Rule = ({ kind, pool }, _, { nowMs }) => {
 };
 
 const bucketMinimum: Rule = ({ node }, { usable }, { minimums }) => {
-  if (node.phase !== 'Active' || node.bucket === undefined) return undefined;
+  if (!isAtWork(node) || node.bucket === undefined) return undefined;
   const [left, least] = [usable.get(node.bucket) ?? 0, minimums.get(node.bucket) ?? 0];
   if (left > least) return undefined;
   const why = `bucket ${node.bucket} has ${left} nodes at work and keeps at least ${least}`;

@@ -16,6 +16,7 @@ import { countGroups, FLEET, groupKeys, noteRemoval } from './brake-counts';
 import { RULES } from './brake-rules';
 import {
   attemptsAt,
+  isAtWork,
   machineOf,
   sameMachine,
   type BrakeFacts,
@@ -89,8 +90,9 @@ function kindOf(wanted: WantedRemoval, pool: BrakePool | undefined, before: read
 
 function usableNodes(nodes: readonly BrakeNode[]): Map<string, number> {
   const usable = new Map<string, number>();
-  for (const { bucket, phase } of nodes) {
-    if (bucket !== undefined && phase === 'Active') usable.set(bucket, (usable.get(bucket) ?? 0) + 1);
+  for (const node of nodes) {
+    const { bucket = '' } = node;
+    if (isAtWork(node)) usable.set(bucket, (usable.get(bucket) ?? 0) + 1);
   }
   return usable;
 }
@@ -102,7 +104,7 @@ function spend({ node, pool, kind }: Examined, { groups, usable, replacing }: Sp
     group.away.add(machine);
     noteRemoval(group, machine, nowMs);
   }
-  if (node.phase === 'Active' && node.bucket !== undefined) usable.set(node.bucket, usable.get(node.bucket)! - 1);
+  if (isAtWork(node)) usable.set(node.bucket!, usable.get(node.bucket!)! - 1);
   if (kind === 'Replacement' && pool) replacing.add(pool.name);
 }
 

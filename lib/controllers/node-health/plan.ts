@@ -12,7 +12,7 @@
  *
  * Killed between any two writes: everything is rebuilt from objects. A node that nobody looks after keeps its taint and waits.
  */
-import { NodeHealthPolicySpec } from '../../api';
+import { NodeHealthPolicySpec, type NodeValidationStatus } from '../../api';
 import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
 import { jsonEqual } from '../../domain/json-equal';
@@ -92,30 +92,56 @@ function planRuns(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs:
   const actions: HealthAction[] = [];
   const facts = new Map([...snapshot.nodes].map(([name, node]) => [name, node.facts] as const));
   let againMs = Infinity;
+  const held = holders(snapshot);
   for (const validation of snapshot.validations) {
     if (!validation.spec || validation.deleting) continue;
-    const run = planRun({ ...validation, spec: validation.spec }, { snapshot, facts, policy, nowMs });
+    const run = planRun({ ...validation, spec: validation.spec }, { snapshot, facts, policy, held, nowMs });
     actions.push(...run.actions);
     againMs = Math.min(againMs, run.againMs);
+    for (const action of run.actions) if (action.type === 'WriteValidation') hold(held, validation.name, action.status);
   }
   return { actions: [...actions, ...donePods(snapshot)], againMs };
 }
 
 type Valid = ValidationState & { readonly spec: NonNullable<ValidationState['spec']> };
 
-interface RunsAround {
+/** Node → the validation that has it: a machine measures one thing at a time, whoever asks. Grows within a look. */
+type Holders = Map<string, string>;
+
+function holders({ validations }: HealthSnapshot): Holders {
+  const held: Holders = new Map();
+  for (const { name, status, deleting } of validations) if (!deleting) hold(held, name, status);
+  return held;
+}
+
+function hold(
+  held: Holders,
+  validation: string,
+  { startedAt, finishedAt, nodes = [], rounds }: NodeValidationStatus,
+): void {
+  if (startedAt === undefined || finishedAt !== undefined) return;
+  const round = rounds?.at(-1);
+  const partners = round && round.finishedAt === undefined ? round.tests.flatMap((test) => test.nodes) : [];
+  const own = nodes.filter(({ result }) => result === undefined).map(({ name }) => name);
+  for (const node of [...own, ...partners]) if (!held.has(node)) held.set(node, validation);
+}
+
+interface Look {
   readonly snapshot: HealthSnapshot;
   readonly facts: ReadonlyMap<string, NodeFacts>;
   readonly policy: NodeHealthPolicySpec;
+  readonly held: Holders;
   readonly nowMs: number;
 }
 
-function planRun(validation: Valid, { snapshot, facts, policy, nowMs }: RunsAround): Runs {
+function planRun(validation: Valid, { snapshot, facts, policy, held, nowMs }: Look): Runs {
   const { name, uid, resourceVersion, spec, status } = validation;
+  const isOthers = (node: string): boolean => (held.get(node) ?? name) !== name;
+  const free = (node: string): boolean => isFree(node, snapshot) && !isOthers(node);
   if (status.finishedAt !== undefined) return { actions: [], againMs: Infinity };
   if (status.startedAt === undefined) {
     const byMs = validation.createdMs + FREE_WITHIN_MS;
-    if (nowMs < byMs && spec.nodes.some((node) => snapshot.nodes.has(node) && !isFree(node, snapshot))) {
+    if (nowMs < byMs && spec.nodes.some((node) => snapshot.nodes.has(node) && !free(node))) {
       return { actions: [], againMs: byMs };
     }
   }
@@ -125,9 +151,9 @@ function planRun(validation: Valid, { snapshot, facts, policy, nowMs }: RunsArou
     nodes: facts,
     pods: snapshot.checkPods,
     times,
-    isFree: (node) => isFree(node, snapshot),
+    isFree: free,
     judge: (round) => judgeRound(round, validation, snapshot, policy),
-    search: (left, rounds) => searchNext(left, rounds, { validation, snapshot, policy, nowMs }),
+    search: (left, rounds) => searchNext(left, rounds, { validation, snapshot, policy, isOthers, nowMs }),
     nowMs,
   });
   const pods = step.pods.map(({ test, check, rank, node }): HealthAction => {

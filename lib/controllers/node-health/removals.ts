@@ -14,6 +14,8 @@ export interface BrakeNode {
   readonly leaf: string;
   readonly zone?: string;
   readonly phase: NodePhase;
+  /** It was closed, and what works there goes on. */
+  readonly working?: true;
   readonly createdAtMs: number;
 }
 
@@ -169,6 +171,11 @@ export interface Spent {
   readonly usable: Map<string, number>;
   /** Pools that lose a slot in this very look. */
   readonly replacing: Set<string>;
+}
+
+/** Whether its bucket has it: also one that is closed already and still works, or a brake would hold for one look only. */
+export function isAtWork({ bucket, phase, working }: BrakeNode): boolean {
+  return bucket !== undefined && (phase === 'Active' || working === true);
 }
 
 /** What a machine is known by: its instance, because names come back with other machines. */

@@ -14,6 +14,8 @@ export interface Searching {
   readonly validation: ValidationState & { readonly spec: NodeValidationSpec };
   readonly snapshot: HealthSnapshot;
   readonly policy: NodeHealthPolicySpec;
+  /** Whether another validation has the node. */
+  isOthers(node: string): boolean;
   readonly nowMs: number;
 }
 
@@ -40,14 +42,13 @@ export function searchNext(left: readonly ValidatedNode[], rounds: readonly Roun
 function toState(
   left: readonly ValidatedNode[],
   rounds: readonly Round[],
-  { validation, snapshot, policy, nowMs }: Searching,
+  { validation, snapshot, policy, isOthers, nowMs }: Searching,
 ): IsolationState {
   const { name, spec, status } = validation;
   const nodes = left.map((record) => toSearched(record, snapshot));
-  const busy = testedElsewhere(validation, snapshot);
   const fleet = [...snapshot.nodes.values()]
     .filter(({ facts }) => !spec.nodes.includes(facts.name))
-    .map((node) => toFleetNode(node, busy));
+    .map((node) => toFleetNode(node, isOthers(node.facts.name)));
   const first = rounds[0];
   const partnerWaitMs = parseDuration(policy.batch.partnerWait);
   return {
@@ -78,23 +79,14 @@ function toSearched({ name, providerID, bootId }: ValidatedNode, { nodes }: Heal
 }
 
 /** A node with nothing on it that has proved itself may help others to. */
-export function toFleetNode({ facts, phase, work }: HealthNode, busy: ReadonlySet<string>): FleetNode {
+export function toFleetNode({ facts, phase, work }: HealthNode, isBusy: boolean): FleetNode {
   const { name, instanceType, leaf, verdict } = facts;
   return {
     ...{ name, instanceType, leaf },
     proved: verdict?.result === 'Pass' && verdict.provisional !== true,
-    untouchable: (phase !== 'Active' && phase !== 'Unassigned') || busy.has(name),
+    untouchable: (phase !== 'Active' && phase !== 'Unassigned') || isBusy,
     idle: work.length === 0,
   };
-}
-
-/** Nodes that another validation tests now. */
-function testedElsewhere({ name }: ValidationState, { validations }: HealthSnapshot): ReadonlySet<string> {
-  const open = validations.flatMap((one) => {
-    const round = one.status.rounds?.at(-1);
-    return one.name === name || !round || round.finishedAt !== undefined ? [] : round.tests;
-  });
-  return new Set(open.flatMap(({ nodes }) => nodes));
 }
 
 /** What is recorded of a node that the search has judged. */

@@ -31,7 +31,12 @@ export function suspectedNodes(
   return [...suspected, ...rebooted];
 }
 
-function isRebooted({ facts: { verdict, bootId }, phase }: HealthNode): boolean {
+function isRebooted(node: HealthNode): boolean {
+  const {
+    facts: { verdict, bootId },
+    phase,
+  } = node;
+  if (phase === 'Quarantined') return !isOfThisBoot(node);
   return phase === 'Rebooted' || (phase === 'Probation' && verdict?.bootId !== undefined && verdict.bootId !== bootId);
 }
 
@@ -40,11 +45,16 @@ function isUnsettled(node: HealthNode | undefined): boolean {
   return node !== undefined && (isOpen(node) || node.work.length > 0);
 }
 
-/** Nodes whose verdict is that they failed. */
+/** Whether what is written on it was found out about this very boot. A condition alone, whose verdict was never written, is of none. */
+export function isOfThisBoot({ facts: { verdict, bootId } }: HealthNode): boolean {
+  return verdict?.result !== undefined && verdict.bootId === bootId;
+}
+
+/** Nodes whose verdict is that they failed, in the boot they are in: after another one they are measured again. */
 export function failedNodes({ nodes, validations }: HealthSnapshot): readonly WantedRemoval[] {
   const byName = new Map(validations.map((one) => [one.name, one] as const));
   return [...nodes.values()]
-    .filter(({ phase }) => phase === 'Quarantined')
+    .filter((node) => node.phase === 'Quarantined' && isOfThisBoot(node) && node.facts.verdict?.result === 'Fail')
     .map(({ facts: { name, verdict } }): WantedRemoval => {
       const failed = { node: name, because: 'Failed', severity: 'Now', evidenceMs: verdict?.timeMs ?? 0 } as const;
       return { ...failed, ...foundBy(name, byName.get(verdict?.validation ?? '')) };

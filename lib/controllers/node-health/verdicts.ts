@@ -37,7 +37,8 @@ function verdictsOf(validation: ValidationState, nodes: HealthSnapshot['nodes'])
   if (finishedMs === undefined) return [];
   return (validation.status.nodes ?? []).flatMap((record) => {
     const node = nodes.get(record.name)?.facts;
-    return node && isOf(record, node) && isNews(validation, finishedMs, node)
+    // What a person holds is written when it is let go.
+    return node && !node.held && isOf(record, node) && isNews(validation, finishedMs, node)
       ? [{ node, validation, record, finishedMs }]
       : [];
   });

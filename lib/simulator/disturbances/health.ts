@@ -1,5 +1,5 @@
 /**
- * Stands in for node-health, which is not part of this version: probation, validations, verdicts, suspicion, reboots. The keys are
+ * Stands in for node-health where the controller does not run: probation, validations, verdicts, suspicion, reboots. The keys are
  * written as the table of node keys says; after a while every node is proved again, and what was asked for it is taken back.
  */
 import { NodeMove } from '../../api';

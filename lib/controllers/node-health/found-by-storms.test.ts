@@ -1,0 +1,146 @@
+/** What storms of health (test/simulation/storm-of-health-suite.ts) have found, each as the smallest look in which it shows. */
+import { formatTime, type KubeObject, type Node } from '../../domain/kube';
+import { PROBATION_TAINT } from '../../domain/node-keys';
+import { NODES } from '../../domain/resources';
+import { taint } from '../../fleet/testing';
+import { toNodeFacts } from '../../fleet';
+import type { ControllerContext } from '../../runtime/controller';
+import type { HealthAction } from './actions';
+import { applyHealthAction } from './apply';
+import type { Fault } from './faults';
+import { planNodeHealth } from './plan';
+import type { HealthNode } from './snapshot';
+import { makeHealthNode, makeSnapshot, makeValidation, NOW_MS } from './testing-fleet';
+import { verdictAction } from './verdicts';
+
+const HOUR_MS = 3_600_000;
+
+const about = (actions: readonly HealthAction[]) =>
+  actions
+    .filter(({ type }) => !['WritePolicy', 'WriteReport'].includes(type))
+    .map((action) =>
+      'node' in action ? `${action.type} ${action.node}${'to' in action ? ` ${action.to}` : ''}` : action.type,
+    );
+const acts = (...args: Parameters<typeof makeSnapshot>) => about(planNodeHealth(makeSnapshot(...args), NOW_MS).actions);
+
+const working = (name: string, overrides: Parameters<typeof makeHealthNode>[1] = {}): HealthNode =>
+  makeHealthNode(name, {
+    ...{ phase: 'Active', bucket: 'training', work: [`training/${name}`] },
+    verdict: { timeMs: NOW_MS - HOUR_MS, result: 'Pass', bootId: `boot-${name}`, validation: 'old' },
+    ...overrides,
+  });
+const fault = (node: string): Fault => ({
+  ...{ id: `condition ${node}`, node, source: 'Agent', kind: 'NetworkingReady', loudness: 'Critical' },
+  atMs: NOW_MS - 30_000,
+});
+
+describe('a machine measures one thing at a time', () => {
+  const byHand = (name: string) => ({
+    ...makeValidation(['a'], {}, { reason: 'Person' }),
+    ...{ name, uid: name, createdMs: NOW_MS - 1000 },
+  });
+  const begun = (actions: readonly HealthAction[]) =>
+    actions.flatMap((action) => (action.type === 'WriteValidation' ? [action.validation] : []));
+
+  it('so what a person asks for waits until the validation that has the node is over', () => {
+    const under = makeValidation(['a'], {
+      step: 'OneNode',
+      startedAt: formatTime(NOW_MS),
+      nodes: [{ name: 'a', providerID: 'aws:///us-east-2a/i-a', bootId: 'boot-a' }],
+      rounds: [{ number: 1, startedAt: formatTime(NOW_MS), tests: [{ name: 'r1-0', check: 'OneNode', nodes: ['a'] }] }],
+    });
+    const { actions } = planNodeHealth(
+      makeSnapshot([makeHealthNode('a')], { validations: [under, byHand('p')] }),
+      NOW_MS,
+    );
+    expect(begun(actions)).toEqual([]);
+  });
+
+  it('and of two that are asked for at once one begins', () => {
+    const validations = [byHand('p1'), byHand('p2')];
+    const { actions } = planNodeHealth(makeSnapshot([makeHealthNode('a')], { validations }), NOW_MS);
+    expect(begun(actions)).toEqual(['p1']);
+  });
+});
+
+describe('a node that failed and boots anew', () => {
+  const failed = (name: string, bootId: string) =>
+    makeHealthNode(name, {
+      phase: 'Quarantined',
+      validated: 'False',
+      verdict: { timeMs: NOW_MS - HOUR_MS, result: 'Fail', bootId: `boot-${name}`, validation: 'gone' },
+      bootId,
+    });
+
+  it('is measured again, because its verdict was about another boot, and replaced on no such word', () => {
+    expect(acts([failed('a', 'boot-a')])).toEqual(['CreateMove a Replacement']);
+    expect(acts([failed('a', 'another')])).toEqual(['CreateValidation']);
+  });
+
+  it('is measured again when only the condition was written before', () => {
+    const half = makeHealthNode('a', { phase: 'Quarantined', validated: 'False' });
+    expect(acts([half])).toEqual(['CreateValidation']);
+  });
+});
+
+test('a bucket keeps its minimum at work in the look after a node was closed, too', () => {
+  const minimums = new Map([['training', 3]]);
+  const fleet = (phase: 'Active' | 'Probation') => [
+    working('w0', { phase, ...(phase === 'Active' ? {} : { taints: [taint(PROBATION_TAINT)] }) }),
+    ...['w1', 'w2'].map((name) => working(name)),
+    ...Array.from({ length: 7 }, (_, i) => working(`x${i}`, { bucket: 'other' })),
+  ];
+  expect(acts(fleet('Active'), { faults: [fault('w0')], minimums })).toEqual(['Close w0']);
+  expect(acts(fleet('Probation'), { faults: [fault('w0')], minimums })).toEqual([]);
+  expect(acts(fleet('Probation'), { faults: [fault('w0')] })).toEqual(['CreateMove w0 Validation']);
+});
+
+describe('a verdict', () => {
+  const passed = makeValidation(['a'], {
+    step: 'Done',
+    startedAt: formatTime(NOW_MS - 60_000),
+    finishedAt: formatTime(NOW_MS),
+    nodes: [{ name: 'a', providerID: 'aws:///us-east-2a/i-a', bootId: 'boot-a', result: 'Pass' }],
+  });
+
+  it('waits while a person holds the node', () => {
+    expect(acts([makeHealthNode('a', { phase: 'Held', held: true })], { validations: [passed] })).toEqual([]);
+    expect(acts([makeHealthNode('a')], { validations: [passed] })).toEqual(['WriteVerdict a']);
+  });
+
+  it.each([
+    ['a reboot', { status: { nodeInfo: { bootID: 'another' } } }],
+    ['a taint', { spec: { taints: [taint(PROBATION_TAINT), taint('example.com/by-hand')] } }],
+    ['a hold', { metadata: { annotations: { 'aicluster.dev/hold': 'looking' } } }],
+    ['nothing', {}],
+  ])('is written over %s that nobody was told of only if it is nothing', async (what, change) => {
+    const seen = makeNode({}, '5');
+    const patches: KubeObject[] = [];
+    const context = {
+      cluster: {
+        apply: () => Promise.resolve(makeNode(change, '7')),
+        mergePatch: (_: unknown, __: unknown, patch: KubeObject) => Promise.resolve(patches.push(patch) && patch),
+      },
+      cache: () => ({ get: () => seen, assume: () => undefined }),
+      clock: { now: () => NOW_MS },
+      metrics: { count: () => undefined },
+      log: { info: () => undefined },
+      events: { record: () => undefined },
+    } as unknown as ControllerContext;
+    const record = passed.status.nodes![0]!;
+    const action = verdictAction({ node: toNodeFacts(seen), validation: passed, record, finishedMs: NOW_MS });
+    await applyHealthAction(action as Extract<HealthAction, { type: 'WriteVerdict' }>, context);
+    // A version that is not the present one is refused by the server.
+    expect(patches[0]!.metadata.resourceVersion).toBe(what === 'nothing' ? '7' : '5');
+  });
+});
+
+function makeNode(change: Partial<Pick<KubeObject, 'spec' | 'status'>> & { metadata?: object }, version: string): Node {
+  return {
+    apiVersion: 'v1',
+    kind: NODES.kind,
+    metadata: { name: 'a', uid: 'a', ...change.metadata, resourceVersion: version },
+    spec: { taints: [taint(PROBATION_TAINT)], ...change.spec },
+    status: { nodeInfo: { bootID: 'boot-a' }, conditions: [], ...change.status },
+  } as Node;
+}

@@ -1,0 +1,92 @@
+/** Nodes that node-health has sent away, counted from what it wrote and from nothing else: who is away, and who went within the hour. */
+import { FINAL_STEPS } from '../api';
+import type { KubeObject, Node } from '../domain/kube';
+import { POOL_LABEL, PROBATION_TAINT } from '../domain/node-keys';
+import { NODE_MOVES, NODES } from '../domain/resources';
+import { hasTaint } from '../domain/taints';
+import { toNodeFacts, UNKNOWN_LEAF, type NodeFacts } from '../fleet';
+import type { ApiServer } from './api-server';
+
+const HOUR_MS = 3_600_000;
+
+/** One departure. */
+export interface Sent {
+  readonly move: string;
+  readonly node: string;
+  readonly machine: string;
+  readonly to: 'Validation' | 'Replacement';
+  readonly groups: readonly string[];
+  readonly atMs: number;
+}
+
+/** What brakes count together: everybody, a bucket or the nodes of a pool that have none, a known leaf. */
+export function groupsOf(node: NodeFacts): readonly string[] {
+  const place = node.bucket === undefined ? `pool ${node.pool}` : `bucket ${node.bucket}`;
+  return node.leaf === UNKNOWN_LEAF ? [place] : [place, `leaf ${node.leaf}`];
+}
+
+/** Remembers them. */
+export class HealthMoves {
+  private readonly sent = new Map<string, Sent>();
+
+  constructor(private readonly server: ApiServer) {}
+
+  /** node-health has made this move. */
+  note(move: KubeObject, node: NodeFacts): Sent {
+    const machine = node.providerID ?? node.name;
+    const { name, uid } = move.metadata;
+    const to = move.spec.to.kind as Sent['to'];
+    const sent = { move: name, node: node.name, machine, to, groups: groupsOf(node), atMs: this.server.clock.now() };
+    this.sent.set(`${uid}`, sent);
+    return sent;
+  }
+
+  /** Departures that are not over: on the way, or emptied and not proved again yet. */
+  away(): readonly Sent[] {
+    return this.known().flatMap(({ sent, move }) => (this.isAway(sent, move) ? [sent] : []));
+  }
+
+  /** Departures within the hour, but for those that came to nothing. Moves that somebody deleted are forgotten, as history is. */
+  recent(): readonly Sent[] {
+    const sinceMs = this.server.clock.now() - HOUR_MS;
+    return this.known().flatMap(({ sent, move }) => (sent.atMs > sinceMs && !cameToNothing(move) ? [sent] : []));
+  }
+
+  private known(): readonly { readonly sent: Sent; readonly move: KubeObject }[] {
+    return this.server.all(NODE_MOVES).flatMap((move) => {
+      const sent = this.sent.get(`${move.metadata.uid}`);
+      return sent ? [{ sent, move }] : [];
+    });
+  }
+
+  private isAway({ node: name, machine }: Sent, { status }: KubeObject): boolean {
+    if (!isOver(status)) return true;
+    const node = this.server.find(NODES, { name }) as Node | undefined;
+    const handedOver = status?.nodes?.some((one: { step: string }) => one.step === 'HandedOver') ?? false;
+    return handedOver && node?.spec?.providerID === machine && hasTaint(node.spec.taints, PROBATION_TAINT);
+  }
+}
+
+const isOver = (status: KubeObject['status']): boolean =>
+  status?.finishedAt !== undefined || FINAL_STEPS.includes(status?.step);
+
+function cameToNothing({ status }: KubeObject): boolean {
+  return isOver(status) && (status?.nodes ?? []).every(({ step }: { step: string }) => step === 'Aborted');
+}
+
+/** Nodes that a person wants to have proved, and whose validation waits for them. */
+export function askedByPersons(validations: readonly KubeObject[]): ReadonlySet<string> {
+  return new Set(
+    validations
+      .filter(({ spec, status }) => spec.reason === 'Person' && status?.startedAt === undefined)
+      .flatMap(({ spec }) => spec.nodes as readonly string[]),
+  );
+}
+
+/** The nodes of a move that were there; a move is about names. */
+export function nodesOf(server: ApiServer, { spec }: KubeObject): readonly NodeFacts[] {
+  return (spec.nodes as readonly string[]).flatMap((name) => {
+    const node = server.find(NODES, { name });
+    return node?.metadata.labels?.[POOL_LABEL] === undefined ? [] : [toNodeFacts(node as Node)];
+  });
+}
