@@ -7,5 +7,6 @@ module.exports = {
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } }] },
   setupFiles: ['<rootDir>/test/seed-setup.ts'],
   testTimeout: 60_000,
+  testSequencer: '<rootDir>/test/sequencer.js',
   maxWorkers: 2,
 };
