@@ -84,7 +84,7 @@ describe('the controllers chart', () => {
     expect(pod.initContainers).toBeUndefined();
     expect(pod.containers[0]).toMatchObject({
       image: 'registry.example/aicluster@sha256:0',
-      command: ['node', '--max-semi-space-size=4', '--heap-growing-percent=30', '/app/index.js', 'capacity'],
+      command: ['node', '--max-semi-space-size=4', '--heap-growing-percent=100', '/app/index.js', 'capacity'],
     });
   });
 
