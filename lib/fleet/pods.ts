@@ -77,6 +77,16 @@ export const toPodFacts: (pod: Pod) => PodFacts = once(readPod);
 /** Reads every Pod of a cache's list. Pods that did not change since the last list keep their facts objects. */
 export const toPodFactsList: (pods: readonly KubeObject[]) => readonly PodFacts[] = onceEach(readPod, keyOf);
 
+/** Namespace → the bucket its pods use, from the label of the namespace; one without a bucket is not in it. */
+export function toNamespaceBuckets(namespaces: readonly KubeObject[]): ReadonlyMap<string, string> {
+  return new Map(
+    namespaces.flatMap(({ metadata }) => {
+      const bucket = metadata.labels?.[BUCKET_KEY];
+      return bucket ? [[metadata.name, bucket] as const] : [];
+    }),
+  );
+}
+
 /** The bucket whose nodes a pod uses: its own word, else, for pods with accelerators, its namespace's. */
 export function bucketOfPod(pod: PodFacts, namespaceBuckets: ReadonlyMap<string, string>): string | undefined {
   return pod.bucket ?? (pod.accelerated && !pod.system ? namespaceBuckets.get(pod.namespace) : undefined);

@@ -20,6 +20,7 @@ import {
   toCheckpointFactsList,
   toDisruptionBudgetFacts,
   toMoveFactsList,
+  toNamespaceBuckets,
   toNodeFactsList,
   toPodFactsList,
   toPodGroupFactsList,
@@ -30,11 +31,6 @@ import type { BucketFacts, CapacitySnapshot, PoolFacts, QueueFacts } from './sna
 
 /** The whole fleet, as the caches show it. `volcano`: whether its CRDs are installed. */
 export function observeCapacity({ cache }: Pick<ControllerContext, 'cache'>, volcano: boolean): CapacitySnapshot {
-  const namespaceBuckets = new Map<string, string>();
-  for (const { metadata } of cache(NAMESPACES).list()) {
-    const bucket = metadata.labels?.[BUCKET_KEY];
-    if (bucket) namespaceBuckets.set(metadata.name, bucket);
-  }
   return {
     buckets: cache(CAPACITY_BUCKETS).list().map(toBucketFacts),
     pools: cache(CAPACITY_POOLS).list().map(toPoolFacts),
@@ -46,7 +42,7 @@ export function observeCapacity({ cache }: Pick<ControllerContext, 'cache'>, vol
     checkpoints: toCheckpointFactsList(cache(CHECKPOINTS).list()),
     budgets: cache(DISRUPTION_BUDGETS).list().map(toDisruptionBudgetFacts),
     volcanoJobs: toVolcanoJobFactsList(cache(VOLCANO_JOBS).list()),
-    namespaceBuckets,
+    namespaceBuckets: toNamespaceBuckets(cache(NAMESPACES).list()),
   };
 }
 

@@ -2,7 +2,6 @@
 import { HEALTH_POLICY_NAME, type CapacityBucketSpec } from '../../api';
 import type { KubeObject, Pod } from '../../domain/kube';
 import { VALIDATION_NAMESPACE } from '../../domain/namespaces';
-import { BUCKET_KEY } from '../../domain/node-keys';
 import {
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
@@ -22,6 +21,7 @@ import {
   occupies,
   squats,
   toMoveFactsList,
+  toNamespaceBuckets,
   toNodeFactsList,
   toPodFactsList,
   type NodeFacts,
@@ -135,14 +135,7 @@ function toHealthNodes({ cache }: Pick<ControllerContext, 'cache'>, around: Arou
 }
 
 function workByNode({ cache }: Pick<ControllerContext, 'cache'>, nodes: ReadonlyMap<string, NodeFacts>) {
-  const buckets = new Map(
-    cache(NAMESPACES)
-      .list()
-      .flatMap(({ metadata }) => {
-        const bucket = metadata.labels?.[BUCKET_KEY];
-        return bucket ? [[metadata.name, bucket] as const] : [];
-      }),
-  );
+  const buckets = toNamespaceBuckets(cache(NAMESPACES).list());
   const work = new Map<string, string[]>();
   const squatted = new Set<string>();
   for (const pod of toPodFactsList(cache(PODS).list())) {
