@@ -1,5 +1,5 @@
 /** Taints and tolerations: matching as kube-scheduler does it, and edits of the whole list. */
-import type { Taint, Toleration } from './kube';
+import { parseTime, type Taint, type Toleration } from './kube';
 
 /** Whether one toleration matches one taint (the rules of kube-scheduler). */
 export function tolerates(toleration: Toleration, taint: Taint): boolean {
@@ -19,6 +19,11 @@ export function untolerated(taints: readonly Taint[], tolerations: readonly Tole
 /** Whether the list holds a taint with this key. */
 export function hasTaint(taints: readonly Taint[] | undefined, key: string): boolean {
   return (taints ?? []).some((taint) => taint.key === key);
+}
+
+/** When (epoch ms) the taint of this key was put on; undefined without it, and where it does not say. */
+export function taintedAtMs(taints: readonly Taint[] | undefined, key: string): number | undefined {
+  return parseTime((taints ?? []).find((taint) => taint.key === key)?.timeAdded);
 }
 
 /** The list with every taint of `remove`'s keys gone and `add` appended; the others keep their place. */

@@ -61,3 +61,9 @@ export function toApiError(status: number, reason: string, message: string, retr
   };
   return new (byStatus[status] ?? ApiError)(message, status, reason);
 }
+
+/** Of several failures the one that decides: a lost lease or a bug first, then any refusal; being too late is neither. */
+export function worstOf(failures: readonly unknown[]): unknown {
+  const fatal = failures.find((error) => error instanceof LeaseLost || !(error instanceof ApiError));
+  return fatal ?? failures.find((error) => !(error instanceof Conflict || error instanceof NotFound));
+}

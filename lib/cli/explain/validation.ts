@@ -10,6 +10,7 @@ import { FREE_WITHIN_MS } from '../../controllers/node-health/plan';
 import { parseDuration } from '../../domain/duration';
 import { formatTime, parseTime } from '../../domain/kube';
 import { PROBATION_TAINT } from '../../domain/node-keys';
+import { taintedAtMs } from '../../domain/taints';
 import type { HealthLook } from './health';
 import { counted, since, until } from './words';
 
@@ -60,7 +61,7 @@ function soFar(record: ValidatedNode | undefined): Pick<UnderWay, 'soFar'> {
 /** On probation and in no validation: newcomers are collected for a while. */
 function collected({ facts, phase, work }: HealthNode, { policy }: HealthLook, nowMs: number): UnderWay | undefined {
   if (phase !== 'Probation' || work.length > 0) return undefined;
-  const addedMs = parseTime(facts.taints.find(({ key }) => key === PROBATION_TAINT)?.timeAdded);
+  const addedMs = taintedAtMs(facts.taints, PROBATION_TAINT);
   const ripeMs = (addedMs ?? facts.createdAtMs) + parseDuration(policy.batch.window);
   const waitsFor =
     nowMs < ripeMs

@@ -11,7 +11,7 @@ import {
   PODS,
 } from '../../domain/resources';
 import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
-import { ApiError, Conflict, LeaseLost, NotFound } from '../../runtime/errors';
+import { worstOf } from '../../runtime/errors';
 import type { MoveAction } from './actions';
 import { applyMoveAction } from './apply';
 import { observeMoves } from './observe';
@@ -84,10 +84,4 @@ async function applyAll(actions: readonly MoveAction[], context: ControllerConte
   const serious = worstOf(failures);
   if (serious) throw serious;
   return failures.length > 0 ? Math.min(againMs, CONFLICT_RETRY_MS) : againMs;
-}
-
-/** A lost lease or a bug first, then any refusal; being too late is neither. */
-function worstOf(failures: readonly unknown[]): unknown {
-  const fatal = failures.find((error) => error instanceof LeaseLost || !(error instanceof ApiError));
-  return fatal ?? failures.find((error) => !(error instanceof Conflict || error instanceof NotFound));
 }

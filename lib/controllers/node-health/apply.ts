@@ -12,10 +12,12 @@ import {
   NODE_VALIDATIONS,
   NODES,
   PODS,
+  type ResourceType,
 } from '../../domain/resources';
 import { setCondition } from '../../domain/conditions';
 import type { ControllerContext } from '../../runtime/controller';
 import { AlreadyExists } from '../../runtime/errors';
+import type { ObjectName } from '../../runtime/ports';
 import type { HealthAction } from './actions';
 import { evidenceOf, writeEvidence } from './evidence';
 import type { Round } from './snapshot';
@@ -53,13 +55,21 @@ export function applyHealthAction<T extends HealthAction['type']>(
   return (APPLIERS[action.type] as Appliers[T])(action, context);
 }
 
-async function writeReport(
-  { report, resourceVersion, status }: Of<'WriteReport'>,
-  context: ControllerContext,
-): Promise<void> {
+async function writeReport({ report, ...said }: Of<'WriteReport'>, context: ControllerContext): Promise<void> {
+  await writeStatus(FAULT_REPORTS, nameOf(report), said, context);
+}
+
+/** One write of a status, under the version it was decided on. */
+async function writeStatus(
+  resource: ResourceType,
+  name: ObjectName,
+  { resourceVersion, status }: { readonly resourceVersion: string; readonly status: object },
+  { cluster, cache }: ControllerContext,
+): Promise<KubeObject> {
   const patch = { metadata: { resourceVersion }, status };
-  const written = await context.cluster.mergePatch(FAULT_REPORTS, nameOf(report), patch, { subresource: 'status' });
-  context.cache(FAULT_REPORTS).assume(written);
+  const written = await cluster.mergePatch(resource, name, patch, { subresource: 'status' });
+  cache(resource).assume(written);
+  return written;
 }
 
 function nameOf(key: string) {
@@ -167,11 +177,7 @@ async function ensure(create: () => Promise<void>): Promise<void> {
 async function writeValidation(action: Of<'WriteValidation'>, context: ControllerContext): Promise<void> {
   const { validation, resourceVersion, status, before, evidence } = action;
   if (evidence) await writeEvidence(validation, evidenceOf(validation, status, evidence), context);
-  const patch = { metadata: { resourceVersion }, status };
-  const written = await context.cluster.mergePatch(NODE_VALIDATIONS, { name: validation }, patch, {
-    subresource: 'status',
-  });
-  context.cache(NODE_VALIDATIONS).assume(written);
+  const written = await writeStatus(NODE_VALIDATIONS, { name: validation }, { resourceVersion, status }, context);
   tellRound(written, { before, status }, context);
 }
 
@@ -203,12 +209,8 @@ function tellResults(
 }
 
 async function writePolicy(action: Of<'WritePolicy'>, context: ControllerContext): Promise<void> {
-  const { resourceVersion, status, before } = action;
-  const patch = { metadata: { resourceVersion }, status };
-  const written = await context.cluster.mergePatch(NODE_HEALTH_POLICIES, { name: HEALTH_POLICY_NAME }, patch, {
-    subresource: 'status',
-  });
-  context.cache(NODE_HEALTH_POLICIES).assume(written);
+  const { status, before } = action;
+  const written = await writeStatus(NODE_HEALTH_POLICIES, { name: HEALTH_POLICY_NAME }, action, context);
   const trip = (of: typeof status) => of.conditions?.find(({ type }) => type === CONDITION.tripped);
   const [was, is] = [trip(before)?.status === 'True', trip(status)?.status === 'True'];
   if (was === is) return;

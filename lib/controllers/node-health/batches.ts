@@ -8,12 +8,12 @@ import type { NodeHealthPolicySpec, NodeValidationSpec } from '../../api';
 import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
 import { PROBATION_TAINT } from '../../domain/node-keys';
-import { hasTaint } from '../../domain/taints';
+import { hasTaint, taintedAtMs } from '../../domain/taints';
 import { freeName, shortHash, type NodeFacts } from '../../fleet';
 import type { HealthAction } from './actions';
 import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
 import { isOfThisBoot } from './suspects';
-import { dueVerdicts, NOT_LOOKED_AT } from './verdicts';
+import { NOT_LOOKED_AT } from './verdicts';
 
 /** A node whose devices do not appear is proved all the same after this long: that they are missing is an answer, too. */
 const DEVICES_WITHIN_MS = 10 * 60_000;
@@ -37,14 +37,23 @@ export function validatingNodes({ validations }: Pick<HealthSnapshot, 'validatio
   return new Set(live.flatMap(({ spec }) => spec!.nodes));
 }
 
+/** What batches are planned with, beside the snapshot. */
+export interface BatchesAround {
+  readonly policy: NodeHealthPolicySpec;
+  /** Nodes whose verdict is not written yet: they have been proved. */
+  readonly judged: ReadonlySet<string>;
+  readonly nowMs: number;
+}
+
 /** Plans the next validations. */
-export function planBatches(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): Batches {
+export function planBatches(snapshot: HealthSnapshot, around: BatchesAround): Batches {
+  const { policy, nowMs } = around;
   const { window, maxNodes } = policy.batch;
   const windowMs = parseDuration(window);
   const taken = new Set(snapshot.validations.map(({ name }) => name));
   const actions: HealthAction[] = [];
   let againMs = Infinity;
-  for (const group of groupsOf(candidates(snapshot, policy, nowMs))) {
+  for (const group of groupsOf(candidates(snapshot, around))) {
     for (let from = 0; from < group.length; from += maxNodes) {
       const part = group.slice(from, from + maxNodes);
       const ripeMs = Math.min(...part.map(({ sinceMs }) => sinceMs)) + windowMs;
@@ -55,9 +64,8 @@ export function planBatches(snapshot: HealthSnapshot, policy: NodeHealthPolicySp
   return { actions, againMs };
 }
 
-function candidates(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): readonly Candidate[] {
-  // A node whose verdict is not written yet has been proved.
-  const busy = new Set([...validatingNodes(snapshot), ...dueVerdicts(snapshot).map(({ node }) => node.name)]);
+function candidates(snapshot: HealthSnapshot, { policy, judged, nowMs }: BatchesAround): readonly Candidate[] {
+  const busy = new Set([...validatingNodes(snapshot), ...judged]);
   return [...snapshot.nodes.values()]
     .filter((node) => {
       const { facts, work } = node;
@@ -96,7 +104,7 @@ function candidate(
   pools: HealthSnapshot['pools'],
   policy: NodeHealthPolicySpec,
 ): Candidate {
-  const addedMs = parseTime(node.taints.find(({ key }) => key === PROBATION_TAINT)?.timeAdded);
+  const addedMs = taintedAtMs(node.taints, PROBATION_TAINT);
   const sinceMs = addedMs ?? node.createdAtMs;
   const poolLevel = pools.get(node.pool ?? '')?.level ?? 'Standard';
   const reason = reasonOf(node, sinceMs, parseDuration(policy.verdict.maxAge));

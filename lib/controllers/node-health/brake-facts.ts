@@ -1,8 +1,7 @@
 /** What the brakes look at, from the snapshot: nodes, and the removals there were. PURE. */
 import { FINAL_STEPS, type NodeHealthPolicySpec } from '../../api';
-import { parseTime } from '../../domain/kube';
 import { PROBATION_TAINT } from '../../domain/node-keys';
-import { hasTaint } from '../../domain/taints';
+import { hasTaint, taintedAtMs } from '../../domain/taints';
 import { UNKNOWN_LEAF, type NodeFacts, type NodePhase } from '../../fleet';
 import type { Breaker } from './breaker';
 import type { BatchFailures, BrakeFacts, BrakeNode, PastRemoval } from './removals';
@@ -83,7 +82,7 @@ function outcomeOf(step: MovedNode['step'], ended: boolean): PastRemoval['outcom
 function closedNodes({ nodes, moves }: HealthSnapshot): readonly PastRemoval[] {
   return [...nodes.values()].flatMap(({ facts, work }): PastRemoval[] => {
     if (work.length > 0) return [];
-    const closedMs = parseTime(facts.taints.find(({ key }) => key === PROBATION_TAINT)?.timeAdded);
+    const closedMs = taintedAtMs(facts.taints, PROBATION_TAINT);
     if (closedMs === undefined || facts.verdict?.result !== 'Pass' || hasLiveMove(facts.name, moves)) return [];
     const { name: node, providerID, pool = '', bucket, leaf } = facts;
     return [{ node, providerID, pool, bucket, leaf, kind: 'Validation', atMs: closedMs, outcome: 'Done' }];

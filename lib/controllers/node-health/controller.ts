@@ -12,7 +12,7 @@ import {
   PODS,
 } from '../../domain/resources';
 import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
-import { ApiError, Conflict, LeaseLost, NotFound } from '../../runtime/errors';
+import { worstOf } from '../../runtime/errors';
 import type { HealthAction } from './actions';
 import { applyHealthAction } from './apply';
 import { NODE_EVENTS_NAMESPACE } from './faults';
@@ -109,9 +109,7 @@ async function applyAll(actions: readonly HealthAction[], context: ControllerCon
     }
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL, chains.length) }, work));
-  const late = (error: unknown) => error instanceof Conflict || error instanceof NotFound;
-  const fatal = failures.find((error) => error instanceof LeaseLost || !(error instanceof ApiError));
-  const serious = fatal ?? failures.find((error) => !late(error));
+  const serious = worstOf(failures);
   if (serious) throw serious;
   return failures.length > 0;
 }

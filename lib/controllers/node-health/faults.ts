@@ -5,6 +5,7 @@
  * Sources, by how far they are believed: EKS's node monitoring agent and EC2 see the machine itself; our checks measured it; a person
  * looked at it; a workload saw its own side of it.
  */
+import { FaultKind as ReportKind, FaultSeverity } from '../../api';
 import { parseTime } from '../../domain/kube';
 import { AGENT_CONDITIONS } from '../../domain/node-keys';
 
@@ -14,12 +15,12 @@ export const FAULT_SOURCES = ['Agent', 'Ec2', 'Check', 'Person', 'Workload'] as 
 export type FaultSource = (typeof FAULT_SOURCES)[number];
 
 /** Kinds that a FaultReport may name; the same words as `FaultKind` in lib/api. */
-export const REPORT_KINDS = ['Xid', 'NcclTimeout', 'EfaError', 'Storage', 'Slow', 'Other'] as const;
+export const REPORT_KINDS = ReportKind.options;
 
 /** What is wrong: a kind of FaultReport, a condition of the agent, or a word of EC2 such as `SystemStatus` or `instance-retirement`. */
 export type FaultKind = string;
 /** How loud the one who says it is. */
-export type Loudness = 'Info' | 'Warning' | 'Critical';
+export type Loudness = FaultSeverity;
 
 /** One thing said about one node. */
 export interface Fault {
@@ -86,7 +87,7 @@ export function faultOfReport(
   const source: FaultSource = origin.person ? 'Person' : 'Workload';
   const said: Fault = {
     ...{ id: `report ${namespace}/${name}`, node, source, kind, namespace },
-    loudness: oneOf<Loudness>(['Info', 'Warning', 'Critical'], at(spec, 'severity')) ?? 'Warning',
+    loudness: oneOf(FaultSeverity.options, at(spec, 'severity')) ?? 'Warning',
     atMs: reportTime(report, nowMs),
     ...(origin.owner ? { owner: origin.owner } : {}),
   };

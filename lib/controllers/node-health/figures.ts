@@ -1,6 +1,6 @@
 /** What one look says in metrics: every gauge whole, so that nothing is said of what is not there any more. PURE. */
-import { parseTime } from '../../domain/kube';
 import { PROBATION_TAINT } from '../../domain/node-keys';
+import { taintedAtMs } from '../../domain/taints';
 import type { HealthOutcome } from './plan';
 import type { HealthNode, HealthSnapshot } from './snapshot';
 import { METRIC } from './telemetry';
@@ -49,7 +49,7 @@ function waitingSince(nodes: readonly HealthNode[], { validations }: HealthSnaps
   const closedMs = idle
     .filter(({ phase }) => phase === 'Probation')
     .map(({ facts: { taints, createdAtMs } }) => {
-      return parseTime(taints.find(({ key }) => key === PROBATION_TAINT)?.timeAdded) ?? createdAtMs;
+      return taintedAtMs(taints, PROBATION_TAINT) ?? createdAtMs;
     });
   const validating = new Set(idle.filter(({ phase }) => phase === 'Validating').map(({ facts }) => facts.name));
   const begunMs = validations

@@ -13,6 +13,7 @@
  * Killed between any two writes: everything is rebuilt from objects. A node that nobody looks after keeps its taint and waits.
  */
 import { NodeHealthPolicySpec, type NodeValidationStatus } from '../../api';
+import { findInstanceType } from '../../catalog';
 import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
 import { jsonEqual } from '../../domain/json-equal';
@@ -53,20 +54,20 @@ export interface HealthOutcome extends HealthPlan {
 /** Decides for the whole fleet. */
 export function planNodeHealth(snapshot: HealthSnapshot, nowMs: number): HealthOutcome {
   const policy = snapshot.policy?.spec ?? NodeHealthPolicySpec.parse({});
-  const verdicts = dueVerdicts(snapshot).map(verdictAction);
-  const written = new Set(verdicts.map((action) => (action.type === 'WriteVerdict' ? action.node : '')));
+  const due = dueVerdicts(snapshot);
+  const judged = new Set(due.map(({ node }) => node.name));
   const runs = planRuns(snapshot, policy, nowMs);
   const reports = planReports(snapshot, policy, nowMs);
   const breaker = lookAtBreaker(snapshot, policy, nowMs);
   const { suspicions } = reports;
   const remedies = planRemedies({ snapshot, policy, suspicions, breaker, nowMs });
-  const batches = planBatches(snapshot, policy, nowMs);
+  const batches = planBatches(snapshot, { policy, judged, nowMs });
   const aging = planAging(snapshot, policy, nowMs);
   const actions = [
-    ...verdicts,
+    ...due.map(verdictAction),
     ...runs.actions,
     // A node whose verdict is being written is looked at again with it.
-    ...remedies.actions.filter((action) => !('node' in action && written.has(action.node))),
+    ...remedies.actions.filter((action) => !('node' in action && judged.has(action.node))),
     ...batches.actions,
     ...aging.actions,
     ...policyAction(snapshot, { breaker, rulings: remedies.rulings, nowMs }),
@@ -156,20 +157,11 @@ function planRun(validation: Valid, { snapshot, facts, policy, held, nowMs }: Lo
     search: (left, rounds) => searchNext(left, rounds, { validation, snapshot, policy, isOthers, nowMs }),
     nowMs,
   });
-  const pods = step.pods.map(({ test, check, rank, node }): HealthAction => {
-    const image = /^(trn|inf)/.test(node.instanceType) ? snapshot.images.neuron : snapshot.images.nvidia;
-    const wish = {
-      validation: { name, uid },
-      test: test.name,
-      check,
-      level: spec.level,
-      nodes: test.nodes,
-      rank,
-      node,
-    };
-    const given = /^(trn|inf)/.test(node.instanceType) ? policy.neuronImage : policy.image;
-    const pod = renderCheckPod({ ...wish, image: given ?? image, timeoutMs: times.runMs });
-    return { type: 'CreatePod', validation: name, pod };
+  const pods = step.pods.map((pod): HealthAction => {
+    const wish = { validation: { name, uid }, level: spec.level, image: imageOf(pod.node, snapshot, policy) };
+    const { test, check, rank, node } = pod;
+    const member = { test: test.name, nodes: test.nodes, check, rank, node };
+    return { type: 'CreatePod', validation: name, pod: renderCheckPod({ ...wish, ...member, timeoutMs: times.runMs }) };
   });
   const write: HealthAction[] =
     step.status && !jsonEqual(step.status, status)
@@ -181,6 +173,12 @@ function planRun(validation: Valid, { snapshot, facts, policy, held, nowMs }: Lo
         ]
       : [];
   return { actions: [...write, ...pods], againMs: step.againMs ?? Infinity };
+}
+
+/** The image that checks run in: the policy's, else the one that the process was started with. */
+function imageOf({ instanceType }: NodeFacts, { images }: HealthSnapshot, policy: NodeHealthPolicySpec): string {
+  const isNeuron = findInstanceType(instanceType)?.accelerators.kind === 'neuron';
+  return isNeuron ? (policy.neuronImage ?? images.neuron) : (policy.image ?? images.nvidia);
 }
 
 /** On probation, and nothing works there. */

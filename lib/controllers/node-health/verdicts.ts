@@ -6,7 +6,7 @@
  */
 import { formatTime, parseTime } from '../../domain/kube';
 import { PROBATION_TAINT, VERDICT_ANNOTATION } from '../../domain/node-keys';
-import { editTaints, hasTaint } from '../../domain/taints';
+import { editTaints, hasTaint, taintedAtMs } from '../../domain/taints';
 import { formatVerdict, type NodeFacts } from '../../fleet';
 import type { HealthAction, NodePatch } from './actions';
 import type { HealthSnapshot, ValidatedNode, ValidationState } from './snapshot';
@@ -54,7 +54,7 @@ function isNews({ name }: ValidationState, finishedMs: number, { verdict, taints
   // By time: a person may have made another validation of the same name since.
   const stands = verdict?.timeMs === undefined ? verdict?.validation === name : verdict.timeMs >= finishedMs;
   if (stands) return false;
-  const closedMs = parseTime(taints.find(({ key }) => key === PROBATION_TAINT)?.timeAdded);
+  const closedMs = taintedAtMs(taints, PROBATION_TAINT);
   return closedMs === undefined || closedMs <= finishedMs;
 }
 
