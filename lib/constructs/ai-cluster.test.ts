@@ -95,6 +95,26 @@ describe('AiCluster', () => {
     expect(made({ monitoring: { rules: AlertRules.NONE } })).toEqual([['aicluster-dashboard'], [], []]);
   });
 
+  it('applies the policies of all controllers, acting only where the props say so, and after the controllers', () => {
+    const { stack } = makeAiCluster({ janitor: { dryRun: false }, invariants: { rules: [{ id: 'a-b' }] } });
+    const resources = Template.fromStack(stack).findResources('Custom::AWSCDK-EKS-KubernetesResource');
+    const specOf = (kind: string) => {
+      const [[, resource]] = Object.entries(resources).filter(([id]) => id.includes(`${kind}default`)) as any;
+      expect(JSON.stringify(resource.DependsOn)).toContain('ManifestsControllers');
+      return (JSON.parse(resolveTokens(resource.Properties.Manifest)) as KubeObject[])[0]!.spec;
+    };
+    expect(specOf('NodeHealthPolicy').remediation.dryRun).toBe(true);
+    expect(specOf('JanitorPolicy').dryRun).toBe(false);
+    expect(specOf('InvariantPolicy')).toMatchObject({ repair: { dryRun: true }, rules: [{ id: 'a-b' }] });
+  });
+
+  it('says which prop of a policy is misspelt, and what was meant', () => {
+    expect(() => makeAiCluster({ janitor: { dryrun: false } as any })).toThrow(
+      /JanitorPolicy 'default' is invalid:\s+spec\.dryrun: no such field; did you mean dryRun\?/,
+    );
+    expect(() => makeAiCluster({ invariants: { rule: [] } as any })).toThrow(/spec\.rule: .*did you mean rules\?/);
+  });
+
   it('accepts buckets before the capacity they need', () => {
     const { stack, ai } = makeAiCluster({ capacity: [], buckets: [TRAINING] });
     ai.addCapacity(Capacity.block('p5', { ...BLOCK, nodes: { max: 8 } }));

@@ -22,6 +22,8 @@ import { type ClusterPlan, type PlannedPool, raiseConflicts } from './cluster-pl
 import { findConflicts } from './conflicts';
 import { Manifests } from './manifests';
 import { toNodeHealthPolicy, type NodeHealthOptions } from './health';
+import { toInvariantPolicy, type InvariantOptions } from './invariants';
+import { toJanitorPolicy, type JanitorOptions } from './janitor';
 import type { MonitoringOptions } from './monitoring';
 import type { IClusterNetwork } from './network-contract';
 import { NodeClasses } from './node-classes';
@@ -54,6 +56,16 @@ export interface AiClusterProps extends AiFoundationOptions {
    * @default - the defaults of NodeHealthPolicy: suspected and failed nodes are named, nothing is removed
    */
   readonly health?: NodeHealthOptions;
+  /**
+   * Which stuck work is freed, and which killed work comes back.
+   * @default - the defaults of JanitorPolicy: what is stuck is named, nothing is done
+   */
+  readonly janitor?: JanitorOptions;
+  /**
+   * Which rules of what training depends on are checked, and what may be put right.
+   * @default - the defaults of InvariantPolicy: what is broken is named, nothing is put right
+   */
+  readonly invariants?: InvariantOptions;
   /**
    * A Grafana dashboard and alerts about the controllers, each with a runbook. `{}` gives both as ConfigMaps.
    * @default - none; the metrics are there to be scraped all the same
@@ -106,7 +118,12 @@ export class AiCluster extends Construct {
       ...props.controllers,
       cluster: this.cluster,
     });
-    this.controllers.addObject(toNodeHealthPolicy(props.health));
+    const policies = [
+      toNodeHealthPolicy(props.health),
+      toJanitorPolicy(props.janitor),
+      toInvariantPolicy(props.invariants),
+    ];
+    policies.forEach((policy) => this.controllers.addObject(policy));
     this.addCompanions(props);
     if (props.monitoring) this.addMonitoring(props.monitoring);
     props.capacity.forEach((capacity) => this.addCapacity(capacity));

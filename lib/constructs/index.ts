@@ -6,6 +6,8 @@ export * from './auto-mode-cluster';
 export * from './bucket';
 export * from './capacity';
 export * from './health';
+export * from './invariants';
+export * from './janitor';
 export * from './monitoring';
 export * from './priority';
 export * from './volcano-scheduler';

@@ -38,7 +38,6 @@ export const DEPLOYMENTS = namespaced('apps', 'v1', 'deployments', 'Deployment')
 export const REPLICA_SETS = namespaced('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const JOBS = namespaced('batch', 'v1', 'jobs', 'Job');
 export const DISRUPTION_BUDGETS = namespaced('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
-
 export const STATEFUL_SETS = namespaced('apps', 'v1', 'statefulsets', 'StatefulSet');
 export const DAEMON_SETS = namespaced('apps', 'v1', 'daemonsets', 'DaemonSet');
 export const SERVICES = namespaced('', 'v1', 'services', 'Service');
