@@ -7,6 +7,7 @@ import {
   MonitoringChart,
   NamespacesChart,
   SHARED_SELINUX_LEVEL,
+  type TrainingProperties,
   VolumesChart,
   checkpointWriterBinding,
   faultReporterBinding,
@@ -67,6 +68,12 @@ export interface AiClusterProps extends AiFoundationOptions {
    */
   readonly invariants?: InvariantOptions;
   /**
+   * What pods of distributed training must have (shared memory, EFA, no CPU limit, …), and what is done about those that lack it: whoever
+   * makes them is warned, or refused, or it is added.
+   * @default - whoever makes them is warned
+   */
+  readonly training?: TrainingProperties;
+  /**
    * A Grafana dashboard and alerts about the controllers, each with a runbook. `{}` gives both as ConfigMaps.
    * @default - none; the metrics are there to be scraped all the same
    */
@@ -116,6 +123,7 @@ export class AiCluster extends Construct {
     this.controllers = new AiControllers(this, 'Controllers', {
       evidence,
       ...props.controllers,
+      training: props.training,
       cluster: this.cluster,
     });
     const policies = [

@@ -26,3 +26,4 @@ export * from './model-bucket';
 export * from './node-classes';
 export * from './storage-classes';
 export * from './zonal-resilience';
+export type { TrainingProperties } from '../charts';

@@ -5,6 +5,8 @@ import type { ProcessPermissions } from '../domain/permissions';
 import type { Controller } from '../runtime/controller';
 import { capacityController } from './capacity/controller';
 import { METRICS as CAPACITY } from './capacity/telemetry';
+import { makeInvariantsController } from './invariants/controller';
+import { METRICS as INVARIANTS } from './invariants/telemetry';
 import { movesController } from './moves/controller';
 import { makeNodeHealthController, toHealthSettings } from './node-health/controller';
 import { METRICS as HEALTH } from './node-health/telemetry';
@@ -14,9 +16,14 @@ import { poolsController } from './pools/controller';
 import { METRICS as POOLS } from './pools/telemetry';
 
 /** Metrics of all controllers. */
-export const CONTROLLER_METRICS: readonly MetricRow[] = [CAPACITY, POOLS, MOVES_METRICS, HEALTH, JANITOR].flatMap(
-  (rows): MetricRow[] => Object.values(rows),
-);
+export const CONTROLLER_METRICS: readonly MetricRow[] = [
+  CAPACITY,
+  POOLS,
+  MOVES_METRICS,
+  HEALTH,
+  INVARIANTS,
+  JANITOR,
+].flatMap((rows): MetricRow[] => Object.values(rows));
 
 /** Name of a process. */
 export type ProcessName = ProcessPermissions['process'];
@@ -32,7 +39,7 @@ export interface ProcessSurroundings {
 const PROCESSES: Readonly<Record<ProcessName, (surroundings: ProcessSurroundings) => readonly Controller[]>> = {
   capacity: () => [capacityController, movesController, poolsController],
   health: ({ env, namespace }) => [makeNodeHealthController(toHealthSettings(env, namespace))],
-  janitor: () => [podJanitorController],
+  janitor: ({ namespace }) => [podJanitorController, makeInvariantsController({ namespace })],
 };
 
 /** Names of all processes, sorted. */

@@ -1,8 +1,11 @@
 /** The rows of the process janitor in the table of permissions (permissions.ts): what frees stuck work, and what only looks. */
+import { CONTROLLERS_NAMESPACE } from './namespaces';
 import type { ControllerPermissions, ProcessPermissions, Verb } from './permissions';
 import * as r from './resources';
 
 const WATCH: readonly Verb[] = ['list', 'watch'];
+/** Watched, and read live for the field manager that keeps changing it: caches keep none. */
+const LOOK: readonly Verb[] = ['get', 'list', 'watch'];
 /** Restarted in place, looked up as the owner of a pod, or copied when it has ended for good. */
 const RESTART: readonly Verb[] = ['get', 'create', 'patch'];
 
@@ -111,24 +114,31 @@ const INVARIANTS: ControllerPermissions = {
       verbs: ['patch'],
       why: 'what is broken, and who keeps changing it back',
     },
-    { resource: r.NODES, verbs: WATCH, why: 'labels, taints and topology of nodes' },
+    {
+      resource: r.NODES,
+      verbs: ['get', 'list', 'watch', 'patch'],
+      why: 'labels, taints and topology of nodes; who else writes them; network layers are filled in where they are missing',
+    },
     { resource: r.PODS, verbs: WATCH, why: 'what distributed training needs of its pods; agents of nodes' },
-    { resource: r.NAMESPACES, verbs: WATCH, why: 'buckets and SELinux levels of namespaces' },
+    { resource: r.NAMESPACES, verbs: WATCH, why: 'buckets of namespaces' },
     { resource: r.CAPACITY_POOLS, verbs: WATCH, why: 'what pools say of their nodes' },
-    { resource: r.CAPACITY_BUCKETS, verbs: WATCH, why: 'what buckets say of their nodes' },
-    { resource: r.NODE_POOLS, verbs: WATCH, why: 'every pool has its taints' },
-    { resource: r.QUEUES, verbs: WATCH, why: 'bucket, node group and queue agree' },
+    { resource: r.CAPACITY_BUCKETS, verbs: WATCH, why: 'whether minimums can be met' },
+    { resource: r.NODE_POOLS, verbs: LOOK, why: 'every pool has its taints; who else writes them' },
+    { resource: r.QUEUES, verbs: LOOK, why: 'bucket, node group and queue agree; who else writes them' },
     { resource: r.POD_GROUPS, verbs: WATCH, why: 'who is in a gang' },
-    { resource: r.VOLCANO_JOBS, verbs: WATCH, why: 'services and plugins of gangs' },
     { resource: r.SERVICES, verbs: WATCH, why: 'ranks find each other by the headless service of their gang' },
     { resource: r.NETWORK_POLICIES, verbs: WATCH, why: 'ranks may reach each other' },
-    { resource: r.PRIORITY_CLASSES, verbs: WATCH, why: 'priorities are as shipped' },
+    { resource: r.DISRUPTION_BUDGETS, verbs: WATCH, why: 'budgets that never let a node be emptied' },
+    { resource: r.PRIORITY_CLASSES, verbs: LOOK, why: 'priorities are as shipped; who else writes them' },
     { resource: r.DAEMON_SETS, verbs: WATCH, why: 'every agent is on every accelerated node' },
-    { resource: r.CSI_NODES, verbs: WATCH, why: 'every storage driver is on every accelerated node' },
-    { resource: r.VALIDATING_POLICIES, verbs: WATCH, why: 'admission policies are there and as shipped' },
-    { resource: r.VALIDATING_BINDINGS, verbs: WATCH, why: 'admission policies are in force' },
-    { resource: r.MUTATING_POLICIES, verbs: WATCH, why: 'admission policies are there and as shipped' },
-    { resource: r.MUTATING_BINDINGS, verbs: WATCH, why: 'admission policies are in force' },
+    { resource: r.CSI_NODES, verbs: WATCH, why: 'the driver of every volume is on the node of its pods' },
+    { resource: r.VOLUME_CLAIMS, verbs: WATCH, why: 'which volumes are shared' },
+    { resource: r.VOLUMES, verbs: WATCH, why: 'which driver a volume needs' },
+    { resource: r.VALIDATING_POLICIES, verbs: LOOK, why: 'admission policies are as shipped; who else writes them' },
+    { resource: r.VALIDATING_BINDINGS, verbs: LOOK, why: 'admission policies are in force; who else writes them' },
+    { resource: r.MUTATING_POLICIES, verbs: LOOK, why: 'admission policies are as shipped; who else writes them' },
+    { resource: r.MUTATING_BINDINGS, verbs: LOOK, why: 'admission policies are in force; who else writes them' },
+    { resource: r.CONFIG_MAPS, verbs: WATCH, namespace: CONTROLLERS_NAMESPACE, why: 'what was shipped' },
   ],
   cloud: [],
 };

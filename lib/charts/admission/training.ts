@@ -7,6 +7,7 @@
 import type { KubeObject } from '../../domain/kube';
 import { VALIDATION_NAMESPACE } from '../../domain/namespaces';
 import { FOREIGN_KEYS } from '../../domain/node-keys';
+import { nearest } from '../../domain/nearest';
 import { JOB_SETS, JOBS, VOLCANO_JOBS } from '../../domain/resources';
 import { EFA_ENVIRONMENT, EFA_RESOURCE, LEAST_SHARED_MEMORY } from '../../domain/training';
 import { SELINUX_LEVEL_ANNOTATION } from '../namespaces-chart';
@@ -196,8 +197,35 @@ const SELINUX: Property = {
     'it cannot read what the others wrote on a shared volume, nor they what it writes. Leave seLinuxOptions.level out."',
 };
 
-/** The policies of these properties. */
+const ADDABLE: readonly AddableAction[] = ['Warn', 'Refuse', 'Add', 'Off'];
+const PLAIN: readonly AddableAction[] = ['Warn', 'Refuse', 'Off'];
+const ACTIONS: Readonly<Record<keyof TrainingProperties, readonly AddableAction[]>> = {
+  sharedMemory: ADDABLE,
+  efa: PLAIN,
+  efaEnvironment: ADDABLE,
+  cpuLimits: ADDABLE,
+  selinuxLevel: PLAIN,
+};
+
+/** Throws for a property or an action there is not, with the nearest: a typo would leave a property at its default without a word. */
+function requireKnown(properties: object): void {
+  for (const [name, action] of Object.entries(properties)) {
+    if (action === undefined) continue;
+    const actions: readonly string[] | undefined = Object.hasOwn(ACTIONS, name)
+      ? ACTIONS[name as keyof TrainingProperties]
+      : undefined;
+    if (!actions)
+      throw new Error(
+        `training.${name}: there is no such property; did you mean ${nearest(name, Object.keys(ACTIONS), 1)[0]}?`,
+      );
+    if (!actions.includes(action as string))
+      throw new Error(`training.${name}: '${String(action)}' is none of ${actions.join(', ')}`);
+  }
+}
+
+/** The policies of these properties. Throws for a property or an action there is not. */
 export function trainingPolicies(properties: TrainingProperties = {}): KubeObject[] {
+  requireKnown(properties);
   const { sharedMemory, efa, efaEnvironment, cpuLimits, selinuxLevel } = properties;
   return [
     ...policiesOf(SHARED_MEMORY, sharedMemory),

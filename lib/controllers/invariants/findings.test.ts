@@ -127,6 +127,11 @@ describe('repairs', () => {
     expect(looks.look(10_000, moves(violation())).findings[0]).toMatchObject({ conflict: true });
   });
 
+  test('that the owner has given up are a Conflict at once', () => {
+    const plan = new Looks().look(0, result([violation('p5-0', { fought: true })], 'moves'));
+    expect([plan.findings[0]!.conflict, plan.unnamed.length]).toEqual([true, 1]);
+  });
+
   test('once and never again are forgotten after an hour', () => {
     const looks = new Looks();
     looks.look(0, broken());

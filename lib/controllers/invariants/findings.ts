@@ -133,7 +133,7 @@ class Plan {
       owner: rule.owner,
       since: open?.since ?? formatTime(this.nowMs),
       ...historyOf(past),
-      ...this.conflictOf(key, past, rule.owner),
+      ...this.conflictOf(key, past, violation.fought === true ? 'fought' : rule.owner),
     };
     this.violations.set(key, violation);
     if (!open || (finding.conflict && !open.conflict)) this.fresh.push(key);
@@ -149,8 +149,9 @@ class Plan {
   }
 
   private conflictOf(key: string, past: Finding | undefined, owner: string): Partial<Finding> {
-    if (!past || owner === 'person' || (past.repairs ?? 0) < this.bounds.maxRepairs) return {};
-    const manager = this.managers.get(key) ?? past.manager;
+    const often = past !== undefined && owner !== 'person' && (past.repairs ?? 0) >= this.bounds.maxRepairs;
+    if (!often && owner !== 'fought') return {};
+    const manager = this.managers.get(key) ?? past?.manager;
     return { conflict: true, ...(manager === undefined ? {} : { manager }) };
   }
 

@@ -34,6 +34,8 @@ export interface Violation {
   /** What is wrong, with the values, and the way out. One sentence for whoever finds it. */
   readonly message: string;
   readonly repair?: Repair;
+  /** Its owner has given up against another writer. */
+  readonly fought?: boolean;
   /** Keys and fields it is about: who writes those is looked for when it is wrong again and again. @default any */
   readonly fields?: readonly string[];
 }

@@ -1,24 +1,29 @@
 /** What was deployed with the controllers is there, and as it was. PURE. */
 import { jsonEqual } from '../../domain/json-equal';
 import type { KubeObject } from '../../domain/kube';
-import { PRIORITY_CLASSES, type ResourceType } from '../../domain/resources';
+import type { ResourceType } from '../../domain/resources';
+import { SHIPPED_CONFIG_MAP } from '../../domain/shipped';
 import { refOf, type Violation } from './rule';
 import type { InvariantState } from './state';
 
-/** What is not there, or not as it was deployed, of this type. */
+/** CloudFormation changes nothing that its template has not changed, so a deployment alone does not bring it back. */
+const WAY_OUT = `apply it again from ConfigMap ${SHIPPED_CONFIG_MAP}, as its runbook says`;
+
+/**
+ * What is not there, or not as it was deployed, of this type. Nothing of it is repaired here: whoever may write admission policies may
+ * open every node to everybody, and no process of ours may.
+ */
 export function differences(state: InvariantState, resource: ResourceType): readonly Violation[] {
   return state.shipped
     .filter(({ kind }) => kind === resource.kind)
     .flatMap((shipped): Violation[] => {
       const there = state.get(resource, shipped.metadata.name);
       const object = refOf(resource, shipped);
-      const repair = { verb: 'Apply', resource, object: shipped } as const;
-      if (!there) return [{ object, message: 'it was deployed with the controllers and is gone', repair }];
+      if (!there) return [{ object, message: `it was deployed with the controllers and is gone: ${WAY_OUT}` }];
       const fields = unlike(shipped, there);
       if (fields.length === 0) return [];
-      const message = `${fields.slice(0, 4).join(', ')} ${fields.length > 1 ? 'are' : 'is'} not as deployed: change the CDK app, not the object`;
-      const fixed = resource === PRIORITY_CLASSES && fields.includes('value');
-      return [{ object, message, fields: fields.map((field) => field.split('.')[0]!), ...(fixed ? {} : { repair }) }];
+      const message = `${fields.slice(0, 4).join(', ')} ${fields.length > 1 ? 'are' : 'is'} not as deployed: ${WAY_OUT}`;
+      return [{ object, message, fields: fields.map((field) => field.split('.')[0]!) }];
     });
 }
 

@@ -15,7 +15,7 @@ export const admissionPoliciesUnmodified: Rule = {
   protects: 'pods are steered to their bucket, and unproved, foreign and leaving nodes are closed to them',
   sees: 'admission policies and bindings as the CDK app made them, field by field',
   severity: 'Critical',
-  owner: 'invariants',
+  owner: 'cdk',
   source: 'own',
   atSynth: false,
   check: (state) => RESOURCES.flatMap((resource) => differences(state, resource)),

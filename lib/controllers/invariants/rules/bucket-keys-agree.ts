@@ -1,4 +1,5 @@
-import { BUCKET_KEY, NODEGROUP_LABEL, UNASSIGNED_TAINT } from '../../../domain/node-keys';
+import { parseTime, type KubeObject } from '../../../domain/kube';
+import { BUCKET_KEY, NODEGROUP_LABEL, SET_BACK_ANNOTATION, UNASSIGNED_TAINT } from '../../../domain/node-keys';
 import { NODES } from '../../../domain/resources';
 import { hasTaint } from '../../../domain/taints';
 import type { NodeFacts } from '../../../fleet';
@@ -14,16 +15,30 @@ export const bucketKeysAgree: Rule = {
   owner: 'moves',
   source: 'own',
   atSynth: false,
-  check: ({ fleet }) =>
+  check: ({ fleet, nowMs }) =>
     fleet.flatMap(({ facts, object }) => {
       const wrong = disagreement(facts);
       if (wrong === undefined) return [];
       const fields = [BUCKET_KEY, NODEGROUP_LABEL, 'taints'];
+      const fought = hasGivenUp(object, nowMs);
       return [
-        { object: refOf(NODES, object), message: `${wrong}: moves sets it back; move nodes with a NodeMove`, fields },
+        {
+          object: refOf(NODES, object),
+          message: `${wrong}: moves sets it back; move nodes with a NodeMove`,
+          fields,
+          fought,
+        },
       ];
     }),
 };
+
+const HOUR_MS = 3_600_000;
+
+/** moves counts on the node how often its keys were changed by hand, and after the third within an hour leaves them to a person. */
+function hasGivenUp({ metadata }: KubeObject, nowMs: number): boolean {
+  const [count, time] = (metadata.annotations?.[SET_BACK_ANNOTATION] ?? '').split('@');
+  return Number(count) > 2 && nowMs < (parseTime(time) ?? 0) + HOUR_MS;
+}
 
 function disagreement({ bucket, bucketTaint, nodegroup, taints }: NodeFacts): string | undefined {
   const unassigned = hasTaint(taints, UNASSIGNED_TAINT);

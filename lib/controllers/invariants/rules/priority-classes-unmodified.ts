@@ -8,7 +8,7 @@ export const priorityClassesUnmodified: Rule = {
   protects: 'work of a higher bucket comes first: a pod whose class is not there is refused',
   sees: 'the PriorityClasses as the CDK app made them',
   severity: 'Critical',
-  owner: 'invariants',
+  owner: 'cdk',
   source: 'own',
   atSynth: false,
   check: (state) => differences(state, PRIORITY_CLASSES),
