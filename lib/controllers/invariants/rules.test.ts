@@ -3,17 +3,27 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeObject } from '../../domain/kube';
 import { BUCKET_KEY, FOREIGN_KEYS } from '../../domain/node-keys';
+import { NAMESPACES, NODES, POD_GROUPS, PODS } from '../../domain/resources';
+import { pruneWide } from '../../runtime/prune-wide';
 import { toWords } from './rule';
 import { RULES } from './rules';
 import type { CloudState } from './state';
 import { CLOUD, kept, makeNode, makeObject, makeRank, stateOf } from './testing';
 
+/** Found on objects as they are, and on what the process keeps of them: the same. */
 function findingsOf(objects: readonly KubeObject[], cloud: CloudState = CLOUD): string[] {
-  const state = stateOf(objects, cloud);
-  return RULES.flatMap(({ id, check }) =>
-    check(state).map(({ object, message }) => `${id}: ${toWords(object)}: ${message}`),
-  );
+  const found = [objects, objects.map(pruned)].map((seen) => {
+    const state = stateOf(seen, cloud);
+    return RULES.flatMap(({ id, check }) =>
+      check(state).map(({ object, message }) => `${id}: ${toWords(object)}: ${message}`),
+    );
+  });
+  expect(found[1]).toEqual(found[0]);
+  return found[0]!;
 }
+
+const pruned = (object: KubeObject) =>
+  pruneWide([PODS, NODES, POD_GROUPS].find(({ kind }) => kind === object.kind) ?? NAMESPACES)?.(object) ?? object;
 
 /** All is well, but for these: same Kind and name, or new ones. */
 function but(...others: readonly KubeObject[]): readonly KubeObject[] {
