@@ -6,6 +6,7 @@ import { AiCluster, type AiClusterProps, AlertRules, Capacity, Priority } from '
 import { RELEASE_ANNOTATION } from '../charts';
 import { resolveTokens } from '../cli/assembly';
 import { CHECK_SCRIPTS } from '../domain/checks';
+import { SHIPPED_CONFIG_MAP } from '../domain/shipped';
 import type { KubeObject } from '../domain/kube';
 import { makeLayer } from './make-stack';
 
@@ -85,7 +86,8 @@ describe('AiCluster', () => {
   it('makes a dashboard and alerts when asked, and needs the CRDs of an operator only then', () => {
     const made = (props: Partial<AiClusterProps>) => {
       const { stack } = makeAiCluster(props);
-      const names = (kind: string) => objectsOf(stack, kind).filter((name) => name !== CHECK_SCRIPTS);
+      const always: readonly string[] = [CHECK_SCRIPTS, SHIPPED_CONFIG_MAP];
+      const names = (kind: string) => objectsOf(stack, kind).filter((name) => !always.includes(name));
       return ['ConfigMap', 'PrometheusRule', 'PodMonitor'].map(names);
     };
     expect(made({})).toEqual([[], [], []]);

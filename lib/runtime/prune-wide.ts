@@ -14,6 +14,11 @@ const WIDE: Readonly<Record<string, ((object: KubeObject) => KubeObject) | undef
   [resourceName(VOLCANO_JOBS)]: undefined,
 };
 
+/** The prune functions of a process. */
+export function pruneFor(process: string): typeof pruneOf {
+  return process === 'janitor' ? pruneWide : pruneOf;
+}
+
 /** The prune function of a resource type, for the process janitor. */
 export function pruneWide(resource: ResourceType): ((object: KubeObject) => KubeObject) | undefined {
   const name = resourceName(resource);

@@ -1,5 +1,6 @@
 /** Every metric that we emit, by room: what docs/reference/metrics.md shows, and what dashboards and alerts may use. */
 import { METRICS as CAPACITY } from '../../lib/controllers/capacity/telemetry';
+import { METRICS as INVARIANTS } from '../../lib/controllers/invariants/telemetry';
 import { METRICS as HEALTH } from '../../lib/controllers/node-health/telemetry';
 import { METRICS as JANITOR } from '../../lib/controllers/pod-janitor/telemetry';
 import { METRICS as POOLS } from '../../lib/controllers/pools/telemetry';
@@ -10,6 +11,7 @@ import { RUNTIME_METRICS } from '../../lib/runtime/metric-rows';
 /** Rows by who emits them. */
 export const METRIC_TABLES: Readonly<Record<string, readonly MetricRow[]>> = {
   capacity: Object.values<MetricRow>(CAPACITY),
+  invariants: Object.values<MetricRow>(INVARIANTS),
   moves: MOVES_METRICS,
   'node-health': Object.values<MetricRow>(HEALTH),
   'pod-janitor': Object.values<MetricRow>(JANITOR),
@@ -23,6 +25,7 @@ export const ALL_METRICS: readonly MetricRow[] = Object.values(METRIC_TABLES).fl
 const ABOUT: Readonly<Record<string, string>> = {
   capacity:
     'Who has which nodes and who waits. Gauges are written whole at every look, so of a deleted bucket nothing stays.',
+  invariants: 'What distributed training depends on, and is not so.',
   moves: 'What changes hands.',
   'node-health': 'Who is proved, who is not, and what holds back what should be done about it.',
   'pod-janitor': 'What was stuck, and what was done about it.',
