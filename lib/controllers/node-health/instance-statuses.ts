@@ -1,4 +1,5 @@
 /** What EC2 says of the instances, asked now and then: status checks and scheduled events. */
+import { instanceIdOf } from '../../domain/instance-id';
 import { NODES } from '../../domain/resources';
 import type { KubeObject, Node } from '../../domain/kube';
 import { instanceIdOf, isFleetNode, toNodeFacts } from '../../fleet';
