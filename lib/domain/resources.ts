@@ -36,6 +36,8 @@ export const REPLICA_SETS = namespaced('apps', 'v1', 'replicasets', 'ReplicaSet'
 export const JOBS = namespaced('batch', 'v1', 'jobs', 'Job');
 export const DISRUPTION_BUDGETS = namespaced('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
 
+export const VOLUME_ATTACHMENTS = clusterWide('storage.k8s.io', 'v1', 'volumeattachments', 'VolumeAttachment');
+
 /** Karpenter's. */
 export const NODE_POOLS = clusterWide('karpenter.sh', 'v1', 'nodepools', 'NodePool');
 export const NODE_CLAIMS = clusterWide('karpenter.sh', 'v1', 'nodeclaims', 'NodeClaim');
