@@ -57,9 +57,10 @@ async function deletePodGroup(action: DeletePodGroup, { cluster }: SyncPorts): P
   const { namespace, name, owners } = action;
   const live = await find(cluster, POD_GROUPS, { namespace, name });
   if (!live) return GONE;
+  const pods = await listPods(cluster, namespace);
+  // Last: whoever takes the group over after this writes to it, and its version is another.
   const presence: Presence[] = [];
   for (const owner of owners) presence.push(await askOwner(cluster, namespace, owner));
-  const pods = await listPods(cluster, namespace);
   return remove(cluster, POD_GROUPS, live, recheckPodGroup(action, live, { presence, pods }));
 }
 

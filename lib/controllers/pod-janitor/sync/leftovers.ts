@@ -2,7 +2,7 @@
 import type { CloudInterface } from '../../../runtime/ports';
 import { endOf, endWords, heldBy, instanceOfName, lifeOf } from './machines';
 import type { SyncAttachment, SyncNode, SyncPodGroup, SyncPolicy, SyncSnapshot } from './snapshot';
-import type { Suspicion } from './suspicion';
+import { carriedOn, carriedOnAll, type Suspicion } from './suspicion';
 
 /** VolumeAttachments to instances that have ended: their volumes cannot be used anywhere else. */
 export function attachmentsOfDeadNodes(snapshot: SyncSnapshot): readonly Suspicion[] {
@@ -25,6 +25,7 @@ function suspectAttachment(
     const message = `Node ${nodeName} is gone, and nothing says which instance it was: detach the volume by hand if that has ended`;
     return nodes.has(nodeName) ? undefined : { ...about, message };
   }
+  if (lifeOf(instanceId, snapshot) === 'Silent') return carriedOn(about, snapshot);
   const end = endOf(instanceId, snapshot, about);
   if (!end) return undefined;
   const stays = whyAttachmentStays(attachment, instanceId, nodes.get(nodeName));
@@ -50,7 +51,8 @@ const FORGOTTEN_MS = 60 * 60_000;
 
 /** Free network interfaces of instances that have ended: each holds addresses of the subnet. */
 export function interfacesOfDeadNodes(snapshot: SyncSnapshot, policy: SyncPolicy, nowMs: number): readonly Suspicion[] {
-  const free = (snapshot.cloud?.interfaces ?? []).filter(({ status }) => status === 'available');
+  if (!snapshot.cloud) return carriedOnAll(INTERFACE, snapshot);
+  const free = snapshot.cloud.interfaces.filter(({ status }) => status === 'available');
   return free.flatMap((one) => suspectInterface(one, snapshot, { policy, nowMs }) ?? []);
 }
 
@@ -60,9 +62,11 @@ function suspectInterface(
   moment: { readonly policy: SyncPolicy; readonly nowMs: number },
 ): Suspicion | undefined {
   const { interfaceId, instanceId, createdMs: bornMs = 0 } = one;
+  const about = { kind: INTERFACE, object: interfaceId, bornMs } as const;
+  const of = instanceId ?? one.nodeName;
+  if (of !== undefined && lifeOf(of, snapshot) === 'Silent') return carriedOn(about, snapshot);
   const said = endOfInterface(one, snapshot, moment);
   if (said === undefined) return undefined;
-  const about = { kind: INTERFACE, object: interfaceId, bornMs } as const;
   const stays = whyInterfaceStays(one);
   if (stays || instanceId === undefined) return { ...about, message: `${said}; the interface stays: ${stays}` };
   const action = { type: 'DeleteInterface', finding: INTERFACE, object: interfaceId, interfaceId, instanceId } as const;
@@ -111,11 +115,13 @@ export function childlessPodGroups({
 
 function suspectPodGroup(
   { namespace, name, uid, owners, createdMs: bornMs, deletedMs }: SyncPodGroup,
-  { owners: presence }: SyncSnapshot,
+  snapshot: SyncSnapshot,
 ): Suspicion | undefined {
-  if (!owners.every((owner) => presence.get(owner.uid) === 'Absent')) return undefined;
   const object = `PodGroup ${namespace}/${name}`;
   const about = { kind: POD_GROUP, object, bornMs } as const;
+  const presence = owners.map((owner) => snapshot.owners.get(owner.uid) ?? 'Unknown');
+  if (presence.includes('Present')) return undefined;
+  if (presence.includes('Unknown')) return carriedOn(about, snapshot);
   const was = owners
     .map((owner) => `${owner.kind} ${owner.name}`)
     .sort()

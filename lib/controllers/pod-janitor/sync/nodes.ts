@@ -2,7 +2,7 @@
 import type { ClusterInstance } from '../../../runtime/ports';
 import { endOf, endWords, heldBy, lifeOf } from './machines';
 import type { SyncClaim, SyncNode, SyncPolicy, SyncSnapshot } from './snapshot';
-import type { Suspicion } from './suspicion';
+import { carriedOn, carriedOnAll, type About, type Suspicion } from './suspicion';
 
 /** Nodes whose instance has ended, or is unknown to EC2. */
 export function nodesWithoutInstance(
@@ -18,19 +18,27 @@ const NODE = 'NodeWithoutInstance';
 function suspectNode(node: SyncNode, snapshot: SyncSnapshot, old: boolean): Suspicion | undefined {
   const { name, uid, instanceId, createdMs: bornMs } = node;
   if (instanceId === undefined) return undefined;
-  const about = { kind: NODE, object: `Node ${name}` } as const;
+  const about = { kind: NODE, object: `Node ${name}`, bornMs } as const;
   const end = endOf(instanceId, snapshot, about);
-  if (!end) {
-    // EC2 may not know yet what is a minute old.
-    if (!old || lifeOf(instanceId, snapshot) !== 'Absent') return undefined;
-    const message = `EC2 does not know instance ${instanceId}, and has not said that it ended: look whether it is of another account or region, and delete the Node if it is nowhere`;
-    return { ...about, bornMs, message };
-  }
+  if (!end) return unproved(instanceId, about, { snapshot, old });
   const stays = whyNodeStays(node, snapshot);
   const message = `${endWords(instanceId)}${stays ? `; the Node stays: ${stays}` : ''}`;
-  if (stays) return { ...about, bornMs, message };
+  if (stays) return { ...about, message };
   const action = { type: 'DeleteNode', finding: NODE, object: about.object, name, uid, end, message } as const;
-  return { ...about, bornMs, message, repair: { needs: 'Nodes', action } };
+  return { ...about, message, repair: { needs: 'Nodes', action } };
+}
+
+function unproved(
+  instanceId: string,
+  about: About,
+  { snapshot, old }: { readonly snapshot: SyncSnapshot; readonly old: boolean },
+): Suspicion | undefined {
+  const life = lifeOf(instanceId, snapshot);
+  if (life === 'Silent') return carriedOn(about, snapshot);
+  // EC2 may not know yet what is a minute old.
+  if (life !== 'Absent' || !old) return undefined;
+  const message = `EC2 does not know instance ${instanceId}, and has not said that it ended: look whether it is of another account or region, and delete the Node if it is nowhere`;
+  return { ...about, message };
 }
 
 /** Why a Node without instance is not ours to delete; undefined: it is. */
@@ -48,12 +56,13 @@ export function claimsWithoutInstance(
   { olderThanMs }: SyncPolicy,
   nowMs: number,
 ): readonly Suspicion[] {
-  return snapshot.claims.flatMap((claim) => {
+  return snapshot.claims.flatMap((claim): readonly Suspicion[] => {
     const { name, instanceId, createdMs: bornMs, deletedMs, finalizers } = claim;
     if (instanceId === undefined || deletedMs === undefined || nowMs - deletedMs < olderThanMs) return [];
-    const about = { kind: NODE, object: `NodeClaim ${name}` } as const;
+    const about = { kind: NODE, object: `NodeClaim ${name}`, bornMs } as const;
+    if (lifeOf(instanceId, snapshot) === 'Silent') return [carriedOn(about, snapshot) ?? []].flat();
     if (!endOf(instanceId, snapshot, about)) return [];
-    return [{ ...about, bornMs, message: `${endWords(instanceId)}; the NodeClaim stays: ${heldBy(finalizers)}` }];
+    return [{ ...about, message: `${endWords(instanceId)}; the NodeClaim stays: ${heldBy(finalizers)}` }];
   });
 }
 
@@ -64,9 +73,10 @@ export function instancesWithoutNode(
   nowMs: number,
 ): readonly Suspicion[] {
   const { nodes, claims, cloud, pools } = snapshot;
+  if (!cloud) return carriedOnAll('InstanceWithoutNode', snapshot);
   const joined = new Set(nodes.flatMap(({ name, instanceId }) => (instanceId ? [name, instanceId] : [name])));
   const claimed = new Map(claims.flatMap((claim) => (claim.instanceId ? [[claim.instanceId, claim] as const] : [])));
-  return (cloud?.instances ?? [])
+  return cloud.instances
     .filter(({ state }) => state === 'running' || state === 'pending')
     .filter(({ nodePool, launchedMs }) => pools.has(nodePool ?? '') && nowMs - launchedMs >= olderThanMs)
     .filter(({ instanceId, privateDnsName = '' }) => !joined.has(instanceId) && !joined.has(privateDnsName))

@@ -29,9 +29,11 @@ export interface SyncPlan {
 
 /** Compares. */
 export function planSync(snapshot: SyncSnapshot, policy: SyncPolicy, nowMs: number): SyncPlan {
+  // Whole seconds, as the status and the API server write times.
+  const lookMs = Math.floor(nowMs / 1000) * 1000;
   const since = sinceOf(snapshot.known);
   const found = suspicionsOf(snapshot, policy, nowMs)
-    .map((suspicion) => ({ suspicion, sinceMs: since(suspicion, nowMs) }))
+    .map((suspicion) => ({ suspicion, sinceMs: since(suspicion, lookMs) }))
     .sort(inOrder(policy));
   const kept = found.slice(0, MOST_FINDINGS);
   const waitMs = Math.max(policy.olderThanMs, APART_MS);
@@ -60,11 +62,11 @@ function suspicionsOf(snapshot: SyncSnapshot, policy: SyncPolicy, nowMs: number)
 }
 
 /** Since when: as the look before says, unless it spoke of another object of the same name, or of a time that is yet to come. */
-function sinceOf(known: readonly SyncFinding[]): (suspicion: Suspicion, nowMs: number) => number {
+function sinceOf(known: readonly SyncFinding[]): (suspicion: Suspicion, lookMs: number) => number {
   const before = new Map(known.map((finding) => [`${finding.kind} ${finding.object}`, finding] as const));
-  return ({ kind, object, bornMs }, nowMs) => {
+  return ({ kind, object, bornMs }, lookMs) => {
     const sinceMs = before.get(`${kind} ${object}`)?.sinceMs;
-    return sinceMs === undefined || sinceMs < bornMs || sinceMs > nowMs ? nowMs : sinceMs;
+    return sinceMs === undefined || sinceMs <= bornMs || sinceMs > lookMs ? lookMs : sinceMs;
   };
 }
 

@@ -3,7 +3,7 @@ import { isTrue } from '../../../domain/conditions';
 import { instanceIdOf } from '../../../domain/instance-id';
 import { parseTime, type KubeObject, type Node, type ObjectMeta } from '../../../domain/kube';
 import { HOLD_ANNOTATION, POOL_LABEL } from '../../../domain/node-keys';
-import type { PodFacts } from '../../../fleet';
+import { once, type PodFacts } from '../../../fleet';
 import { isInstanceId } from './machines';
 import type { SyncAttachment, SyncClaim, SyncNode, SyncPod, SyncPodGroup } from './snapshot';
 
@@ -23,7 +23,9 @@ const behind = (providerID: string | undefined) => {
 };
 
 /** Reads a Node. */
-export function toSyncNode({ metadata, spec, status }: Node): SyncNode {
+export const toSyncNode: (node: Node) => SyncNode = once(readNode);
+
+function readNode({ metadata, spec, status }: Node): SyncNode {
   const pool = metadata.labels?.[POOL_LABEL];
   return {
     ...{ name: metadata.name, uid: metadata.uid ?? '', ...behind(spec?.providerID), ...timesOf(metadata) },
@@ -34,7 +36,9 @@ export function toSyncNode({ metadata, spec, status }: Node): SyncNode {
 }
 
 /** Reads a NodeClaim. */
-export function toSyncClaim({ metadata, status }: KubeObject): SyncClaim {
+export const toSyncClaim: (claim: KubeObject) => SyncClaim = once(readClaim);
+
+function readClaim({ metadata, status }: KubeObject): SyncClaim {
   return { name: metadata.name, ...behind(status?.providerID), ...timesOf(metadata) };
 }
 
@@ -45,7 +49,9 @@ export function toSyncClaim({ metadata, status }: KubeObject): SyncClaim {
 const NODE_ID_ANNOTATION = 'csi.alpha.kubernetes.io/node-id';
 
 /** Reads a VolumeAttachment. */
-export function toSyncAttachment({ metadata, spec }: KubeObject): SyncAttachment {
+export const toSyncAttachment: (attachment: KubeObject) => SyncAttachment = once(readAttachment);
+
+function readAttachment({ metadata, spec }: KubeObject): SyncAttachment {
   const noted = metadata.annotations?.[NODE_ID_ANNOTATION] ?? '';
   return {
     ...{ name: metadata.name, uid: metadata.uid ?? '', nodeName: spec?.nodeName ?? '', ...timesOf(metadata) },
@@ -54,11 +60,15 @@ export function toSyncAttachment({ metadata, spec }: KubeObject): SyncAttachment
 }
 
 /** Reads a PodGroup. `ignored`: its namespace is none of ours, or a person said hands off. */
-export function toSyncPodGroup({ metadata }: KubeObject, ignored: boolean): SyncPodGroup {
+export function toSyncPodGroup(group: KubeObject, ignored: boolean): SyncPodGroup {
+  return { ...readGroup(group), ignored };
+}
+
+const readGroup = once(({ metadata }: KubeObject) => {
   const { name, namespace = '', uid = '', ownerReferences: owners = [] } = metadata;
   const { finalizers: _, ...times } = timesOf(metadata);
-  return { namespace, name, uid, owners, ignored, ...times };
-}
+  return { namespace, name, uid, owners, ...times };
+});
 
 /** What of a pod is compared. `watched`: its namespace is one of ours. */
 export function toSyncPod({ key, nodeName, gang, ended }: PodFacts, watched: boolean): SyncPod {
