@@ -49,9 +49,9 @@ export const CapacityPoolSpec = withRules(
       .describe('Bounds of the pool. A Block or Reservation always runs at its maximum: it is paid for.'),
     nodeClassRef: z
       .object({
-        group: dnsSubdomain().default('eks.amazonaws.com'),
-        kind: z.string().min(1).max(63).default('NodeClass'),
-        name: dnsSubdomain(),
+        group: dnsSubdomain().default('eks.amazonaws.com').describe('Its API group.'),
+        kind: z.string().min(1).max(63).default('NodeClass').describe('Its Kind.'),
+        name: dnsSubdomain().describe('Its name.'),
       })
       .describe('NodeClass of the nodes: network interfaces, security groups, role. Made by the CDK app.'),
     validation: PoolValidation.default('None').describe(

@@ -33,6 +33,15 @@ export interface CelRule {
   readonly check?: (name: string) => string | undefined;
 }
 
+/** There is one object of a Kind, and this is its name. */
+export function singleton(kind: string, only: string): CelRule {
+  return {
+    rule: `self.metadata.name == '${only}'`,
+    messageExpression: `'name %s: there is one ${kind}, and its name is ${only}'.format([self.metadata.name])`,
+    check: (name) => (name === only ? undefined : `name ${name}: there is one ${kind}, and its name is ${only}`),
+  };
+}
+
 /** What defines a Kind. */
 export interface KindDefinition<S extends z.ZodType, T extends z.ZodType> {
   readonly kind: string;

@@ -42,6 +42,21 @@ export const setOf = <T extends z.ZodType>(item: T, { min, max }: { readonly min
     })
     .meta({ 'x-kubernetes-list-type': 'set' });
 
+/** A list of at most `max` objects, of which no two have the same `key`. The API server refuses those in lists of type `map`. */
+export const listByKey = <S extends z.ZodRawShape>(
+  item: z.ZodObject<S>,
+  { key, max }: { readonly key: keyof S & string; readonly max: number },
+) =>
+  z
+    .array(item)
+    .max(max)
+    .superRefine((items, context) => {
+      const keys = items.map((value) => (value as Readonly<Record<string, unknown>>)[key]);
+      const twice = keys.find((value, index) => keys.indexOf(value) !== index);
+      if (twice !== undefined) context.addIssue({ code: 'custom', message: `lists ${JSON.stringify(twice)} twice` });
+    })
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] });
+
 /** An EC2 instance type, for example `p5.48xlarge`. Whether we know it is checked at synth, against the catalog. */
 export const instanceType = () =>
   z

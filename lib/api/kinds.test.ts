@@ -3,10 +3,13 @@ import {
   CapacityPool,
   FaultReport,
   InvalidObject,
+  InvariantPolicy,
+  JanitorPolicy,
   KINDS,
   NodeHealthPolicy,
   NodeMove,
   NodeValidation,
+  Resubmission,
 } from '.';
 
 interface Schema {
@@ -47,7 +50,7 @@ describe.each(KINDS.map((kind) => [kind.kind, kind] as const))('%s', (_, kind) =
   });
 
   it('describes every field of its spec', () => {
-    const plain = nodes.filter(([path]) => /^\.spec\.[a-zA-Z]+$/.test(path));
+    const plain = nodes.filter(([path]) => /^\.spec\.[a-zA-Z.]+$/.test(path));
     expect(plain.length).toBeGreaterThan(2);
     expect(plain.filter(([, schema]) => !schema.description).map(([path]) => path)).toEqual([]);
   });
@@ -57,6 +60,28 @@ describe.each(KINDS.map((kind) => [kind.kind, kind] as const))('%s', (_, kind) =
       expect.arrayContaining(['observedGeneration', 'conditions']),
     );
   });
+});
+
+describe('what etcd takes', () => {
+  /** Bytes of the largest value a schema allows, in JSON, when its texts are plain ASCII. */
+  function largest(schema: Schema): number {
+    if (schema.type === 'array') return 2 + schema.maxItems * (1 + largest(schema.items));
+    if (schema.type === 'object') {
+      const fields = Object.entries<Schema>(schema.properties ?? {});
+      return fields.reduce((bytes, [name, field]) => bytes + name.length + 4 + largest(field), 2);
+    }
+    if (schema.enum) return 2 + Math.max(...schema.enum.map((value: string) => value.length));
+    return schema.type === 'string' ? 2 + schema.maxLength : 20;
+  }
+
+  it.each([JanitorPolicy, Resubmission, InvariantPolicy].map((kind) => [kind.kind, kind] as const))(
+    'is more than the largest %s there can be',
+    (_, kind) => {
+      const { spec, status } = schemaOf(kind.crd()).properties;
+      // --max-request-bytes of etcd is 1.5 MiB; managedFields are about as large as the names of the fields.
+      expect(largest(spec) + largest(status)).toBeLessThan(1.4 * 1024 ** 2);
+    },
+  );
 });
 
 describe('making objects at synth', () => {
@@ -145,6 +170,69 @@ describe('making objects at synth', () => {
     expect(errorsOf(() => NodeHealthPolicy.make('default', { checks }))).toEqual([
       { path: 'spec.checks.1', message: 'min must not be greater than max' },
     ]);
+  });
+
+  it('takes an empty JanitorPolicy, which names what is stuck and does nothing', () => {
+    expect(JanitorPolicy.make('default', {}).spec).toEqual({
+      dryRun: true,
+      excludeNamespaces: [],
+      stuck: { terminating: '5m', vanishedNode: '2m', starting: '15m', unbound: '15m' },
+      finalizers: [],
+      budgets: { perMinute: 60, perOwnerPerMinute: 20, perNamespacePerMinute: 30 },
+      gangs: { hungAfter: '1h', halfDeadAfter: '2m', halfBoundAfter: '15m', perHour: 30 },
+      resubmission: { enabled: true, attempts: 3, backOff: { min: '30s', max: '1h' }, avoidFor: '24h' },
+      sync: { olderThan: '1h', repair: [], perHour: 20 },
+    });
+    // One part of a part: the others keep their defaults.
+    const spec = { resubmission: { backOff: { max: '2h' } }, sync: { repair: ['PodGroups' as const] } };
+    expect(JanitorPolicy.make('default', spec).spec).toMatchObject({
+      resubmission: { attempts: 3, backOff: { min: '30s', max: '2h' } },
+      sync: { olderThan: '1h', repair: ['PodGroups'] },
+    });
+  });
+
+  it('refuses a JanitorPolicy that nobody reads, and waits that end before they begin', () => {
+    const refused = (spec: object, name = 'default') => errorsOf(() => JanitorPolicy.make(name, spec));
+    expect(refused({}, 'mine')).toEqual([
+      { path: 'metadata.name', message: 'name mine: there is one JanitorPolicy, and its name is default' },
+    ]);
+    expect(refused({ resubmission: { backOff: { min: '2h' } } })).toEqual([
+      { path: 'spec.resubmission.backOff', message: 'min must not be longer than max' },
+    ]);
+    expect(refused({ resubmission: { backOff: { min: 'soon' } } })).toEqual([
+      {
+        path: 'spec.resubmission.backOff.min',
+        message: 'must be a duration such as 90s, 15m or 1h30m (got "soon")',
+      },
+    ]);
+  });
+
+  it('refuses finalizers of Kubernetes itself, and one that is named twice', () => {
+    const refused = (...names: string[]) =>
+      errorsOf(() => JanitorPolicy.make('default', { finalizers: names.map((name) => ({ name })) }))[0];
+    expect(refused('foregroundDeletion')?.message).toContain('must be a finalizer with its domain');
+    expect(refused('example.com/a', 'example.com/a')).toEqual({
+      path: 'spec.finalizers',
+      message: 'lists "example.com/a" twice',
+    });
+    expect(refused('example.com/a', 'example.com/b')).toBeUndefined();
+  });
+
+  it('takes an empty InvariantPolicy, which names what is broken and puts nothing right', () => {
+    expect(InvariantPolicy.make('default', { rules: [{ id: 'pools-have-taints' }] }).spec).toEqual({
+      rules: [{ id: 'pools-have-taints', disabled: false, repair: true }],
+      repair: { maxPerHour: 3, dryRun: true },
+      maxFindings: 256,
+    });
+    expect(errorsOf(() => InvariantPolicy.make('mine', {}))[0]?.message).toContain('its name is default');
+    const twice = [{ id: 'a-b' }, { id: 'a-b', disabled: true }];
+    expect(errorsOf(() => InvariantPolicy.make('default', { rules: twice }))[0]?.message).toBe('lists "a-b" twice');
+  });
+
+  it('knows a piece of work by its uid', () => {
+    const work = { apiVersion: 'batch/v1', kind: 'Job', name: 'llama' };
+    expect(errorsOf(() => Resubmission.make('r', { work } as any))[0]?.path).toBe('spec.work.uid');
+    expect(errorsOf(() => Resubmission.make('r', { work: { ...work, uid: 'u' } }))).toEqual([]);
   });
 
   it('refuses a report from nowhere, an XID without its number, and a number that is no XID', () => {

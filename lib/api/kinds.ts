@@ -5,9 +5,12 @@ import { CapacityPool } from './capacity-pool';
 import { Checkpoint } from './checkpoint';
 import type { Kind } from './define-kind';
 import { FaultReport } from './fault-report';
+import { InvariantPolicy } from './invariant-policy';
+import { JanitorPolicy } from './janitor-policy';
 import { NodeHealthPolicy } from './node-health-policy';
 import { NodeMove } from './node-move';
 import { NodeValidation } from './node-validation';
+import { Resubmission } from './resubmission';
 
 /** The list; a new Kind is added here and nowhere else. */
 export const KINDS: readonly Kind<z.ZodType, z.ZodType>[] = [
@@ -18,4 +21,7 @@ export const KINDS: readonly Kind<z.ZodType, z.ZodType>[] = [
   NodeHealthPolicy,
   NodeValidation,
   FaultReport,
+  JanitorPolicy,
+  Resubmission,
+  InvariantPolicy,
 ] as readonly any[];

@@ -1,6 +1,6 @@
 /** NodeHealthPolicy: how nodes are proved, and how far node-health may go when they fail. One object, named `default`. */
 import * as z from 'zod';
-import { defineKind } from './define-kind';
+import { defineKind, singleton } from './define-kind';
 import { conditions, duration, instanceType, nodeCount, setOf, time, withRules } from './fields';
 import { MOST_VALIDATED } from './node-validation';
 
@@ -214,16 +214,7 @@ export const NodeHealthPolicy = defineKind({
   description: 'How nodes are proved, and how far node-health may go when they fail. One per cluster, named default.',
   spec: NodeHealthPolicySpec,
   status: NodeHealthPolicyStatus,
-  rules: [
-    {
-      rule: `self.metadata.name == '${HEALTH_POLICY_NAME}'`,
-      messageExpression: `'name %s: there is one NodeHealthPolicy, and its name is ${HEALTH_POLICY_NAME}'.format([self.metadata.name])`,
-      check: (name) =>
-        name === HEALTH_POLICY_NAME
-          ? undefined
-          : `name ${name}: there is one NodeHealthPolicy, and its name is ${HEALTH_POLICY_NAME}`,
-    },
-  ],
+  rules: [singleton('NodeHealthPolicy', HEALTH_POLICY_NAME)],
   columns: [
     { name: 'Dry run', type: 'boolean', jsonPath: '.spec.remediation.dryRun' },
     { name: 'Tripped', type: 'string', jsonPath: '.status.conditions[?(@.type=="Tripped")].status' },

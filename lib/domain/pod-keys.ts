@@ -9,7 +9,7 @@ export interface WorkKey {
   readonly key: string;
   /** Where it is: on each pod, or on the object that owns the pods. */
   readonly on: 'pod' | 'workload';
-  readonly owner: KeyOwner | 'capacity';
+  readonly owner: KeyOwner | 'capacity' | 'pod-janitor';
   readonly meaning: string;
 }
 
@@ -25,6 +25,15 @@ export const SUSPENDED_BY_ANNOTATION = `${GROUP}/suspended-by`;
  * annotation goes right before ResumeJob is sent, so whoever comes after a crash knows how far it was.
  */
 export const RETRIES_ANNOTATION = `${GROUP}/retries-before-suspension`;
+/**
+ * On a pod, the object that owns pods, or a namespace, as annotation or label: what the janitor may do there. `ignore`: nothing; `force`, on
+ * a pod alone: it may be deleted on a node that cannot be reached, without proof that it has ended.
+ */
+export const JANITOR_KEY = `${GROUP}/janitor`;
+/** On a copy of work that had ended in failure: name of the Resubmission that made it. */
+export const RESUBMISSION_LABEL = `${GROUP}/resubmission`;
+/** On pods, Kueue's own: what `force` is to the janitor. */
+export const SAFE_TO_FORCE_DELETE_ANNOTATION = 'kueue.x-k8s.io/safe-to-forcefully-delete';
 /** On pods, Kubernetes' own: which pods of a ReplicaSet go first when it shrinks. Lower goes first; absent is 0. */
 export const DELETION_COST_ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
 /** On pods, the kubelet's own: a mirror of a static pod, part of the node. */
@@ -46,4 +55,12 @@ export const WORK_KEYS: readonly WorkKey[] = [
     owner: 'capacity',
     meaning: 'shrinking Deployments empty whole nodes',
   },
+  {
+    key: JANITOR_KEY,
+    on: 'pod',
+    owner: 'person',
+    meaning: 'ignore: hands off; force: may be force-deleted on an unreachable node without proof',
+  },
+  { key: JANITOR_KEY, on: 'workload', owner: 'person', meaning: 'ignore: hands off it and its pods' },
+  { key: RESUBMISSION_LABEL, on: 'workload', owner: 'pod-janitor', meaning: 'the Resubmission that made this copy' },
 ];

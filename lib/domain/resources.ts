@@ -24,6 +24,9 @@ const clusterWide = (group: string, version: string, plural: string, kind: strin
   namespaced: false,
 });
 
+const admission = (plural: string, kind: string): ResourceType =>
+  clusterWide('admissionregistration.k8s.io', 'v1', plural, kind);
+
 /** Kubernetes' own. */
 export const NODES = clusterWide('', 'v1', 'nodes', 'Node');
 export const PODS = namespaced('', 'v1', 'pods', 'Pod');
@@ -35,6 +38,20 @@ export const DEPLOYMENTS = namespaced('apps', 'v1', 'deployments', 'Deployment')
 export const REPLICA_SETS = namespaced('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const JOBS = namespaced('batch', 'v1', 'jobs', 'Job');
 export const DISRUPTION_BUDGETS = namespaced('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
+
+export const STATEFUL_SETS = namespaced('apps', 'v1', 'statefulsets', 'StatefulSet');
+export const DAEMON_SETS = namespaced('apps', 'v1', 'daemonsets', 'DaemonSet');
+export const SERVICES = namespaced('', 'v1', 'services', 'Service');
+export const CONFIG_MAPS = namespaced('', 'v1', 'configmaps', 'ConfigMap');
+export const VOLUME_CLAIMS = namespaced('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim');
+export const VOLUMES = clusterWide('', 'v1', 'persistentvolumes', 'PersistentVolume');
+export const VOLUME_ATTACHMENTS = clusterWide('storage.k8s.io', 'v1', 'volumeattachments', 'VolumeAttachment');
+export const CSI_NODES = clusterWide('storage.k8s.io', 'v1', 'csinodes', 'CSINode');
+export const NETWORK_POLICIES = namespaced('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy');
+export const VALIDATING_POLICIES = admission('validatingadmissionpolicies', 'ValidatingAdmissionPolicy');
+export const VALIDATING_BINDINGS = admission('validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding');
+export const MUTATING_POLICIES = admission('mutatingadmissionpolicies', 'MutatingAdmissionPolicy');
+export const MUTATING_BINDINGS = admission('mutatingadmissionpolicybindings', 'MutatingAdmissionPolicyBinding');
 
 /** Karpenter's. */
 export const NODE_POOLS = clusterWide('karpenter.sh', 'v1', 'nodepools', 'NodePool');
@@ -60,6 +77,9 @@ export const CHECKPOINTS = namespaced('aicluster.dev', 'v1alpha1', 'checkpoints'
 export const NODE_MOVES = clusterWide('aicluster.dev', 'v1alpha1', 'nodemoves', 'NodeMove');
 export const NODE_HEALTH_POLICIES = clusterWide('aicluster.dev', 'v1alpha1', 'nodehealthpolicies', 'NodeHealthPolicy');
 export const NODE_VALIDATIONS = clusterWide('aicluster.dev', 'v1alpha1', 'nodevalidations', 'NodeValidation');
+export const JANITOR_POLICIES = clusterWide('aicluster.dev', 'v1alpha1', 'janitorpolicies', 'JanitorPolicy');
+export const RESUBMISSIONS = namespaced('aicluster.dev', 'v1alpha1', 'resubmissions', 'Resubmission');
+export const INVARIANT_POLICIES = clusterWide('aicluster.dev', 'v1alpha1', 'invariantpolicies', 'InvariantPolicy');
 export const FAULT_REPORTS = namespaced('aicluster.dev', 'v1alpha1', 'faultreports', 'FaultReport');
 
 /** `group/version`, or `v1` for core: the value of `apiVersion`. */
