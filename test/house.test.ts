@@ -4,7 +4,7 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { FOREIGN_KEYS, FOREIGN_NODE_KEYS, NODE_KEYS, type KeyOwner } from '../lib/domain/node-keys';
 import * as nodeKeys from '../lib/domain/node-keys';
-import { BANNED_IN_PURE, IMPURE_CONTROLLER_FILES, PURE_ROOMS, ROOMS } from './house-rules';
+import { BANNED_IN_PURE, IMPURE_CONTROLLER_FILES, PURE_ROOMS, ROOMS, SHARED_CONTROLLER_FILES } from './house-rules';
 
 const ROOT = join(__dirname, '..');
 
@@ -94,7 +94,8 @@ describe('the house', () => {
       .flatMap(({ source, dependencies }) =>
         dependencies
           .filter(({ resolved }) => {
-            const otherController = resolved.startsWith('lib/controllers/') && folderOf(resolved) !== folderOf(source);
+            const ownOrShared = folderOf(resolved) === folderOf(source) || SHARED_CONTROLLER_FILES.includes(resolved);
+            const otherController = resolved.startsWith('lib/controllers/') && !ownOrShared;
             return otherController || (isPure(source) && resolved.startsWith('lib/runtime/'));
           })
           .map(({ resolved }) => `${source} → ${resolved}`),

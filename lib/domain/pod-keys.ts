@@ -18,7 +18,10 @@ export interface WorkKey {
  * downward-API file and answer with a Checkpoint whose `takenAt` is not older.
  */
 export const CHECKPOINT_REQUESTED_ANNOTATION = `${GROUP}/checkpoint-requested`;
-/** On a workload: name of the NodeMove that suspended it, and that will resume it. Without it a suspension is its user's. */
+/**
+ * On a workload: who suspended it, and will resume it: the name of a NodeMove, or `Resubmission/<name>/<number>` where the pod janitor
+ * restarts it. Without it a suspension is its user's.
+ */
 export const SUSPENDED_BY_ANNOTATION = `${GROUP}/suspended-by`;
 /**
  * On a Volcano Job that a NodeMove has suspended: its `status.retryCount` before. ResumeJob adds one, which is given back first; the
@@ -32,6 +35,8 @@ export const RETRIES_ANNOTATION = `${GROUP}/retries-before-suspension`;
 export const JANITOR_KEY = `${GROUP}/janitor`;
 /** On a copy of work that had ended in failure: name of the Resubmission that made it. */
 export const RESUBMISSION_LABEL = `${GROUP}/resubmission`;
+/** On a copy of a pod: the name that the first of them had, so that names do not grow from copy to copy. */
+export const COPY_OF_ANNOTATION = `${GROUP}/copy-of`;
 /** On pods, Kueue's own: what `force` is to the janitor. */
 export const SAFE_TO_FORCE_DELETE_ANNOTATION = 'kueue.x-k8s.io/safe-to-forcefully-delete';
 /** On pods, Kubernetes' own: which pods of a ReplicaSet go first when it shrinks. Lower goes first; absent is 0. */
@@ -47,7 +52,12 @@ export const WORK_KEYS: readonly WorkKey[] = [
     owner: 'moves',
     meaning: 'a checkpoint is asked for: the node is about to be taken',
   },
-  { key: SUSPENDED_BY_ANNOTATION, on: 'workload', owner: 'moves', meaning: 'the NodeMove that suspended it' },
+  {
+    key: SUSPENDED_BY_ANNOTATION,
+    on: 'workload',
+    owner: 'moves',
+    meaning: 'the NodeMove that suspended it, or the attempt of the pod janitor that restarts it',
+  },
   { key: RETRIES_ANNOTATION, on: 'workload', owner: 'moves', meaning: 'retries it had before it was suspended' },
   {
     key: DELETION_COST_ANNOTATION,
@@ -63,4 +73,5 @@ export const WORK_KEYS: readonly WorkKey[] = [
   },
   { key: JANITOR_KEY, on: 'workload', owner: 'person', meaning: 'ignore: hands off it and its pods' },
   { key: RESUBMISSION_LABEL, on: 'workload', owner: 'pod-janitor', meaning: 'the Resubmission that made this copy' },
+  { key: COPY_OF_ANNOTATION, on: 'pod', owner: 'pod-janitor', meaning: 'the name of the pod that it is a copy of' },
 ];

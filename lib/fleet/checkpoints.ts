@@ -1,5 +1,5 @@
 /** Checkpoint objects → what a gang would lose if it were stopped now. PURE. */
-import { keyOf, parseTime, type KubeObject } from '../domain/kube';
+import { keyOf, parseTime, type KubeObject, type ObjectMeta } from '../domain/kube';
 import { onceEach } from './lists';
 import { once } from './memo';
 import type { RunningGang } from './running-gangs';
@@ -14,6 +14,8 @@ export interface CheckpointFacts {
   readonly tookMs?: number;
   /** How long (ms) the gang needs after its restart to be where the checkpoint was, when reported. */
   readonly restartMs?: number;
+  /** How often (ms) it reports, on the average since its first report; absent while there was only one. */
+  readonly everyMs?: number;
 }
 
 /** Reads one Checkpoint. The same object gives the same facts object; undefined when its time cannot be read. */
@@ -58,5 +60,12 @@ function readCheckpoint({ metadata, spec = {} }: KubeObject): CheckpointFacts | 
     takenAtMs,
     tookMs: ms(spec.durationSeconds),
     restartMs: ms(spec.restartSeconds),
+    everyMs: intervalOf(metadata, takenAtMs),
   };
+}
+
+/** Each report is a new generation of the object. Pauses between them count, too: rather too long than too short. */
+function intervalOf({ creationTimestamp, generation = 1 }: ObjectMeta, takenAtMs: number): number | undefined {
+  const firstMs = parseTime(creationTimestamp);
+  return firstMs === undefined || generation <= 1 ? undefined : Math.max(0, takenAtMs - firstMs) / (generation - 1);
 }

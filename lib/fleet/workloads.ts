@@ -46,6 +46,13 @@ export function workloadKey({ kind, namespace, name, group }: WorkloadRef): stri
   return `${kind} ${namespace}/${name}${group === undefined ? '' : `/${group}`}`;
 }
 
+/** The workload that a key names: of a suspended gang there are no pods to read it from. */
+export function parseWorkload(key: string): WorkloadRef {
+  const [kind = '', path = ''] = key.split(' ');
+  const [namespace = '', name = '', group] = path.split('/');
+  return { kind: kind as WorkloadKind, namespace, name, ...(group === undefined ? {} : { group }) };
+}
+
 function byLabel({ namespace = '', labels = {} }: ObjectMeta): WorkloadRef | undefined {
   const jobSet = labels[LABELS.jobSet];
   if (jobSet) return { kind: 'JobSet', namespace, name: jobSet };

@@ -2,7 +2,7 @@
 import type { NodeMoveStatus } from '../../api';
 import type { PodFacts } from '../../fleet';
 import type { NodePatch } from './patches';
-import type { WorkloadAct } from './adapter';
+import type { WorkloadAct } from '../../fleet/suspension';
 
 /** An action. `node`, `move` or `bucket` name the object it is about. */
 export type MoveAction =

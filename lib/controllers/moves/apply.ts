@@ -7,13 +7,13 @@ import { apiVersionOf, CAPACITY_BUCKETS, CHECKPOINTS, NODE_MOVES, NODES, PODS } 
 import { occupies, squats, toPodFacts, type PodFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { Invalid, NotFound, TooManyRequests } from '../../runtime/errors';
+import { applyWorkloadActs } from '../apply-workloads';
 import type { MoveAction } from './actions';
 import { isFinal } from './claims';
 import { withOutcomes } from './gang-outcomes';
 import { namespaceBuckets } from './observe';
 import { withEmpty } from './report';
-import { EVENT, METRIC, tell } from './telemetry';
-import { applyWorkloadActs } from './apply-workloads';
+import { EVENT, METRIC, tell, WORKLOAD_VOICE } from './telemetry';
 
 /** Field manager of the status of NodeMoves. */
 export const STATUS_MANAGER = 'eks-ai-cluster-moves';
@@ -185,7 +185,7 @@ async function deleteCheckpoint(action: Of<'DeleteCheckpoint'>, context: Control
 /** Looks live at what the status is about to say: nodes that seem empty, workloads to suspend or resume. */
 async function writeStatus(action: Of<'WriteStatus'>, context: ControllerContext): Promise<number | undefined> {
   const { clock } = context;
-  const report = await applyWorkloadActs(action.workloads, context);
+  const report = await applyWorkloadActs(action.workloads, context, WORKLOAD_VOICE);
   const empty = await emptyNodes(action.confirm, context);
   const told = withOutcomes(action.status, report, action.workloads, clock.now());
   const status = empty.length > 0 ? withEmpty(told, empty, clock.now()) : told;

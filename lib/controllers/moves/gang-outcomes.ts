@@ -1,8 +1,8 @@
 /** What live reads of workloads have shown, written into the status before it is stored. PURE. */
 import type { GangStep, NodeMoveStatus } from '../../api';
 import { formatTime } from '../../domain/kube';
+import type { WorkloadAct, WorkloadOutcome, WorkloadReport } from '../../fleet/suspension';
 import type { MovedGang } from './gangs';
-import type { WorkloadAct, WorkloadOutcome, WorkloadReport } from './adapter';
 
 type Changes = (
   gang: MovedGang,

@@ -153,7 +153,7 @@ describe('a gang on nodes of a move', () => {
 
 describe('a gang that gives way', () => {
   it('is suspended only after that was written down, again until its pods begin to end, and is Suspended when they are gone', () => {
-    expect(stepGang(input({ record: stopping('Suspend') })).act).toMatchObject({ act: 'Suspend', move: 'm' });
+    expect(stepGang(input({ record: stopping('Suspend') })).act).toMatchObject({ act: 'Suspend', by: 'm' });
     const ending = input({ record: stopping('Suspend'), own: pods('JobSet', { deleting: true }) });
     expect(stepGang(ending)).toMatchObject({ record: { step: 'Suspending' }, act: undefined });
     const gone = input({ record: stopping('Suspend'), own: [] });

@@ -10,10 +10,9 @@
  */
 import type { GangStep, NodeMoveSpec, NodeMoveStatus } from '../../api';
 import { formatTime, parseTime } from '../../domain/kube';
-import { acceleratorsOf, type CheckpointFacts, type PodFacts, type RunningGang, type WorkloadRef } from '../../fleet';
+import { acceleratorsOf, parseWorkload, type CheckpointFacts, type PodFacts, type RunningGang } from '../../fleet';
+import { ADAPTERS, type WorkloadAct } from '../../fleet/suspension';
 import { isFinal, type MovedNode } from './claims';
-import { ADAPTERS } from './adapters';
-import type { WorkloadAct } from './adapter';
 
 /** What a move has recorded about one of its gangs. */
 export type MovedGang = NonNullable<NodeMoveStatus['gangs']>[number];
@@ -257,7 +256,7 @@ function suspend(input: GangInput, record: MovedGang): WorkloadAct | undefined {
   // Said before it is asked: when its own workload is gone, this is how the one that makes it is found again.
   const workload = record.workload === undefined ? running.workload : parseWorkload(record.workload);
   const gaveWayAtMs = parseTime(record.gaveWayAt) ?? 0;
-  const act = { act: 'Suspend', key: record.key, workload, move, gaveWayAtMs } as const;
+  const act = { act: 'Suspend', key: record.key, workload, by: move, gaveWayAtMs } as const;
   if (!surplus) return act;
   return {
     ...act,
@@ -268,14 +267,13 @@ function suspend(input: GangInput, record: MovedGang): WorkloadAct | undefined {
 
 function resume(move: string, record: MovedGang): WorkloadAct {
   const gaveWayAtMs = parseTime(record.gaveWayAt) ?? 0;
-  return { act: 'Resume', key: record.key, workload: parseWorkload(record.workload ?? record.key), move, gaveWayAtMs };
-}
-
-/** The workload that a key of a suspended gang names: its pods are gone. */
-export function parseWorkload(key: string): WorkloadRef {
-  const [kind = '', path = ''] = key.split(' ');
-  const [namespace = '', name = ''] = path.split('/');
-  return { kind: kind as WorkloadRef['kind'], namespace, name };
+  return {
+    act: 'Resume',
+    key: record.key,
+    workload: parseWorkload(record.workload ?? record.key),
+    by: move,
+    gaveWayAtMs,
+  };
 }
 
 function listed(names: readonly string[]): string {

@@ -1,12 +1,12 @@
 /** All gangs of one move: who has to give way, and what is done about each. PURE. */
 import { forbiddenBy, checkpointOf, type PodFacts, type RunningGang } from '../../fleet';
+import type { WorkloadAct } from '../../fleet/suspension';
 import type { MoveAction } from './actions';
 import { isFinal, recordOf, type MovedNode } from './claims';
 import { isOver, stepGang, withdrawGang, type GangInput, type GangStepped, type MovedGang } from './gangs';
 import { releasingSinceMs } from './patches';
 import type { MovesSnapshot, MoveState } from './snapshot';
 import { waitingFor } from './steps';
-import type { WorkloadAct } from './adapter';
 
 /** So many gangs of one move give way at once; the status has room for twice as many. */
 export const GANGS_AT_ONCE = 128;

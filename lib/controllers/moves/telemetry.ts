@@ -2,6 +2,7 @@
 import type { NodeMoveStatus } from '../../api';
 import type { KubeObject } from '../../domain/kube';
 import type { ControllerContext } from '../../runtime/controller';
+import type { WorkloadVoice } from '../apply-workloads';
 import type { MovedGang } from './gangs';
 
 /** Metric names. */
@@ -51,6 +52,18 @@ export const EVENT = {
   suspended: 'SuspendedByNodeMove',
   resumed: 'ResumedByNodeMove',
 } as const;
+
+/** What the owner of a workload reads on it when a move stops it, and when the move is done with its nodes. */
+export const WORKLOAD_VOICE: WorkloadVoice = {
+  metric: METRIC.actions,
+  eventOf: ({ act, by }) =>
+    act === 'Suspend'
+      ? {
+          reason: EVENT.suspended,
+          message: `suspended by NodeMove ${by}, which takes its nodes and resumes it then: kubectl describe nodemove ${by}`,
+        }
+      : { reason: EVENT.resumed, message: `NodeMove ${by} is done with its nodes: it may run again` },
+};
 
 type Mouth = Pick<ControllerContext, 'events' | 'metrics'>;
 

@@ -1,15 +1,15 @@
 /**
  * How each kind of workload is suspended and resumed: object as it is now → what to write. PURE.
  *
- * Whoever suspends puts its name on the workload; a suspension without our NodeMove's name is somebody else's, and stays. Both ways can
+ * Whoever suspends puts its name on the workload; a suspension without the name of whoever asks is somebody else's, and stays. Both ways can
  * be asked again and again: each reads what is there, and says what is left to do.
  */
 import type { KubeObject, PodSpec } from '../../domain/kube';
 import { isTrue } from '../../domain/conditions';
 import { JOB_SETS, JOBS, PYTORCH_JOBS, RAY_CLUSTERS, RAY_JOBS, type ResourceType } from '../../domain/resources';
-import { workloadKey, type WorkloadKind } from '../../fleet';
-import { isOurs, note, type GangAdapter } from './adapter';
+import { workloadKey, type WorkloadKind } from '../workloads';
 import { volcanoJobAdapter } from './volcano-job';
+import { isOurs, note, type GangAdapter } from './words';
 
 /** Where a kind has its field. */
 interface SuspendField {
@@ -29,7 +29,7 @@ function fieldAdapter({ resource, read, write, accepts = () => true }: SuspendFi
       if (isOurs(workload, ask) && suspended) return { writes: [] };
       if (suspended || hasEnded(workload)) return { writes: [], outcome: 'Wait' };
       if (!accepts(workload.spec)) return { writes: [], outcome: 'Evict' };
-      return { writes: [{ verb: 'Patch', patch: { metadata: note(ask.move), spec: write(true) } }] };
+      return { writes: [{ verb: 'Patch', patch: { metadata: note(ask.by), spec: write(true) } }] };
     },
     resume(workload, ask) {
       if (!isOurs(workload, ask)) return { writes: [], outcome: 'Resumed' };

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../domain/kube';
 import { ADAPTERS } from './adapters';
 
-const ask = { move: 'm', nowMs: 0, gaveWayAtMs: 0 };
+const ask = { by: 'm', nowMs: 0, gaveWayAtMs: 0 };
 const clusterOf = (labels: Readonly<Record<string, string>>): KubeObject => ({
   apiVersion: 'ray.io/v1',
   kind: 'RayCluster',

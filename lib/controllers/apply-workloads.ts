@@ -1,19 +1,38 @@
-/** Suspends and resumes the workloads of one NodeMove: each is read live, then written to under the resourceVersion that was read. */
-import type { KubeObject } from '../../domain/kube';
-import type { ControllerContext } from '../../runtime/controller';
-import { AlreadyExists, Conflict, Forbidden, Invalid, NotFound } from '../../runtime/errors';
-import { EVENT, METRIC } from './telemetry';
-import type { Answer, Ask, GangAdapter, WorkloadAct, WorkloadOutcome, WorkloadReport, WorkloadWrite } from './adapter';
-import { ADAPTERS } from './adapters';
+/**
+ * Suspends and resumes workloads, for moves and for the pod janitor: each is read live, then written to under the resourceVersion that
+ * was read.
+ */
+import type { KubeObject } from '../domain/kube';
+import type { ControllerContext } from '../runtime/controller';
+import { AlreadyExists, Conflict, Forbidden, Invalid, NotFound } from '../runtime/errors';
+import {
+  ADAPTERS,
+  type Answer,
+  type Ask,
+  type GangAdapter,
+  type WorkloadAct,
+  type WorkloadOutcome,
+  type WorkloadReport,
+  type WorkloadWrite,
+} from '../fleet/suspension';
 
 const CONFLICT_RETRY_MS = 500;
 /** What a webhook refuses now it may accept later; a person will have to look. */
 const REFUSED_RETRY_MS = 30_000;
 
+/** How whoever asks tells of it. */
+export interface WorkloadVoice {
+  /** Counter of what was done, by type and result. */
+  readonly metric: string;
+  /** The Event on the workload itself, where its owner looks. */
+  eventOf(act: WorkloadAct): { readonly reason: string; readonly message: string };
+}
+
 /** Does all acts, one after the other; one that fails does not stop the others. */
 export async function applyWorkloadActs(
   acts: readonly WorkloadAct[],
   context: ControllerContext,
+  voice: WorkloadVoice,
 ): Promise<WorkloadReport> {
   const outcomes = new Map<string, WorkloadOutcome>();
   const refused = new Map<string, string>();
@@ -22,12 +41,12 @@ export async function applyWorkloadActs(
   let failure: unknown;
   for (const act of acts) {
     try {
-      const done = await applyOne(act, context);
+      const done = await applyOne(act, context, voice);
       put(makers, act.key, done.maker);
       put(outcomes, act.key, done.outcome);
       againMs = Math.min(againMs, done.againMs ?? Infinity);
     } catch (error) {
-      context.metrics.count(METRIC.actions, { type: act.act, result: (error as Error).name });
+      context.metrics.count(voice.metric, { type: act.act, result: (error as Error).name });
       if (error instanceof Conflict) againMs = Math.min(againMs, CONFLICT_RETRY_MS);
       else if (error instanceof Invalid || error instanceof Forbidden) {
         context.log.warn(`${act.act} refused`, { gang: act.key, why: error.message });
@@ -43,7 +62,7 @@ function put<T>(into: Map<string, T>, key: string, value: T | undefined): void {
   if (value !== undefined) into.set(key, value);
 }
 
-async function applyOne(act: WorkloadAct, context: ControllerContext): Promise<Answer> {
+async function applyOne(act: WorkloadAct, context: ControllerContext, voice: WorkloadVoice): Promise<Answer> {
   const adapter = ADAPTERS[act.workload.kind];
   const workload = adapter && (await read(adapter, act, context));
   if (!adapter || !workload) return { writes: [], outcome: act.act === 'Suspend' ? 'Evict' : 'Gone' };
@@ -51,7 +70,7 @@ async function applyOne(act: WorkloadAct, context: ControllerContext): Promise<A
   const answer = act.act === 'Suspend' ? adapter.suspend(workload, ask) : adapter.resume(workload, ask);
   let live = workload;
   for (const write of answer.writes) live = (await send(write, live, adapter, context)) ?? live;
-  if (answer.writes.length > 0) say(act, live, context);
+  if (answer.writes.length > 0) say(act, live, context, voice);
   return answer;
 }
 
@@ -96,18 +115,13 @@ async function send(
   }
 }
 
-/** On the workload itself, where its owner looks. */
 function say(
-  { act, move, key }: WorkloadAct,
+  act: WorkloadAct,
   regarding: KubeObject,
   { events, metrics, log }: ControllerContext,
+  voice: WorkloadVoice,
 ): void {
-  metrics.count(METRIC.actions, { type: act, result: 'Done' });
-  log.info(act, { gang: key, move });
-  const reason = act === 'Suspend' ? EVENT.suspended : EVENT.resumed;
-  const message =
-    act === 'Suspend'
-      ? `suspended by NodeMove ${move}, which takes its nodes and resumes it then: kubectl describe nodemove ${move}`
-      : `NodeMove ${move} is done with its nodes: it may run again`;
-  events.record({ regarding, type: 'Normal', reason, action: act, message });
+  metrics.count(voice.metric, { type: act.act, result: 'Done' });
+  log.info(act.act, { gang: act.key, by: act.by });
+  events.record({ regarding, type: 'Normal', action: act.act, ...voice.eventOf(act) });
 }

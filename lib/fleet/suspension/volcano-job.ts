@@ -14,7 +14,16 @@
 import type { KubeObject } from '../../domain/kube';
 import { RETRIES_ANNOTATION, SUSPENDED_BY_ANNOTATION } from '../../domain/pod-keys';
 import { apiVersionOf, VOLCANO_COMMANDS, VOLCANO_JOBS } from '../../domain/resources';
-import { isOurs, note, type Answer, type Ask, type GangAdapter, type WorkloadWrite } from './adapter';
+import {
+  isOurs,
+  isTheOthers,
+  kindOfAsker,
+  note,
+  type Answer,
+  type Ask,
+  type GangAdapter,
+  type WorkloadWrite,
+} from './words';
 
 /** An order that was not seen to be carried out within this time is taken back rather than waited for. */
 export const ORDER_MS = 60_000;
@@ -34,13 +43,14 @@ export const volcanoJobAdapter: GangAdapter = {
   suspend(job: KubeObject, ask: Ask): Answer {
     const phase = phaseOf(job);
     if (isOurs(job, ask)) {
-      return ABORTED.includes(phase) ? { writes: [] } : { writes: [order(job, 'AbortJob')], againMs: SOON_MS };
+      return ABORTED.includes(phase) ? { writes: [] } : { writes: [order(job, 'AbortJob', ask)], againMs: SOON_MS };
     }
-    if (ABORTED.includes(phase) || OVER.includes(phase)) return { writes: [], outcome: 'Wait' };
+    if (ABORTED.includes(phase) || OVER.includes(phase) || isTheOthers(job, ask))
+      return { writes: [], outcome: 'Wait' };
     if (ask.surplus && runsOnWithout(job, ask.surplus)) return { writes: [], outcome: 'Surplus' };
-    const annotations = { [SUSPENDED_BY_ANNOTATION]: ask.move, [RETRIES_ANNOTATION]: String(retriesOf(job)) };
+    const annotations = { [SUSPENDED_BY_ANNOTATION]: ask.by, [RETRIES_ANNOTATION]: String(retriesOf(job)) };
     return {
-      writes: [{ verb: 'Patch', patch: { metadata: { annotations } } }, order(job, 'AbortJob')],
+      writes: [{ verb: 'Patch', patch: { metadata: { annotations } } }, order(job, 'AbortJob', ask)],
       againMs: SOON_MS,
     };
   },
@@ -50,11 +60,11 @@ export const volcanoJobAdapter: GangAdapter = {
     if (!isOurs(job, ask)) return { writes: [], outcome: 'Resumed' };
     if (OVER.includes(phase)) return { writes: [free()], outcome: 'Resumed' };
     if (phase === 'Aborting') return { writes: [], againMs: SOON_MS };
-    if (phase === 'Aborted') return { writes: [...refund(job), order(job, 'ResumeJob')], againMs: SOON_MS };
+    if (phase === 'Aborted') return { writes: [...refund(job), order(job, 'ResumeJob', ask)], againMs: SOON_MS };
     if (!(RETRIES_ANNOTATION in (job.metadata.annotations ?? {}))) return { writes: [free()], outcome: 'Resumed' };
     return ask.nowMs < ask.gaveWayAtMs + ORDER_MS
       ? // The order to abort may still be carried out: only an Aborted Job can be resumed for sure.
-        { writes: [order(job, 'AbortJob')], againMs: SOON_MS }
+        { writes: [order(job, 'AbortJob', ask)], againMs: SOON_MS }
       : { writes: [takenBack(job, 'AbortJob'), free()], outcome: 'Resumed' };
   },
 };
@@ -83,7 +93,7 @@ function orderName(job: KubeObject, action: 'AbortJob' | 'ResumeJob') {
   return { name: `aicluster-${action.toLowerCase()}-${job.metadata.uid}`, namespace: job.metadata.namespace };
 }
 
-function order(job: KubeObject, action: 'AbortJob' | 'ResumeJob'): WorkloadWrite {
+function order(job: KubeObject, action: 'AbortJob' | 'ResumeJob', ask: Ask): WorkloadWrite {
   const { name, uid = '' } = job.metadata;
   const target = { apiVersion: apiVersionOf(VOLCANO_JOBS), kind: VOLCANO_JOBS.kind, name, uid, controller: true };
   const object: KubeObject = {
@@ -92,8 +102,8 @@ function order(job: KubeObject, action: 'AbortJob' | 'ResumeJob'): WorkloadWrite
     metadata: { ...orderName(job, action), ownerReferences: [target] },
     action,
     target,
-    reason: 'NodeMove',
-    message: `${action}: a NodeMove of eks-ai-cluster`,
+    reason: kindOfAsker(ask),
+    message: `${action}: a ${kindOfAsker(ask)} of eks-ai-cluster`,
   };
   return { verb: 'Create', resource: VOLCANO_COMMANDS, object };
 }

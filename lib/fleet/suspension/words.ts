@@ -2,12 +2,12 @@
 import type { KubeObject } from '../../domain/kube';
 import { SUSPENDED_BY_ANNOTATION } from '../../domain/pod-keys';
 import type { ResourceType } from '../../domain/resources';
-import type { WorkloadRef } from '../../fleet';
+import type { WorkloadRef } from '../workloads';
 
 /** Who asks, and when. */
 export interface Ask {
-  /** Name of the NodeMove. */
-  readonly move: string;
+  /** Name of the NodeMove, or `Resubmission/<name>/<number>`: what is noted on the workload. */
+  readonly by: string;
   readonly nowMs: number;
   /** When (epoch ms) the gang gave way. */
   readonly gaveWayAtMs: number;
@@ -56,17 +56,44 @@ export interface GangAdapter {
 }
 
 /** Annotation patch that says who suspends. */
-export const note = (move: string | null) => ({ annotations: { [SUSPENDED_BY_ANNOTATION]: move } });
+export const note = (by: string | null) => ({ annotations: { [SUSPENDED_BY_ANNOTATION]: by } });
 
-/** Whether this NodeMove has put its name on the workload. */
-export function isOurs({ metadata }: KubeObject, { move }: Ask): boolean {
-  return metadata.annotations?.[SUSPENDED_BY_ANNOTATION] === move;
+/** Whether whoever asks has put its name on the workload. */
+export function isOurs({ metadata }: KubeObject, { by }: Pick<Ask, 'by'>): boolean {
+  return metadata.annotations?.[SUSPENDED_BY_ANNOTATION] === by;
+}
+
+/** Before the names of those who ask and are no NodeMove: a NodeMove has no slash in its name. */
+const RESUBMISSION = 'Resubmission/';
+
+/** What an attempt of the pod janitor notes on the workload that it restarts. */
+export function resubmissionNote(ledger: string, number: number): string {
+  return `${RESUBMISSION}${ledger}/${number}`;
+}
+
+/** The attempt that a note names; undefined when it names a NodeMove. */
+export function parseResubmissionNote(
+  by: string | undefined,
+): { readonly ledger: string; readonly number: number } | undefined {
+  const [ledger = '', number = ''] = by?.startsWith(RESUBMISSION) ? by.slice(RESUBMISSION.length).split('/') : [];
+  return ledger !== '' && /^\d+$/.test(number) ? { ledger, number: Number(number) } : undefined;
+}
+
+/** The Kind of whoever asks. */
+export function kindOfAsker({ by }: Pick<Ask, 'by'>): 'NodeMove' | 'Resubmission' {
+  return by.startsWith(RESUBMISSION) ? 'Resubmission' : 'NodeMove';
+}
+
+/** Whether the other one of the two who may is at it: neither writes over the note of the other. */
+export function isTheOthers({ metadata }: KubeObject, ask: Pick<Ask, 'by'>): boolean {
+  const by = metadata.annotations?.[SUSPENDED_BY_ANNOTATION];
+  return by !== undefined && kindOfAsker({ by }) !== kindOfAsker(ask);
 }
 
 /** What is asked of one workload. */
 export interface WorkloadAct extends Omit<Ask, 'nowMs'> {
   readonly act: 'Suspend' | 'Resume';
-  /** The gang, as in the status of the move. */
+  /** The gang, as in the records of whoever asks. */
   readonly key: string;
   readonly workload: WorkloadRef;
   /** What the surplus pods have, when there are any. */

@@ -1,11 +1,11 @@
 import type { KubeObject } from '../../domain/kube';
 import { RETRIES_ANNOTATION, SUSPENDED_BY_ANNOTATION } from '../../domain/pod-keys';
 import { resourceName } from '../../domain/resources';
-import type { Answer, WorkloadWrite } from './adapter';
+import type { Answer, WorkloadWrite } from './words';
 import { ORDER_MS, volcanoJobAdapter } from './volcano-job';
 
 const NOW = 10_000_000;
-const ask = { move: 'm', nowMs: NOW, gaveWayAtMs: NOW - 5_000 };
+const ask = { by: 'm', nowMs: NOW, gaveWayAtMs: NOW - 5_000 };
 /** What is noted on the Job: by whom it was suspended, and how many retries it had. */
 const noted = (move?: string, retries?: string) => ({
   ...(move === undefined ? {} : { [SUSPENDED_BY_ANNOTATION]: move }),
@@ -104,5 +104,24 @@ describe('resuming a Volcano Job', () => {
       off,
       'Resumed',
     ]);
+  });
+});
+
+describe('a Volcano Job that the other one of the two who may is stopping', () => {
+  const attempt = { ...ask, by: 'Resubmission/job-gang-1/2' };
+
+  it('is left to it: AbortJob is on its way, and the note stays', () => {
+    expect(story(volcanoJobAdapter.suspend(job('Running', noted(attempt.by, '2')), ask))).toEqual(['Wait']);
+    expect(story(volcanoJobAdapter.suspend(job('Running', noted('m', '2')), attempt))).toEqual(['Wait']);
+  });
+
+  it('is not resumed by anybody else', () => {
+    expect(story(volcanoJobAdapter.resume(job('Aborted', noted(attempt.by, '2')), ask))).toEqual(['Resumed']);
+    expect(story(volcanoJobAdapter.resume(job('Aborted', noted('m', '2')), attempt))).toEqual(['Resumed']);
+  });
+
+  it('says by whom: an order of the janitor names a Resubmission', () => {
+    const [, order] = volcanoJobAdapter.suspend(job('Running'), attempt).writes;
+    expect(order).toMatchObject({ object: { reason: 'Resubmission' } });
   });
 });

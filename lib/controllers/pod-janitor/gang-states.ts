@@ -1,0 +1,220 @@
+/**
+ * The ways in which a gang is stuck as a whole. PURE.
+ *
+ *   GangHalfDead   some members have died, what is left is fewer than it needs, and nobody has acted
+ *   GangHalfBound  some members hold nodes, the others get none
+ *   GangNodeGone   what is left of it is on nodes that are gone, or waits for one by name
+ *   GangHung       all members run, and it makes no progress: no Checkpoint for much longer than usual, or a collective timed out
+ *
+ * A gang whose members are just being deleted is somebody's business already, and in none of these states.
+ */
+import { parseDuration } from '../../domain/duration';
+import type { JanitorPolicySpec } from '../../api';
+import { checkpointOf, gangKey, parseWorkload, type CheckpointFacts, type PodGroupFacts } from '../../fleet';
+import type { WorkPod, WorkSnapshot } from './work-snapshot';
+
+/** States of gangs. */
+export type GangState = 'GangHalfDead' | 'GangHalfBound' | 'GangNodeGone' | 'GangHung';
+
+/** A gang that is stuck, or soon will be. */
+export interface StuckGang {
+  /** As in `RunningGang`. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly state: GangState;
+  /** When (epoch ms) it began. */
+  readonly sinceMs: number;
+  /** When (epoch ms) it has lasted long enough. */
+  readonly dueAtMs: number;
+  /** All its pods, those that have ended too. */
+  readonly members: readonly WorkPod[];
+  /** For people: what is wrong, without the key. */
+  readonly message: string;
+  /** It waits for this node by name, and would wait for it again. */
+  readonly pinnedTo?: string;
+}
+
+/** What is known beside the gang itself. */
+export interface GangWorld {
+  readonly snapshot: Pick<WorkSnapshot, 'nodes' | 'hostnames' | 'deadSince' | 'checkpoints' | 'faults'>;
+  readonly groups: ReadonlyMap<string, PodGroupFacts>;
+  readonly hosts: ReadonlySet<string>;
+  readonly policy: Pick<JanitorPolicySpec, 'gangs' | 'stuck'>;
+  readonly nowMs: number;
+}
+
+/** A gang that publishes is given so many times its own interval before it counts as hung. */
+const TIMES_ITS_INTERVAL = 3;
+
+/** Pods by the gang that they are lost with, each gang sorted by name; pods alone and parts of nodes are in none. */
+export function toMembers(
+  pods: readonly WorkPod[],
+  groups: ReadonlyMap<string, PodGroupFacts>,
+): ReadonlyMap<string, readonly WorkPod[]> {
+  const byKey = new Map<string, WorkPod[]>();
+  for (const pod of pods) {
+    if (pod.facts.system) continue;
+    const key = gangKey(pod.facts, groups);
+    if (key.startsWith('Pod ')) continue;
+    const members = byKey.get(key);
+    if (members) members.push(pod);
+    else byKey.set(key, [pod]);
+  }
+  for (const members of byKey.values()) members.sort((a, b) => (a.facts.name < b.facts.name ? -1 : 1));
+  return byKey;
+}
+
+interface Members {
+  readonly alive: readonly WorkPod[];
+  readonly running: readonly WorkPod[];
+  readonly waiting: readonly WorkPod[];
+  /** Died, and nobody has put another in their place. */
+  readonly dead: readonly { readonly pod: WorkPod; readonly sinceMs: number }[];
+  readonly need: number;
+  readonly podGroup?: PodGroupFacts;
+}
+
+/** What is wrong with this gang, if anything. */
+export function gangStateOf(key: string, pods: readonly WorkPod[], world: GangWorld): StuckGang | undefined {
+  const members = sort(pods, world);
+  if (!members) return undefined;
+  const found =
+    halfDead(members, world) ?? nodeGone(members, world) ?? halfBound(members, world) ?? hung(key, members, world);
+  return found && { ...found, key, namespace: pods[0]!.facts.namespace, members: pods };
+}
+
+type Found = Omit<StuckGang, 'key' | 'namespace' | 'members'>;
+
+/** Who is alive and who is not; undefined while some are being deleted. */
+function sort(pods: readonly WorkPod[], { snapshot, groups, policy, nowMs }: GangWorld): Members | undefined {
+  const patienceMs = parseDuration(policy.gangs.halfDeadAfter);
+  const alive: WorkPod[] = [];
+  const died: { readonly pod: WorkPod; readonly sinceMs: number }[] = [];
+  for (const pod of pods) {
+    const { facts, deletionMs } = pod;
+    if (facts.phase === 'Succeeded') continue;
+    const sinceMs = diedAtMs(pod, snapshot.deadSince);
+    if (sinceMs !== undefined) died.push({ pod, sinceMs });
+    else if (!facts.deleting) alive.push(pod);
+    else if (nowMs < (deletionMs ?? nowMs) + patienceMs) return undefined;
+    else died.push({ pod, sinceMs: deletionMs ?? nowMs });
+  }
+  const dead = died.filter(({ sinceMs }) => !alive.some(({ facts }) => facts.createdAtMs >= sinceMs));
+  const podGroup = pods.map(({ facts }) => groups.get(facts.gang ?? '')).find((group) => group !== undefined);
+  const need = podGroup ? podGroup.minMember : alive.length + dead.length;
+  const waiting = alive.filter(({ facts }) => facts.nodeName === undefined);
+  const running = alive.filter(({ facts }) => facts.nodeName !== undefined);
+  return { alive, running, waiting, dead, need, podGroup };
+}
+
+/** When (epoch ms) the pod ended in failure, or its node did. */
+function diedAtMs({ facts, containers }: WorkPod, deadSince: ReadonlyMap<string, number>): number | undefined {
+  if (facts.phase === 'Failed') {
+    return Math.max(facts.createdAtMs, ...containers.map(({ finishedMs = 0 }) => finishedMs));
+  }
+  return facts.nodeName === undefined ? undefined : deadSince.get(facts.nodeName);
+}
+
+function halfDead({ alive, running, dead, need }: Members, { policy }: GangWorld): Found | undefined {
+  if (dead.length === 0 || running.length === 0 || alive.length >= need) return undefined;
+  const sinceMs = Math.max(...dead.map(({ sinceMs: diedMs }) => diedMs));
+  const { pod } = dead[0]!;
+  const more = dead.length > 1 ? ` and ${dead.length - 1} more` : '';
+  return {
+    state: 'GangHalfDead',
+    sinceMs,
+    dueAtMs: sinceMs + parseDuration(policy.gangs.halfDeadAfter),
+    message: `pod ${pod.facts.name}${more} has died, and ${alive.length} of the ${need} it needs are left`,
+  };
+}
+
+function nodeGone({ alive, running, waiting, dead }: Members, world: GangWorld): Found | undefined {
+  const { policy, snapshot, hosts } = world;
+  const pinned = waiting.find(({ pinnedTo = [] }) => pinnedTo.length > 0 && !pinnedTo.some((name) => hosts.has(name)));
+  if (pinned) {
+    const host = pinned.pinnedTo![0]!;
+    const sinceMs = Math.max(pinned.facts.createdAtMs, snapshot.deadSince.get(host) ?? 0);
+    return {
+      state: 'GangNodeGone',
+      sinceMs,
+      dueAtMs: sinceMs + parseDuration(policy.stuck.unbound),
+      message: `pod ${pinned.facts.name} waits for node ${host}, which does not exist`,
+      pinnedTo: host,
+    };
+  }
+  const vanished = dead.filter(
+    ({ pod }) => pod.facts.phase !== 'Failed' && snapshot.deadSince.has(pod.facts.nodeName!),
+  );
+  if (vanished.length === 0 || running.length > 0) return undefined;
+  const sinceMs = Math.max(...vanished.map(({ sinceMs: diedMs }) => diedMs));
+  const left = alive.length === 0 ? 'nothing of it is left elsewhere' : `${alive.length} of it wait for a node`;
+  return {
+    state: 'GangNodeGone',
+    sinceMs,
+    dueAtMs: sinceMs + parseDuration(policy.stuck.vanishedNode),
+    message: `${vanished.length} of its pods are on nodes that are gone, and ${left}`,
+  };
+}
+
+/** Only for a PodGroup: without one nobody knows how many belong together. */
+function halfBound(members: Members, { policy }: GangWorld): Found | undefined {
+  const { alive, running, waiting, need, podGroup } = members;
+  if (!podGroup || running.length === 0 || running.length >= need || alive.length < need) return undefined;
+  const sinceMs = Math.max(...alive.map(({ facts }) => facts.createdAtMs));
+  return {
+    state: 'GangHalfBound',
+    sinceMs,
+    dueAtMs: sinceMs + parseDuration(policy.gangs.halfBoundAfter),
+    message: `${running.length} of its pods hold nodes and ${waiting.length} get none; it needs ${need} at once`,
+  };
+}
+
+function hung(key: string, { alive, running, need, podGroup }: Members, world: GangWorld): Found | undefined {
+  const { snapshot, policy } = world;
+  const whole = running.length > 0 && alive.length === running.length && alive.length >= need;
+  if (!whole || running.some(({ facts }) => facts.phase !== 'Running')) return undefined;
+  const startedAtMs = Math.max(...running.map(({ facts }) => facts.startedAtMs ?? facts.createdAtMs));
+  const reported = timedOut(running, startedAtMs, world);
+  if (reported) return reported;
+  const { namespace } = running[0]!.facts;
+  const workload = key.startsWith('PodGroup ') ? undefined : parseWorkload(key);
+  const name = podGroup?.key.slice(namespace.length + 1);
+  const facts = running.map((pod) => pod.facts);
+  const checkpoint = checkpointOf({ namespace, workload, podGroup: name, members: facts }, snapshot.checkpoints);
+  return checkpoint && silent(checkpoint, startedAtMs, policy);
+}
+
+/** A rank said that a collective timed out, and since then nobody has acted. */
+function timedOut(
+  running: readonly WorkPod[],
+  startedAtMs: number,
+  { snapshot, policy }: GangWorld,
+): Found | undefined {
+  const names = new Set(running.map(({ facts }) => facts.key));
+  const fault = snapshot.faults.find(
+    ({ kind, pod, observedAtMs }) => kind === 'NcclTimeout' && names.has(pod ?? '') && observedAtMs >= startedAtMs,
+  );
+  if (!fault) return undefined;
+  return {
+    state: 'GangHung',
+    sinceMs: fault.observedAtMs,
+    dueAtMs: fault.observedAtMs + parseDuration(policy.gangs.halfDeadAfter),
+    message: `pod ${fault.pod!.split('/')[1]} reported that a collective timed out, and it still runs`,
+  };
+}
+
+function silent(
+  { takenAtMs, everyMs = 0 }: CheckpointFacts,
+  startedAtMs: number,
+  { gangs }: Pick<JanitorPolicySpec, 'gangs'>,
+): Found {
+  const sinceMs = Math.max(takenAtMs, startedAtMs);
+  const patienceMs = Math.max(parseDuration(gangs.hungAfter), TIMES_ITS_INTERVAL * everyMs);
+  const usual = everyMs > 0 ? `, and usually one every ${Math.round(everyMs / 60_000)} minutes` : '';
+  return {
+    state: 'GangHung',
+    sinceMs,
+    dueAtMs: sinceMs + patienceMs,
+    message: `it has published no checkpoint for ${Math.round(patienceMs / 60_000)} minutes${usual}`,
+  };
+}
