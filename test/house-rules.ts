@@ -84,6 +84,7 @@ export const PURE_ROOMS = ['lib/domain', 'lib/api', 'lib/catalog', 'lib/fleet'];
 export const IMPURE_CONTROLLER_FILES = [
   'apply.ts',
   'apply-workloads.ts',
+  'ask-cloud.ts',
   'controller.ts',
   'evidence.ts',
   'instance-statuses.ts',

@@ -124,6 +124,7 @@ const INVARIANTS: ControllerPermissions = {
     { resource: r.CAPACITY_POOLS, verbs: WATCH, why: 'what pools say of their nodes' },
     { resource: r.CAPACITY_BUCKETS, verbs: WATCH, why: 'whether minimums can be met' },
     { resource: r.NODE_POOLS, verbs: LOOK, why: 'every pool has its taints; who else writes them' },
+    { resource: r.NODE_CLASSES, verbs: WATCH, why: 'which security groups nodes with EFA are in' },
     { resource: r.QUEUES, verbs: LOOK, why: 'bucket, node group and queue agree; who else writes them' },
     { resource: r.POD_GROUPS, verbs: WATCH, why: 'who is in a gang' },
     { resource: r.SERVICES, verbs: WATCH, why: 'ranks find each other by the headless service of their gang' },
@@ -140,7 +141,10 @@ const INVARIANTS: ControllerPermissions = {
     { resource: r.MUTATING_BINDINGS, verbs: LOOK, why: 'admission policies are in force; who else writes them' },
     { resource: r.CONFIG_MAPS, verbs: WATCH, namespace: CONTROLLERS_NAMESPACE, why: 'what was shipped' },
   ],
-  cloud: [],
+  cloud: [
+    { action: 'ec2:DescribeInstanceTopology', why: 'where nodes are in the network' },
+    { action: 'ec2:DescribeSecurityGroups', why: 'whether EFA may talk to itself' },
+  ],
 };
 
 /** The process. */
