@@ -89,7 +89,9 @@ const POD_JANITOR: ControllerPermissions = {
     { resource: r.PYTORCH_JOBS, verbs: RESTART, why: 'restart and copy a gang' },
     { resource: r.LEADER_WORKER_SETS, verbs: ['get'], why: 'whether it restarts its group by itself' },
     { resource: r.STATEFUL_SETS, verbs: ['get'], why: 'is the owner of a finalizer gone' },
-    { resource: r.REPLICA_SETS, verbs: ['get'], why: 'is the owner of a finalizer gone' },
+    { resource: r.REPLICA_SETS, verbs: ['get'], why: 'is the owner of a finalizer, or of a PodGroup, gone' },
+    { resource: r.DEPLOYMENTS, verbs: ['get'], why: 'is the owner of a finalizer, or of a PodGroup, gone' },
+    { resource: r.DAEMON_SETS, verbs: ['get'], why: 'is the owner of a finalizer gone' },
     { resource: r.VOLUME_CLAIMS, verbs: WATCH, why: 'pods with a volume that one node alone may write are precious' },
     { resource: r.VOLUMES, verbs: WATCH, why: 'which claim a volume is of' },
     {
@@ -101,6 +103,8 @@ const POD_JANITOR: ControllerPermissions = {
   ],
   cloud: [
     { action: 'ec2:DescribeInstanceStatus', why: 'the proof that an instance has ended: terminated or stopped, by id' },
+    { action: 'ec2:DescribeInstances', why: 'instances of this cluster that never became nodes' },
+    { action: 'ec2:DescribeNetworkInterfaces', why: 'interfaces that ended instances have left behind' },
   ],
 };
 
@@ -142,8 +146,11 @@ const INVARIANTS: ControllerPermissions = {
     { resource: r.CONFIG_MAPS, verbs: WATCH, namespace: CONTROLLERS_NAMESPACE, why: 'what was shipped' },
   ],
   cloud: [
-    { action: 'ec2:DescribeInstanceTopology', why: 'where nodes are in the network' },
-    { action: 'ec2:DescribeSecurityGroups', why: 'whether EFA may talk to itself' },
+    {
+      action: 'ec2:DescribeInstanceTopology',
+      why: 'where nodes are in the network: labels agree, missing ones are filled in',
+    },
+    { action: 'ec2:DescribeSecurityGroups', why: 'EFA needs a group that lets its members reach each other' },
   ],
 };
 
