@@ -91,18 +91,18 @@ const isPrecious = ({ namespace, owner, claim, leader }: PodWish) =>
 /** The second opinion: whether this pod is to be force-deleted now, from the hard rules as they are written in the issue. */
 function mayGo(pod: PodWish, nodes: readonly NodeWish[]): boolean {
   if (!isOurs(pod) || pod.node === undefined) return false;
-  const { is, ec2, held, goneMin } = nodes[NODES.indexOf(pod.node)]!;
-  const deleting = pod.deletedMin !== undefined;
-  if (!deleting && (pod.phase === 'Succeeded' || pod.phase === 'Failed')) return false;
-  if (deleting && pod.finalizers.length > 0 && pod.grace === 0) return false;
-  if (is === 'absent') return goneMin >= 2 && (pod.deletedMin ?? 0) >= 0;
-  if (held) return false;
-  if (!deleting) return ec2 === 'terminated' && goneMin >= 2;
-  if (pod.deletedMin! < 5) return false;
-  return (
-    ec2 === 'terminated' || ec2 === 'stopped' || (is === 'unreachable' && pod.word === 'force' && !isPrecious(pod))
-  );
+  const node = nodes[NODES.indexOf(pod.node)]!;
+  if (pod.deletedMin === undefined) return !hasEnded(pod) && isLost(node);
+  if (pod.finalizers.length > 0 && pod.grace === 0) return false;
+  if (node.is === 'absent') return isLost(node) && pod.deletedMin >= 0;
+  return pod.deletedMin >= 5 && !node.held && (isEnded(node) || isLetGo(pod, node));
 }
+
+const hasEnded = ({ phase }: PodWish) => phase === 'Succeeded' || phase === 'Failed';
+const isEnded = ({ ec2 }: NodeWish) => ec2 === 'terminated' || ec2 === 'stopped';
+const isLetGo = (pod: PodWish, { is }: NodeWish) => is === 'unreachable' && pod.word === 'force' && !isPrecious(pod);
+const isLost = ({ is, ec2, held, goneMin }: NodeWish) =>
+  goneMin >= 2 && (is === 'absent' || (ec2 === 'terminated' && !held));
 
 const force = ({ actions }: PodPlan) => actions.filter(({ type }) => type === 'ForceDelete').map(({ pod }) => pod);
 const touching = (actions: readonly PodAction[]) =>
