@@ -93,9 +93,12 @@ function mayGo(pod: PodWish, nodes: readonly NodeWish[]): boolean {
   if (!isOurs(pod) || pod.node === undefined) return false;
   const node = nodes[NODES.indexOf(pod.node)]!;
   if (pod.deletedMin === undefined) return !hasEnded(pod) && isLost(node);
-  if (pod.finalizers.length > 0 && pod.grace === 0) return false;
-  if (node.is === 'absent') return isLost(node) && pod.deletedMin >= 0;
-  return pod.deletedMin >= 5 && !node.held && (isEnded(node) || isLetGo(pod, node));
+  return !(pod.finalizers.length > 0 && pod.grace === 0) && mayGoLate(pod, pod.deletedMin, node);
+}
+
+function mayGoLate(pod: PodWish, lateMin: number, node: NodeWish): boolean {
+  if (node.is === 'absent') return isLost(node) && lateMin >= 0;
+  return lateMin >= 5 && !node.held && (isEnded(node) || isLetGo(pod, node));
 }
 
 const hasEnded = ({ phase }: PodWish) => phase === 'Succeeded' || phase === 'Failed';
