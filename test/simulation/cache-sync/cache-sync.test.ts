@@ -26,6 +26,7 @@ describe(`cache sync, ${STEPS.toLocaleString('en')} steps with a server that dro
   let left: readonly string[];
   beforeAll(async () => {
     await simulation.run(STEPS);
+    process.stdout.write(`  cache sync: ${simulation.summary()}\n`);
     left = await simulation.settle();
   }, 300_000);
 

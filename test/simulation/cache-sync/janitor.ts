@@ -1,6 +1,6 @@
 /** The janitor's part: the real caches, the real comparison and the real repairs; killed and started again, it remembers its status alone. */
 import type { SyncAction } from '../../../lib/controllers/pod-janitor/sync/actions';
-import { applySync, askOwner } from '../../../lib/controllers/pod-janitor/sync/apply';
+import { askOwner, type applySync } from '../../../lib/controllers/pod-janitor/sync/apply';
 import { planSync } from '../../../lib/controllers/pod-janitor/sync/plan';
 import { instancesToAsk, ownersToAsk } from '../../../lib/controllers/pod-janitor/sync/questions';
 import {

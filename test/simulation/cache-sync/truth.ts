@@ -49,6 +49,8 @@ const VOLUMES = 8;
 const GANGS = 8;
 const INTERFACES = 10;
 
+const ENDING: Readonly<Record<string, Phase>> = { 'shutting-down': 'Node ShuttingDown', stopped: 'Node Stopped' };
+
 type Chances = readonly (readonly [chance: number, move: () => void])[];
 
 /** The truth. */
@@ -101,11 +103,11 @@ export class Truth {
     if (!machine) return undefined;
     const node = this.nodeOf(slot);
     if (!this.ec2.machines.has(machine.id)) return node ? 'Node Forgotten' : undefined;
+    const ending = ENDING[machine.state];
+    if (ending) return ending;
     if (machine.state === 'terminated') return node ? 'Node Terminated' : 'Node TerminatedNoNode';
-    if (machine.state === 'shutting-down') return 'Node ShuttingDown';
-    if (machine.state === 'stopped') return 'Node Stopped';
-    if (!node) return slot.joined ? 'Node NodeDeleted' : undefined;
-    return isReady(node) ? 'Node Ready' : 'Node Unreachable';
+    if (node) return isReady(node) ? 'Node Ready' : 'Node Unreachable';
+    return slot.joined ? 'Node NodeDeleted' : undefined;
   }
 
   phaseOfVolume({ metadata, spec }: KubeObject): Phase {
