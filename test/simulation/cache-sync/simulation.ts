@@ -82,7 +82,7 @@ export class Simulation {
     this.janitor = new Janitor({
       ...{ port: this.port, ec2: this.ec2, clock, random: random('janitor'), apply },
       acts: (action, policy) => void (this.acting = { action, policy }),
-      acted: (outcome) => this.count(this.outcomes, outcome.replace(/i-[0-9a-f]+|\d+/g, '#')),
+      acted: (outcome) => this.acted(outcome),
       looked: (found, uids) => this.remember(found, uids),
     });
   }
@@ -146,7 +146,14 @@ export class Simulation {
   private meanwhile(): void {
     if (this.random() > 0.3) return;
     this.steps++;
-    this.truth.move();
+    const { action } = this.acting ?? {};
+    if (action && this.random() < 0.3) this.truth.pester(action.object);
+    else this.truth.move();
+  }
+
+  private acted(outcome: string): void {
+    this.acting = undefined;
+    this.count(this.outcomes, outcome.replace(/i-[0-9a-f]+|\d+/g, '#'));
   }
 
   private disturb(): void {
