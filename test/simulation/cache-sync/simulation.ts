@@ -153,7 +153,7 @@ export class Simulation {
 
   private acted(outcome: string): void {
     this.acting = undefined;
-    this.count(this.outcomes, outcome.replace(/i-[0-9a-f]+|\d+/g, '#'));
+    this.count(this.outcomes, outcome.replace(/(meanwhile): .*/, '$1').replace(/i-[0-9a-f]+|\d+/g, '#'));
   }
 
   private disturb(): void {
