@@ -12,6 +12,9 @@ const REMEMBERED_MS = 60 * 60_000;
 /** EC2 ends the instances of a Capacity Block this long before its end. */
 export const BLOCK_ENDS_EARLY_MS = 30 * 60_000;
 
+/** Name of the cluster in the tags of node groups' instances, unless told otherwise. */
+export const SIMULATED_CLUSTER = 'simulated';
+
 /** A reservation to simulate; its state follows from its window. */
 export type ReservationSeed = Omit<Reservation, 'state' | 'availableInstances'>;
 
@@ -182,7 +185,7 @@ export class CloudModel {
   /** The port controllers talk to. */
   port(): CloudPort {
     const instances = instanceCalls({
-      ...{ faults: () => this.faults, cluster: this.options.cluster ?? 'simulated', random: this.random },
+      ...{ faults: () => this.faults, cluster: this.options.cluster ?? SIMULATED_CLUSTER, random: this.random },
       find: (id) => this.instances.get(id),
       ended: () => this.remembered(),
       running: () => this.running(),

@@ -28,6 +28,8 @@ export interface ReplicaOptions {
   readonly clock: Clock;
   readonly controllers: readonly Controller[];
   cloud(): CloudPort;
+  /** Name of the cluster in the tags of instances. */
+  readonly clusterName: string;
   /** Rates of faults at this moment. */
   rates(): FaultRates;
   readonly foreignEdit?: FaultWatcher['foreignEdit'];
@@ -105,6 +107,7 @@ export class Replica {
       controllers: options.controllers,
       cluster,
       cloud: options.cloud(),
+      clusterName: options.clusterName,
       clock,
       random,
       log,

@@ -12,7 +12,7 @@ import type { ObjectName } from '../runtime/ports';
 import { Ages } from './ages';
 import { ApiServer } from './api-server';
 import { startCheckpointing } from './checkpointing';
-import { CloudModel, type CloudOptions } from './cloud';
+import { CloudModel, SIMULATED_CLUSTER, type CloudOptions } from './cloud';
 import { Binder, startDefaultScheduler } from './default-scheduler';
 import { NO_FAULTS, type FaultRates } from './faults';
 import { startDisruptionBudgets } from './disruption-budgets';
@@ -233,6 +233,7 @@ export class World {
       clock: this.clock,
       controllers: this.options.controllers,
       cloud: () => this.cloud.port(),
+      clusterName: this.options.cloud?.cluster ?? SIMULATED_CLUSTER,
       rates: () => this.rates,
       fenced: this.options.fenced ?? true,
       foreignEdit: (resource, object) => this.nudge(resource, object),
