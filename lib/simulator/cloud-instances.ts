@@ -12,6 +12,12 @@ export interface InstanceFaults {
   readonly ambiguous?: number;
 }
 
+/** A call that changes instances, whatever became of it. */
+export interface InstanceCall {
+  readonly change: 'Terminate' | 'Reboot';
+  readonly ids: readonly string[];
+}
+
 /** What of the cloud this needs. */
 export interface InstanceWorld {
   faults(): InstanceFaults;
@@ -25,6 +31,8 @@ export interface InstanceWorld {
   placeOf(instance: Instance): readonly string[];
   readonly network: CloudNetwork;
   statusOf(id: string): Partial<InstanceStatus>;
+  /** A call that changes instances has come. */
+  asked(change: InstanceCall['change'], ids: readonly string[]): void;
   terminate(id: string): void;
   rebooted(instance: Instance): void;
 }
@@ -37,10 +45,11 @@ export function instanceCalls(world: InstanceWorld): Omit<CloudPort, 'readReserv
     if (world.random() < world.faults().unavailable) throw new Unavailable('no answer', 0, 'TimeoutError');
   };
   const change = async (
-    ids: readonly string[],
+    { change: how, ids }: InstanceCall,
     owner: InstanceOwner,
     act: (instance: Instance) => void,
   ): Promise<readonly InstanceFate[]> => {
+    world.asked(how, ids);
     refuse();
     const fates = [...new Set(ids)].map((id) => fateOf(id, world, owner));
     for (const { instanceId, outcome } of fates) if (outcome === 'Done') act(world.find(instanceId)!);
@@ -62,8 +71,8 @@ export function instanceCalls(world: InstanceWorld): Omit<CloudPort, 'readReserv
         throw new Ambiguous('the answer was lost', 0, 'TimeoutError');
       return fate;
     },
-    terminateInstances: (ids, owner) => change(ids, owner, ({ id }) => world.terminate(id)),
-    rebootInstances: (ids, owner) => change(ids, owner, (instance) => world.rebooted(instance)),
+    terminateInstances: (ids, owner) => change({ change: 'Terminate', ids }, owner, ({ id }) => world.terminate(id)),
+    rebootInstances: (ids, owner) => change({ change: 'Reboot', ids }, owner, (instance) => world.rebooted(instance)),
   };
 }
 

@@ -108,7 +108,9 @@ function candidate(
   const sinceMs = addedMs ?? node.createdAtMs;
   const poolLevel = pools.get(node.pool ?? '')?.level ?? 'Standard';
   const reason = reasonOf(node, sinceMs, parseDuration(policy.verdict.maxAge));
-  return { node, sinceMs, reason, level: reason === 'Reboot' || reason === 'Age' ? 'Quick' : poolLevel };
+  // One that had failed is proved as deeply as it was found out.
+  const quick = reason === 'Age' || (reason === 'Reboot' && node.verdict?.result !== 'Fail');
+  return { node, sinceMs, reason, level: quick ? 'Quick' : poolLevel };
 }
 
 /** Why a node is on probation, as its last verdict tells it. */

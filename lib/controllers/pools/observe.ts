@@ -9,13 +9,17 @@ import type { ControllerContext } from '../../runtime/controller';
 import { limitOf, MANAGED_BY } from './node-pool';
 import type { ClaimFacts, MoveFacts, NodePoolFacts, PoolFacts, PoolsSnapshot, Reading, SuppliedNode } from './snapshot';
 
+/** What EC2 has said, and when it is asked again. */
+export interface CloudAnswers {
+  readonly readings: ReadonlyMap<string, Reading | null>;
+  readonly askedUntilMs: PoolsSnapshot['askedUntilMs'];
+}
+
 /** The whole supply side, as the caches show it. */
-export function observePools(
-  context: Pick<ControllerContext, 'cache'>,
-  readings: ReadonlyMap<string, Reading | null>,
-): PoolsSnapshot {
+export function observePools(context: Pick<ControllerContext, 'cache'>, answers: CloudAnswers): PoolsSnapshot {
   const pools = context.cache(CAPACITY_POOLS).list().map(toPoolFacts);
   const names = new Set(pools.map(({ name }) => name));
+  const groups = new Map(pools.map(({ name, spec }) => [name, spec?.nodeGroup] as const));
   const ofPools = (object: KubeObject) => names.has(object.metadata.labels?.[FOREIGN_KEYS.nodePool] ?? '');
   const moves = context.cache(NODE_MOVES).list();
   const nodes = context.cache(NODES).list();
@@ -30,11 +34,25 @@ export function observePools(
         .map((object) => [object.metadata.name, toNodePoolFacts(object)] as const),
     ),
     claims: context.cache(NODE_CLAIMS).list().filter(ofPools).map(toClaimFacts),
-    nodes: nodes.flatMap((object, i) => (ofPools(object) ? [toSuppliedNode(object, facts[i]!)] : [])),
+    nodes: nodes.flatMap((object, i) => {
+      const pool = poolOf(object, facts[i]!, groups);
+      return pool === undefined ? [] : [toSuppliedNode(object, facts[i]!, pool)];
+    }),
     moves: moves.filter(({ status }) => !status?.finishedAt).map(toMoveFacts),
     moveNames: new Set(moves.map(({ metadata }) => metadata.name)),
-    readings,
+    ...answers,
   };
+}
+
+/** The pool that supplies a node: of its NodePool's name, or the one that says which node group its nodes are of. */
+function poolOf(
+  { metadata: { labels = {} } }: KubeObject,
+  { pool, nodeGroup }: NodeFacts,
+  groups: ReadonlyMap<string, string | undefined>,
+): string | undefined {
+  const nodePool = labels[FOREIGN_KEYS.nodePool];
+  if (nodePool !== undefined) return groups.has(nodePool) && !groups.get(nodePool) ? nodePool : undefined;
+  return pool !== undefined && nodeGroup !== undefined && groups.get(pool) === nodeGroup ? pool : undefined;
 }
 
 /** The pools alone: which windows are due is decided before everything else. */
@@ -86,11 +104,11 @@ function refusalOf(launched: Condition | undefined): string | undefined {
   return /insufficient\s?\w*\s?capacity/i.test(answer) ? answer : undefined;
 }
 
-function toSuppliedNode({ metadata, status }: KubeObject, node: NodeFacts): SuppliedNode {
+function toSuppliedNode({ status }: KubeObject, node: NodeFacts, pool: string): SuppliedNode {
   return {
     name: node.name,
     uid: node.uid,
-    pool: metadata.labels![FOREIGN_KEYS.nodePool]!,
+    pool,
     providerID: node.providerID,
     createdMs: node.createdAtMs,
     deletionMs: node.deletedAtMs,
