@@ -95,7 +95,7 @@ export function checkMessage(node: Node, run: CheckRun): string {
   const bootId = node.status?.nodeInfo?.bootID ?? 'boot';
   return JSON.stringify({
     ...{ v: 1, level, check, node: node.metadata.name, bootId, nodes },
-    gpus: serialsOf(node),
+    ...(check === 'one-node' ? { gpus: serialsOf(node) } : {}),
     m: measurementsOf(node, { ...run, slow: run.slow && check !== 'one-node' }),
     errors,
   });
@@ -110,7 +110,8 @@ function membersOf({ server }: Inside, { metadata: { labels = {} } }: Pod): read
   );
 }
 
-function serialsOf({ spec, metadata }: Node) {
+/** UUIDs and serial numbers of the GPUs of the machine under a Node. */
+export function serialsOf({ spec, metadata }: Node): readonly { readonly uuid: string; readonly serial: string }[] {
   const machine = metadata.annotations?.[SERIAL] ?? spec?.providerID?.split('/').at(-1) ?? metadata.name;
   return Array.from({ length: 8 }, (_, i) => ({ uuid: `GPU-${machine}-${i}`, serial: `${machine}-${i}` }));
 }
