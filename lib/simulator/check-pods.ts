@@ -110,8 +110,7 @@ function membersOf({ server }: Inside, { metadata: { labels = {} } }: Pod): read
   );
 }
 
-/** UUIDs and serial numbers of the GPUs of the machine under a Node. */
-export function serialsOf({ spec, metadata }: Node): readonly { readonly uuid: string; readonly serial: string }[] {
+function serialsOf({ spec, metadata }: Node) {
   const machine = metadata.annotations?.[SERIAL] ?? spec?.providerID?.split('/').at(-1) ?? metadata.name;
   return Array.from({ length: 8 }, (_, i) => ({ uuid: `GPU-${machine}-${i}`, serial: `${machine}-${i}` }));
 }

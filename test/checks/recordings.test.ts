@@ -26,11 +26,13 @@ const standard = recordings.filter(({ level }) => level === 'standard');
 const titled = (some: readonly Recording[]) =>
   some.map((one) => [`${one.check}, ${one.level}, ${one.ailment || 'healthy'}`, one] as const);
 
+/** KWOK's names are the longest there are. */
+const NAME = 'kwok-l40s-8vl6j-robinbuttercup-8-djnduxe8xt-785209836';
 const node: Node = {
   apiVersion: 'v1',
   kind: 'Node',
-  metadata: { name: 'i-0f9e8d7c6b5a40312', labels: { 'node.kubernetes.io/instance-type': RECORDED_TYPE } },
-  spec: { providerID: 'aws:///us-east-2a/i-0f9e8d7c6b5a40312' },
+  metadata: { name: NAME, labels: { 'node.kubernetes.io/instance-type': RECORDED_TYPE } },
+  spec: { providerID: `kwok://${NAME}` },
   status: { nodeInfo: { bootID: '9a7f0f3e-7f0e-4b5e-8a3e-2f1f3c6d7e88' } },
 };
 const NODES = { 'one-node': 1, pair: 2, whole: 7 } as const;
@@ -103,7 +105,11 @@ describe('the words that the simulator makes from the catalog', () => {
     const said = (message: { readonly m: object }) => Object.keys(message.m).filter((name) => judged.includes(name));
     const invented = said(made).filter((name) => !(name in real.m));
     // What an image with DCGM, a pod with a volume, level Deep, or other counters of EFA would say besides.
-    expect(invented.filter((name) => !/^(gpu\.dcgm|nvme\.(fio|direct)|shared|efa\.(impaired|unresponsive))\.|\.8gib\./.test(name))).toEqual([]);
+    expect(
+      invented.filter(
+        (name) => !/^(gpu\.dcgm|nvme\.(fio|direct)|shared|efa\.(impaired|unresponsive))\.|\.8gib\./.test(name),
+      ),
+    ).toEqual([]);
   });
 
   it.each(titled(standard))('for %s are judged as the recording is', (_, recording) => {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Node } from '../../../lib/domain/kube';
 import { FOREIGN_KEYS } from '../../../lib/domain/node-keys';
-import { serialsOf, type CheckName, type CheckRun } from '../../../lib/simulator/check-pods';
+import { shortHash } from '../../../lib/fleet';
+import type { CheckName, CheckRun } from '../../../lib/simulator/check-pods';
 
 /** The type that was recorded, and its GPUs. */
 export const RECORDED_TYPE = 'p5.48xlarge';
@@ -39,12 +40,27 @@ export function recordedMessage(node: Node, run: CheckRun): string | undefined {
   const recording = recordings.find((one) => one.check === check && one.level === level && one.ailment === ailment);
   if (!recording) return undefined;
   const said = JSON.parse(recording.line);
-  return JSON.stringify({
+  const { at, ...body } = {
     ...said,
     ...{ node: node.metadata.name, bootId: node.status?.nodeInfo?.bootID ?? 'boot' },
     ...{ nodes, ranks: nodes * RANKS_PER_NODE },
-    ...(said.gpus ? { gpus: serialsOf(node) } : {}),
-  });
+    ...(said.gpus ? { gpus: gpusOf(node) } : {}),
+  };
+  // As report.py does with a line that is too long.
+  const whole = JSON.stringify(at ? { ...body, at } : body);
+  return Buffer.byteLength(whole) <= MOST_BYTES ? whole : JSON.stringify(body);
+}
+
+/** What the kubelet keeps of a termination message. */
+const MOST_BYTES = 4096;
+
+/** No longer than NVIDIA's own, however long the name of the node is. */
+function gpusOf(node: Node) {
+  const machine = shortHash(node.spec?.providerID ?? node.metadata.name);
+  return Array.from({ length: RANKS_PER_NODE }, (_, gpu) => ({
+    uuid: `GPU-${machine}-1f2a-7d3c-9b4e-5e0c1a2b3c0${gpu}`,
+    serial: `${machine}${gpu}`,
+  }));
 }
 
 /** A sick GPU shows when its node is alone, a slow link when it is not. */
