@@ -211,7 +211,7 @@ test('a lone newcomer among nodes that all work passes provisionally, works, and
   expect(verdict(settled)).toMatchObject({ result: 'pass' });
   expect(verdict(settled)).not.toHaveProperty('provisional');
   const second = world.server.get(NODE_VALIDATIONS, { name: verdict(settled).validation });
-  expect(second.spec).toMatchObject({ reason: 'Age', nodes: [newcomer.metadata.name] });
+  expect(second.spec).toMatchObject({ reason: 'Debt', level: 'Quick', nodes: [newcomer.metadata.name] });
   const partners = second.status.rounds.flatMap(({ tests }: any) => tests.flatMap(({ nodes }: any) => nodes));
   expect(partners.some((name: string) => before.has(name))).toBe(true);
   expect(breaches(world)).toEqual([]);

@@ -112,15 +112,18 @@ function candidate(
   const sinceMs = addedMs ?? node.createdAtMs;
   const poolLevel = pools.get(node.pool ?? '')?.level ?? 'Standard';
   const reason = reasonOf(node, sinceMs, parseDuration(policy.verdict.maxAge));
-  return { node, sinceMs, reason, level: reason === 'Reboot' || reason === 'Age' ? 'Quick' : poolLevel };
+  return { node, sinceMs, reason, level: SHORT.has(reason) ? 'Quick' : poolLevel };
 }
+
+/** Nothing is said against these nodes, and the rest was measured before. */
+const SHORT: ReadonlySet<Candidate['reason']> = new Set<Candidate['reason']>(['Reboot', 'Age', 'Debt']);
 
 /** Why a node is on probation, as its last verdict tells it. */
 function reasonOf({ verdict, bootId }: NodeFacts, closedMs: number, maxAgeMs: number): Candidate['reason'] {
   if (!verdict?.result || verdict.result === 'Unreliable') return 'New';
   if (verdict.bootId !== bootId) return 'Reboot';
-  const owes = verdict.provisional === true || closedMs - (verdict.timeMs ?? 0) >= maxAgeMs;
-  return owes ? 'Age' : 'Report';
+  if (verdict.provisional) return 'Debt';
+  return closedMs - (verdict.timeMs ?? 0) >= maxAgeMs ? 'Age' : 'Report';
 }
 
 function groupsOf(all: readonly Candidate[]): readonly (readonly Candidate[])[] {

@@ -57,7 +57,6 @@ function toState(
     partners: partnersFor(
       nodes.map(({ instanceType }) => instanceType),
       fleet,
-      nowMs + partnerWaitMs,
     ),
     // Quick is for whoever is needed within minutes.
     awaited: spec.level === 'Quick' ? [] : awaitedTypes(fleet),
