@@ -19,7 +19,7 @@ export interface FleetNode extends Place {
   readonly idle: boolean;
 }
 
-/** More partners than this help nobody: each node is tested eight times at most. */
+/** More partners than this help nobody: a node is tested a dozen times at most. */
 const MOST_PARTNERS = 32;
 
 /** Those that may be partners for nodes of these types now. At most 32 of each type. */
