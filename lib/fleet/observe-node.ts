@@ -17,7 +17,7 @@ import { toAmounts } from './amounts';
 import { onceEach } from './lists';
 import { once } from './memo';
 import type { NodeFacts } from './node-facts';
-import { leafOf } from './topology';
+import { leafOf, spineOf } from './topology';
 import { parseVerdict } from './verdict';
 
 /** Reads one Node. The same object gives the same facts object. */
@@ -49,6 +49,7 @@ function readPlace({ metadata: { labels = {} }, status }: Node) {
     instanceType: labels[FOREIGN_KEYS.instanceType] ?? '',
     zone: labels[FOREIGN_KEYS.zone],
     leaf: leafOf(labels),
+    spine: spineOf(labels),
     allocatable: toAmounts(status?.allocatable),
   };
 }

@@ -1,4 +1,6 @@
 import { awaitedTypes, debtsDue, type FleetNode, partnersFor } from './isolate-partners';
+import { toFleetNode } from './searching';
+import { makeHealthNode } from './testing-fleet';
 
 const fleetNode = (name: string, rest: Partial<FleetNode> = {}): FleetNode => ({
   name,
@@ -14,6 +16,13 @@ const names = (fleet: readonly FleetNode[]) => partnersFor(['p5.48xlarge'], flee
 describe('partners for newcomers', () => {
   test('are idle proved nodes of the type, by name', () => {
     expect(names([fleetNode('works', { idle: false }), fleetNode('b'), fleetNode('a')])).toEqual(['a', 'b']);
+  });
+
+  test('bring the place that their labels say, the switch above the leaf included', () => {
+    const node = makeHealthNode('a', { leaf: 'nn-3', spine: 'nn-2', instanceType: 'p5.48xlarge' });
+    const fleet = [{ ...toFleetNode(node, false), proved: true, untouchable: false }];
+    const place = { instanceType: 'p5.48xlarge', leaf: 'nn-3', spine: 'nn-2' };
+    expect(partnersFor(['p5.48xlarge'], fleet)).toEqual([{ name: 'a', ...place }]);
   });
 
   test('are never unproved, held, or of another type', () => {
