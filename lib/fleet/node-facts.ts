@@ -46,6 +46,8 @@ export interface NodeFacts {
   readonly zone?: string;
   /** Network leaf, `unknown` without a label. */
   readonly leaf: string;
+  /** The switch above the leaf, where a label says. */
+  readonly spine?: string | undefined;
   readonly ready: boolean;
   /** Cordoned. */
   readonly unschedulable: boolean;

@@ -19,7 +19,7 @@ import { onceEach } from './lists';
 import { once } from './memo';
 import type { NodeFacts } from './node-facts';
 import { parseReboot } from './reboot';
-import { leafOf } from './topology';
+import { leafOf, spineOf } from './topology';
 import { parseVerdict } from './verdict';
 
 /** Reads one Node. The same object gives the same facts object. */
@@ -52,6 +52,7 @@ function readPlace({ metadata: { labels = {} }, status }: Node) {
     instanceType: labels[FOREIGN_KEYS.instanceType] ?? '',
     zone: labels[FOREIGN_KEYS.zone],
     leaf: leafOf(labels),
+    spine: spineOf(labels),
     allocatable: toAmounts(status?.allocatable),
   };
 }

@@ -1,5 +1,6 @@
 /** Caches → what plan.ts decides on. */
-import { CapacityPool, type CapacityPoolSpec, type CapacityPoolStatus, type NodeMoveSpec } from '../../api';
+import { CapacityPool, type CapacityPoolStatus, type NodeMoveSpec } from '../../api';
+import { findInstanceType } from '../../catalog';
 import { findCondition, isTrue } from '../../domain/conditions';
 import { parseTime, type Condition, type KubeObject } from '../../domain/kube';
 import { FOREIGN_KEYS, POOL_LABEL } from '../../domain/node-keys';
@@ -66,9 +67,21 @@ export const toPoolFacts: (object: KubeObject) => PoolFacts = once((object: Kube
     deletionMs: parseTime(metadata.deletionTimestamp),
     finalizers: metadata.finalizers ?? [],
     status: (status ?? {}) as CapacityPoolStatus,
-    ...(CapacityPool.parse(object) as { spec: CapacityPoolSpec }),
+    ...readSpec(object),
   };
 });
+
+/** A pool whose nodes nobody could prove is refused before it costs anything; those that it has stay as they are. */
+function readSpec(object: KubeObject): Pick<PoolFacts, 'spec' | 'errors'> {
+  const read = CapacityPool.parse(object);
+  if (!('spec' in read) || read.spec.validation === 'None') return read;
+  const { instanceType, validation } = read.spec;
+  if (findInstanceType(instanceType)) return read;
+  const message =
+    `${validation} needs an instance type that the catalog of this release has, or its nodes wait on probation for ever: ` +
+    `${instanceType} is not in it. Correct instanceType, set validation: None, or take a release that knows the type`;
+  return { errors: [{ path: 'spec.validation', message }] };
+}
 
 function toNodePoolFacts(object: KubeObject): NodePoolFacts {
   const { metadata, spec } = object;
