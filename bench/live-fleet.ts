@@ -6,6 +6,7 @@ import { VALIDATION_NAMESPACE } from '../lib/domain/namespaces';
 import { CONTROLLERS_NAMESPACE, processName } from '../lib/charts/controllers-chart';
 import { CHECK_IMAGE, NEURON_CHECK_IMAGE, NODE_FLAGS } from '../lib/charts/controllers-pod';
 import { rbacObjects } from '../lib/charts/rbac';
+import type { ProcessName } from '../lib/controllers/processes';
 import { PERMISSIONS } from '../lib/domain/permissions';
 import { CAPACITY_BUCKETS, CAPACITY_POOLS, NAMESPACES, NODES, POD_GROUPS, PODS } from '../lib/domain/resources';
 import type { KubernetesClient } from '../lib/runtime/kubernetes/client';
@@ -50,7 +51,7 @@ export interface RunningProcess {
 
 /** What a process is started with. */
 export interface ProcessStart {
-  readonly name: 'capacity' | 'health';
+  readonly name: ProcessName;
   readonly bed: Bed;
   readonly ec2: Ec2StandIn;
   /** Root of the project, where `dist` has the bundle. */

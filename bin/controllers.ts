@@ -10,7 +10,7 @@ import { LeaseLeadership } from '../lib/runtime/lease';
 import { jsonLog } from '../lib/runtime/log';
 import { RUNTIME_METRICS } from '../lib/runtime/metric-rows';
 import { PrometheusMetrics } from '../lib/runtime/prometheus';
-import { pruneOf } from '../lib/runtime/prune';
+import { pruneFor } from '../lib/runtime/prune-wide';
 import { runControllers } from '../lib/runtime/run-controllers';
 import { endWell } from '../lib/runtime/shutdown';
 import { systemClock as clock } from '../lib/runtime/system-clock';
@@ -33,7 +33,7 @@ async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Pro
     process: name,
     component: `aicluster.dev/${name}`,
     instance: identity,
-    prune: pruneOf,
+    prune: pruneFor(name),
     minIntervalMs: PACE_MS,
   };
   const others = { cloud: ec2Cloud(), evidence: evidenceStore(env), metrics, leadership, onFatal: fatal };

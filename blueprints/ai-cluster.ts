@@ -60,6 +60,8 @@ export function aiClusterBlueprint(app: App): { readonly foundation: Stack; read
     monitoring: {},
     // Failed nodes are replaced, within the brakes. Begin with `dryRun: true` where you have nodes at work already.
     health: { dryRun: false },
+    // Stuck work is freed and killed work comes back, within budgets. Begin with `dryRun: true` here, too.
+    janitor: { dryRun: false },
     buckets: [
       {
         name: 'inference',

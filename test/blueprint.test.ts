@@ -68,6 +68,8 @@ describe('the reference blueprint', () => {
       ['CapacityBucket/training'],
       ['CapacityPool/l40s'],
       ['CapacityPool/p5'],
+      ['InvariantPolicy/default'],
+      ['JanitorPolicy/default'],
       ['NodeHealthPolicy/default'],
     ]);
   });

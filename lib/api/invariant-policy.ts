@@ -69,6 +69,12 @@ const finding = z.object({
   owner: z.string().min(1).max(64).describe('Who puts it right: a controller, cdk or a person.'),
   since: time(),
   repairs: count().describe('How often it was put right within the last hour.'),
+  repairedAt: time().optional().describe('When it was put right last.'),
+  resolvedAt: time()
+    .optional()
+    .describe(
+      'It is right now, and remembered for an hour after it was put right: what is wrong again and again is a conflict.',
+    ),
   conflict: z.boolean().optional().describe('Somebody keeps changing it back.'),
   manager: z.string().max(128).optional().describe('Field manager of whoever does.'),
 });

@@ -6,6 +6,7 @@ import { guardChecks } from './admission/guard-checks';
 import { guardPods } from './admission/guard-pods';
 import { steerGangs } from './admission/steer-gangs';
 import { steerPods } from './admission/steer-pods';
+import { trainingPolicies, type TrainingProperties } from './admission/training';
 import { PlainChart } from './plain-chart';
 
 /** Props of `AdmissionChart`. */
@@ -21,6 +22,11 @@ export interface AdmissionChartProps {
    * @default - there is none
    */
   readonly globalDefaultPriorityClass?: string;
+  /**
+   * Properties of pods that train together, and what is done about those that lack them.
+   * @default - whoever makes them is warned
+   */
+  readonly training?: TrainingProperties;
 }
 
 /** Every admission policy. Apply after the CRDs: the policies read CapacityBuckets, and a policy without its Kind refuses all. */
@@ -32,6 +38,7 @@ export class AdmissionChart extends PlainChart {
       ...guardPods(),
       ...guardChecks(props.controllersNamespace ?? CONTROLLERS_NAMESPACE),
       ...guardBuckets(),
+      ...trainingPolicies(props.training),
     ]);
   }
 }

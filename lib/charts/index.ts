@@ -28,3 +28,5 @@ export * from './system-nodes';
 export * from './validation-chart';
 export * from './volcano-values';
 export * from './volumes-chart';
+export * from './shipped-chart';
+export type { AddableAction, TrainingAction, TrainingProperties } from './admission/training';

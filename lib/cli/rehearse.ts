@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { controllersOf } from '../controllers/processes';
+import { controllersOf, PROCESS_NAMES } from '../controllers/processes';
 import type { KubeObject } from '../domain/kube';
 import { NODE_MOVES, NODE_VALIDATIONS } from '../domain/resources';
 import type { TimelineEntry, World } from '../simulator';
@@ -146,7 +146,7 @@ async function playFolder(folder: string, wanted: RehearseArguments, out: Output
     );
   return play({
     assembly,
-    controllers: [...controllersOf('capacity', SURROUNDINGS), ...controllersOf('health', SURROUNDINGS)],
+    controllers: PROCESS_NAMES.flatMap((name) => controllersOf(name, SURROUNDINGS)),
     seed,
     hours,
     ...(save !== undefined && {

@@ -6,6 +6,7 @@ import { AiCluster, type AiClusterProps, AlertRules, Capacity, Priority } from '
 import { RELEASE_ANNOTATION } from '../charts';
 import { resolveTokens } from '../cli/assembly';
 import { CHECK_SCRIPTS } from '../domain/checks';
+import { SHIPPED_CONFIG_MAP } from '../domain/shipped';
 import type { KubeObject } from '../domain/kube';
 import { makeLayer } from './make-stack';
 
@@ -85,7 +86,8 @@ describe('AiCluster', () => {
   it('makes a dashboard and alerts when asked, and needs the CRDs of an operator only then', () => {
     const made = (props: Partial<AiClusterProps>) => {
       const { stack } = makeAiCluster(props);
-      const names = (kind: string) => objectsOf(stack, kind).filter((name) => name !== CHECK_SCRIPTS);
+      const always: readonly string[] = [CHECK_SCRIPTS, SHIPPED_CONFIG_MAP];
+      const names = (kind: string) => objectsOf(stack, kind).filter((name) => !always.includes(name));
       return ['ConfigMap', 'PrometheusRule', 'PodMonitor'].map(names);
     };
     expect(made({})).toEqual([[], [], []]);
@@ -93,6 +95,26 @@ describe('AiCluster', () => {
     const operator = { rules: AlertRules.PROMETHEUS_OPERATOR, dashboards: false };
     expect(made({ monitoring: operator })).toEqual([[], ['aicluster'], ['aicluster-controllers']]);
     expect(made({ monitoring: { rules: AlertRules.NONE } })).toEqual([['aicluster-dashboard'], [], []]);
+  });
+
+  it('applies the policies of all controllers, acting only where the props say so, and after the controllers', () => {
+    const { stack } = makeAiCluster({ janitor: { dryRun: false }, invariants: { rules: [{ id: 'a-b' }] } });
+    const resources = Template.fromStack(stack).findResources('Custom::AWSCDK-EKS-KubernetesResource');
+    const specOf = (kind: string) => {
+      const [[, resource]] = Object.entries(resources).filter(([id]) => id.includes(`${kind}default`)) as any;
+      expect(JSON.stringify(resource.DependsOn)).toContain('ManifestsControllers');
+      return (JSON.parse(resolveTokens(resource.Properties.Manifest)) as KubeObject[])[0]!.spec;
+    };
+    expect(specOf('NodeHealthPolicy').remediation.dryRun).toBe(true);
+    expect(specOf('JanitorPolicy').dryRun).toBe(false);
+    expect(specOf('InvariantPolicy')).toMatchObject({ repair: { dryRun: true }, rules: [{ id: 'a-b' }] });
+  });
+
+  it('says which prop of a policy is misspelt, and what was meant', () => {
+    expect(() => makeAiCluster({ janitor: { dryrun: false } as any })).toThrow(
+      /JanitorPolicy 'default' is invalid:\s+spec\.dryrun: no such field; did you mean dryRun\?/,
+    );
+    expect(() => makeAiCluster({ invariants: { rule: [] } as any })).toThrow(/spec\.rule: .*did you mean rules\?/);
   });
 
   it('accepts buckets before the capacity they need', () => {

@@ -7,6 +7,7 @@ import {
   MonitoringChart,
   NamespacesChart,
   SHARED_SELINUX_LEVEL,
+  type TrainingProperties,
   VolumesChart,
   checkpointWriterBinding,
   faultReporterBinding,
@@ -22,6 +23,8 @@ import { type ClusterPlan, type PlannedPool, raiseConflicts } from './cluster-pl
 import { findConflicts } from './conflicts';
 import { Manifests } from './manifests';
 import { toNodeHealthPolicy, type NodeHealthOptions } from './health';
+import { toInvariantPolicy, type InvariantOptions } from './invariants';
+import { toJanitorPolicy, type JanitorOptions } from './janitor';
 import type { MonitoringOptions } from './monitoring';
 import type { IClusterNetwork } from './network-contract';
 import { NodeClasses } from './node-classes';
@@ -54,6 +57,22 @@ export interface AiClusterProps extends AiFoundationOptions {
    * @default - the defaults of NodeHealthPolicy: suspected and failed nodes are named, nothing is removed
    */
   readonly health?: NodeHealthOptions;
+  /**
+   * Which stuck work is freed, and which killed work comes back.
+   * @default - the defaults of JanitorPolicy: what is stuck is named, nothing is done
+   */
+  readonly janitor?: JanitorOptions;
+  /**
+   * Which rules of what training depends on are checked, and what may be put right.
+   * @default - the defaults of InvariantPolicy: what is broken is named, nothing is put right
+   */
+  readonly invariants?: InvariantOptions;
+  /**
+   * What pods of distributed training must have (shared memory, EFA, no CPU limit, …), and what is done about those that lack it: whoever
+   * makes them is warned, or refused, or it is added.
+   * @default - whoever makes them is warned
+   */
+  readonly training?: TrainingProperties;
   /**
    * A Grafana dashboard and alerts about the controllers, each with a runbook. `{}` gives both as ConfigMaps.
    * @default - none; the metrics are there to be scraped all the same
@@ -104,9 +123,15 @@ export class AiCluster extends Construct {
     this.controllers = new AiControllers(this, 'Controllers', {
       evidence,
       ...props.controllers,
+      training: props.training,
       cluster: this.cluster,
     });
-    this.controllers.addObject(toNodeHealthPolicy(props.health));
+    const policies = [
+      toNodeHealthPolicy(props.health),
+      toJanitorPolicy(props.janitor),
+      toInvariantPolicy(props.invariants),
+    ];
+    policies.forEach((policy) => this.controllers.addObject(policy));
     this.addCompanions(props);
     if (props.monitoring) this.addMonitoring(props.monitoring);
     props.capacity.forEach((capacity) => this.addCapacity(capacity));

@@ -18,8 +18,10 @@ import {
   NEURON_CHECK_IMAGE,
   PrioritiesChart,
   processName,
+  ShippedChart,
   ValidationChart,
   type ControllersBundle,
+  type TrainingProperties,
 } from '../charts';
 import type { KubeObject } from '../domain/kube';
 import { PERMISSIONS, type ProcessPermissions } from '../domain/permissions';
@@ -98,6 +100,11 @@ export interface AiControllersOptions {
 export interface AiControllersProps extends AiControllersOptions {
   /** A cluster with a kubectl provider. */
   readonly cluster: eks.ICluster;
+  /**
+   * Properties of pods that train together, and what is done about those that lack them.
+   * @default - whoever makes them is warned
+   */
+  readonly training?: TrainingProperties;
 }
 
 /**
@@ -126,7 +133,8 @@ export class AiControllers extends Construct {
     this.identities = new Map(PERMISSIONS.map((process) => [processName(process), this.addIdentity(process, bundle)]));
 
     const crds = this.manifests.addChart(new CrdsChart(charts, 'Crds'), { retain: true });
-    const priorities = this.manifests.addChart(new PrioritiesChart(charts, 'Priorities'));
+    const classes = new PrioritiesChart(charts, 'Priorities');
+    const priorities = this.manifests.addChart(classes);
     this.manifests.addChart(new CheckpointsChart(charts, 'Checkpoints'));
     this.manifests.addChart(new FaultReportsChart(charts, 'FaultReports'));
     const scripts = props.checkScripts ?? readCheckScripts();
@@ -146,6 +154,10 @@ export class AiControllers extends Construct {
     const admission = new AdmissionChart(charts, 'Admission', {
       controllersNamespace: CONTROLLERS_NAMESPACE,
       globalDefaultPriorityClass: props.globalDefaultPriorityClass,
+      training: props.training,
+    });
+    this.manifests.addChart(new ShippedChart(charts, 'Shipped', { charts: [classes, admission] }), {
+      after: [...this.running],
     });
     this.policies = this.manifests.addChart(admission, {
       oneEach: true,

@@ -130,6 +130,12 @@ export const FOREIGN_NODE_KEYS: readonly ForeignNodeKey[] = [
     ours: "the node is nobody's to touch, count or replace",
   },
   {
+    key: 'topology.k8s.aws/network-node-layer-',
+    kind: 'label',
+    writer: 'cloud controller of EKS',
+    ours: 'where a node sits in the network; filled in from EC2 where it is missing, never changed',
+  },
+  {
     key: 'readiness.k8s.io/',
     kind: 'taint',
     writer: 'Node Readiness Controller',

@@ -2,6 +2,7 @@
  * Every verb each controller uses, and why. The one table from which RBAC and IAM are generated, which the simulator enforces on
  * every call, and which the audit log of the proof bed is compared with: used ⊆ declared = granted.
  */
+import { JANITOR_PERMISSIONS } from './janitor-permissions';
 import { CONTROLLERS_NAMESPACE, VALIDATION_NAMESPACE } from './namespaces';
 import * as r from './resources';
 import type { ResourceType } from './resources';
@@ -37,7 +38,7 @@ export interface ControllerPermissions {
 /** What runs together in one process under one service account, and may therefore do together. */
 export interface ProcessPermissions {
   /** Name of the Deployment and its service account is `aicluster-<name>`. */
-  readonly process: 'capacity' | 'health';
+  readonly process: 'capacity' | 'health' | 'janitor';
   readonly controllers: readonly ControllerPermissions[];
 }
 
@@ -272,6 +273,7 @@ export const PERMISSIONS: readonly ProcessPermissions[] = [
       },
     ],
   },
+  JANITOR_PERMISSIONS,
 ];
 
 /** Every permission of a process, runtime included. */

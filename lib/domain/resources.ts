@@ -38,7 +38,6 @@ export const DEPLOYMENTS = namespaced('apps', 'v1', 'deployments', 'Deployment')
 export const REPLICA_SETS = namespaced('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const JOBS = namespaced('batch', 'v1', 'jobs', 'Job');
 export const DISRUPTION_BUDGETS = namespaced('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
-
 export const STATEFUL_SETS = namespaced('apps', 'v1', 'statefulsets', 'StatefulSet');
 export const DAEMON_SETS = namespaced('apps', 'v1', 'daemonsets', 'DaemonSet');
 export const SERVICES = namespaced('', 'v1', 'services', 'Service');
@@ -52,6 +51,8 @@ export const VALIDATING_POLICIES = admission('validatingadmissionpolicies', 'Val
 export const VALIDATING_BINDINGS = admission('validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding');
 export const MUTATING_POLICIES = admission('mutatingadmissionpolicies', 'MutatingAdmissionPolicy');
 export const MUTATING_BINDINGS = admission('mutatingadmissionpolicybindings', 'MutatingAdmissionPolicyBinding');
+
+export const VOLUME_ATTACHMENTS = clusterWide('storage.k8s.io', 'v1', 'volumeattachments', 'VolumeAttachment');
 
 /** Karpenter's. */
 export const NODE_POOLS = clusterWide('karpenter.sh', 'v1', 'nodepools', 'NodePool');

@@ -21,7 +21,7 @@ export function declaredPort(port: ClusterPort, permissions: readonly Permission
     const missing = need.verbs.filter((verb) => !permissions.some((one) => allows(one, need, verb)));
     if (missing.length === 0) return undefined;
     const what = resourceName(need.resource) + (need.subresource ? `/${need.subresource}` : '');
-    const message = `${missing.join(', ')} on ${what} is not declared in lib/domain/permissions.ts; declare it with its reason`;
+    const message = `${missing.join(', ')} on ${what} is not declared in the table of permissions (lib/domain); declare it with its reason`;
     return new Forbidden(message, 403, 'Forbidden');
   };
   const guarded = async <T>(need: Need, call: () => Promise<T>): Promise<T> => {

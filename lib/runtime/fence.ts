@@ -75,6 +75,11 @@ export function fencedPorts(
     cloud: {
       readReservations: (ids) => cloud.readReservations(ids),
       readInstanceStatus: (ids) => cloud.readInstanceStatus(ids),
+      readInstances: (name) => cloud.readInstances(name),
+      readNetworkInterfaces: (name) => cloud.readNetworkInterfaces(name),
+      readInstanceTopology: (ids) => cloud.readInstanceTopology(ids),
+      readSecurityGroups: (ids) => cloud.readSecurityGroups(ids),
+      deleteNetworkInterface: (id, owner) => write(`delete ${id}`, () => cloud.deleteNetworkInterface(id, owner)),
       terminateInstances: (ids, owner) =>
         write(`terminate ${ids.join(', ')}`, () => cloud.terminateInstances(ids, owner)),
       rebootInstances: (ids, owner) => write(`reboot ${ids.join(', ')}`, () => cloud.rebootInstances(ids, owner)),

@@ -139,6 +139,83 @@ export interface InstanceFate {
   readonly why?: string;
 }
 
+/** One instance of a cluster, whoever launched it: EKS Auto Mode, Karpenter or a managed node group. */
+export interface ClusterInstance {
+  readonly instanceId: string;
+  /** EC2's word: `pending`, `running`, `shutting-down`, `terminated` (for about an hour), `stopping`, `stopped`. */
+  readonly state: string;
+  readonly launchedMs: number;
+  readonly instanceType: string;
+  readonly zone: string;
+  /** Managed by EKS Auto Mode: EC2 hides it unless asked, and lets nobody else touch it. */
+  readonly managed: boolean;
+  /** The NodePool it was launched for. */
+  readonly nodePool?: string;
+  /** The managed node group it was launched for. */
+  readonly nodeGroup?: string;
+  /** Its name in the VPC; nothing once it has ended. */
+  readonly privateDnsName?: string;
+  /** Security groups of its interfaces that carry EFA, sorted. */
+  readonly efaGroups: readonly string[];
+}
+
+/** A network interface of a cluster that hangs on no instance. */
+export interface CloudInterface {
+  readonly interfaceId: string;
+  /** EC2's word: `available` is free, `pending` is being made. */
+  readonly status: string;
+  /** Owned by EKS or another service of AWS: not ours to delete, whatever its tags say. */
+  readonly managed: boolean;
+  /** The instance for which the VPC CNI made it. */
+  readonly instanceId?: string;
+  /** The node for which EKS Auto Mode made it. */
+  readonly nodeName?: string;
+  /** When the VPC CNI made it. */
+  readonly createdMs?: number;
+}
+
+/** Whose leftover a network interface must be to be deleted. */
+export interface InterfaceOwner {
+  readonly cluster: string;
+  /** The instance whose end is proved. */
+  readonly instanceId: string;
+}
+
+/** What became of one network interface, as with instances. */
+export interface InterfaceFate {
+  readonly interfaceId: string;
+  readonly outcome: InstanceFate['outcome'];
+  readonly why?: string;
+}
+
+/** Where an instance is in the network, as DescribeInstanceTopology says. */
+export interface InstancePlace {
+  readonly instanceId: string;
+  readonly zone: string;
+  /** Network nodes above it, coarse to fine; empty for types that have none. */
+  readonly networkNodes: readonly string[];
+}
+
+/** A security group, as far as it says who may speak to whom. */
+export interface SecurityGroup {
+  readonly groupId: string;
+  readonly name: string;
+  readonly ingress: readonly SecurityRule[];
+  readonly egress: readonly SecurityRule[];
+}
+
+/** One rule of a security group. */
+export interface SecurityRule {
+  /** `-1` is all traffic; else `tcp`, `udp`, `icmp` or a number. */
+  readonly protocol: string;
+  /** Absent: all ports. */
+  readonly ports?: readonly [from: number, to: number];
+  /** Security groups at the other end. */
+  readonly groups: readonly string[];
+  /** Address ranges at the other end. */
+  readonly ranges: readonly string[];
+}
+
 /**
  * What we ask of AWS. Rejects with `ApiError` as the cluster does: `TooManyRequests` when throttled, `NotFound`, `Unavailable`; a write
  * whose answer never came is `Ambiguous`: it counts as an attempt.
@@ -148,6 +225,19 @@ export interface CloudPort {
   readReservations(ids: readonly string[]): Promise<readonly Reservation[]>;
   /** Status checks and scheduled events by instance id, in batches, stopped instances included; unknown ids are not in the answer. */
   readInstanceStatus(ids: readonly string[]): Promise<readonly InstanceStatus[]>;
+  /** Every instance that carries the tags of this cluster, hidden ones and those that ended within the hour included, by id. */
+  readInstances(cluster: string): Promise<readonly ClusterInstance[]>;
+  /** Network interfaces with the tags of this cluster that hang on no instance, by id: thousands of others do, and are nobody's leftover. */
+  readNetworkInterfaces(cluster: string): Promise<readonly CloudInterface[]>;
+  /** Where instances are in the network, by id, in batches; unknown ids are not in the answer. */
+  readInstanceTopology(ids: readonly string[]): Promise<readonly InstancePlace[]>;
+  /** Security groups and their rules, by id; unknown ids are not in the answer. */
+  readSecurityGroups(ids: readonly string[]): Promise<readonly SecurityGroup[]>;
+  /**
+   * Deletes what an ended instance of the cluster has left behind: looks at the interface and at the instance live right before, and
+   * touches only a free one of the VPC CNI's whose instance has ended.
+   */
+  deleteNetworkInterface(id: string, owner: InterfaceOwner): Promise<InterfaceFate>;
   /** Ends instances of our node groups: looks at each live right before, touches only what is ours, in one call for all of them. */
   terminateInstances(ids: readonly string[], owner: InstanceOwner): Promise<readonly InstanceFate[]>;
   /** Reboots instances of our node groups, with the same care. */

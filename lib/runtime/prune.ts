@@ -101,7 +101,7 @@ function pruneNode({ apiVersion, kind, metadata, spec, status = {} }: Node): Nod
 }
 
 /** kubectl's copy of the whole object. */
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 function prunePodGroup({ apiVersion, kind, metadata, spec = {}, status = {} }: KubeObject): KubeObject {
   const { minMember, minResources, queue, networkTopology } = spec;

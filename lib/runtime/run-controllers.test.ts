@@ -266,7 +266,7 @@ describe('a port behind the table of permissions', () => {
     server.create(NODES, node('a'));
     await expect(port.get(NODES, { name: 'a' })).resolves.toMatchObject({ metadata: { name: 'a' } });
     await expect(port.create(NODES, node('b'))).rejects.toThrow(
-      'create on nodes is not declared in lib/domain/permissions.ts; declare it with its reason',
+      'create on nodes is not declared in the table of permissions (lib/domain); declare it with its reason',
     );
     await expect(port.mergePatch(NODES, { name: 'a' }, {}, { subresource: 'status' })).rejects.toBeInstanceOf(
       Forbidden,

@@ -4,7 +4,7 @@ import * as r from '../domain/resources';
 import { AlreadyExists, Conflict, Expired, Invalid, NotFound, TooManyRequests } from '../runtime/errors';
 import type { WatchEvent } from '../runtime/ports';
 import { ApiServer } from './api-server';
-import { CONFIG_MAPS, CRDS } from './served-kinds';
+import { CRDS } from './served-kinds';
 import { VirtualClock } from './virtual-clock';
 
 const START = Date.UTC(2026, 0, 1);
@@ -270,6 +270,10 @@ describe('lists and watches', () => {
     server.watch(r.NODES, { resourceVersion: since }, listener);
     await clock.advance(1);
     expect(ends).toEqual([expect.any(Expired), expect.any(Expired)]);
-    server.create(CONFIG_MAPS, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'default' } });
+    server.create(r.CONFIG_MAPS, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'c', namespace: 'default' },
+    });
   });
 });

@@ -7,8 +7,8 @@ import { VirtualClock } from './virtual-clock';
 
 const OWNER = { cluster: 'simulated', nodeGroups: ['p5-block'] };
 
-function makeCloud() {
-  const cloud = new CloudModel(new VirtualClock(), seededRandom(1));
+function makeCloud(clock = new VirtualClock()) {
+  const cloud = new CloudModel(clock, seededRandom(1));
   const run = (nodeGroup?: string) =>
     cloud.launch({ instanceType: 'p5.48xlarge', ...(nodeGroup ? { nodeGroup } : {}) }) as Instance;
   return { cloud, port: cloud.port(), run };
@@ -82,7 +82,66 @@ describe('instances of the simulated cloud', () => {
     held = false;
     await expect(fence.cloud.terminateInstances([id], OWNER)).rejects.toBeInstanceOf(LeaseLost);
     await expect(fence.cloud.rebootInstances([id], OWNER)).rejects.toBeInstanceOf(LeaseLost);
+    const owner = { cluster: 'simulated', instanceId: id };
+    await expect(fence.cloud.deleteNetworkInterface('eni-1', owner)).rejects.toBeInstanceOf(LeaseLost);
+    expect(await fence.cloud.readInstances('simulated')).toHaveLength(1);
     expect(await fence.cloud.readInstanceStatus([id])).toHaveLength(1);
     expect(cloud.running()).toHaveLength(1);
+  });
+
+  it('are spoken of for an hour after their end, by name and in the list of their cluster', async () => {
+    const clock = new VirtualClock();
+    const { cloud, port, run } = makeCloud(clock);
+    const [ended, running] = [run(), run('p5-block')];
+    cloud.lose(ended);
+    expect(await port.readInstanceStatus([ended.id])).toMatchObject([{ instanceId: ended.id, state: 'terminated' }]);
+    expect(await port.readInstances('simulated')).toMatchObject([
+      { instanceId: ended.id, state: 'terminated', managed: true },
+      { instanceId: running.id, state: 'running', managed: false, nodeGroup: 'p5-block', launchedMs: 0 },
+    ]);
+    expect(await port.readInstances('other')).toEqual([]);
+    await clock.advance(60 * 60_000);
+    expect(await port.readInstanceStatus([ended.id])).toEqual([]);
+    expect(await port.readInstances('simulated')).toHaveLength(1);
+  });
+
+  it('are under the network nodes that the labels of their node name', async () => {
+    const { cloud, port, run } = makeCloud();
+    const instance = run();
+    const networkNodes = Object.values(cloud.topology(instance));
+    const place = { instanceId: instance.id, zone: 'zone-a', networkNodes };
+    expect(await port.readInstanceTopology([instance.id, 'i-0'])).toEqual([place]);
+  });
+
+  it('leave interfaces behind, which are deleted when they are free and their instance has ended; the sentences are those of the real one', async () => {
+    const { cloud, port, run } = makeCloud();
+    const { id: instanceId } = run();
+    cloud.network.setInterface({ interfaceId: 'eni-1', instanceId });
+    cloud.network.setInterface({ interfaceId: 'eni-2', instanceId, status: 'in-use' });
+    expect((await port.readNetworkInterfaces('simulated')).map(({ interfaceId }) => interfaceId)).toEqual(['eni-1']);
+    const owner = { cluster: 'simulated', instanceId };
+    const why = `eni-1 was made for ${instanceId}, which is running`;
+    expect(await port.deleteNetworkInterface('eni-1', owner)).toEqual({
+      interfaceId: 'eni-1',
+      outcome: 'Refused',
+      why,
+    });
+    cloud.terminate(instanceId);
+    expect(await port.deleteNetworkInterface('eni-2', owner)).toMatchObject({
+      outcome: 'Refused',
+      why: 'eni-2 is in-use',
+    });
+    expect(await port.deleteNetworkInterface('eni-1', { ...owner, cluster: 'other' })).toMatchObject({
+      outcome: 'Refused',
+    });
+    expect(await port.deleteNetworkInterface('eni-1', owner)).toEqual({ interfaceId: 'eni-1', outcome: 'Done' });
+    expect(await port.deleteNetworkInterface('eni-1', owner)).toMatchObject({ outcome: 'AlreadyGone' });
+  });
+
+  it('have security groups that say who may speak to whom', async () => {
+    const { cloud, port } = makeCloud();
+    const group = { groupId: 'sg-1', name: 'efa', ingress: [], egress: [] };
+    cloud.network.setGroup(group);
+    expect(await port.readSecurityGroups(['sg-2', 'sg-1'])).toEqual([group]);
   });
 });

@@ -1,7 +1,8 @@
 /** The part of the simulated EC2 that speaks of instances: their status, and ending or rebooting those of a node group. */
 import { Ambiguous, TooManyRequests, Unavailable } from '../runtime/errors';
-import type { CloudPort, InstanceFate, InstanceOwner, InstanceStatus } from '../runtime/ports';
+import type { CloudPort, ClusterInstance, InstanceFate, InstanceOwner, InstanceStatus } from '../runtime/ports';
 import type { Instance } from './cloud';
+import type { CloudNetwork } from './cloud-network';
 
 /** How calls about instances go wrong; chances. */
 export interface InstanceFaults {
@@ -17,15 +18,19 @@ export interface InstanceWorld {
   readonly cluster: string;
   random(): number;
   find(id: string): Instance | undefined;
+  running(): readonly Instance[];
+  /** Those that ended within the hour. */
+  ended(): ReadonlyMap<string, Instance>;
+  /** Network nodes above it, coarse to fine. */
+  placeOf(instance: Instance): readonly string[];
+  readonly network: CloudNetwork;
   statusOf(id: string): Partial<InstanceStatus>;
   terminate(id: string): void;
   rebooted(instance: Instance): void;
 }
 
 /** The calls of CloudPort about instances. */
-export function instanceCalls(
-  world: InstanceWorld,
-): Pick<CloudPort, 'readInstanceStatus' | 'terminateInstances' | 'rebootInstances'> {
+export function instanceCalls(world: InstanceWorld): Omit<CloudPort, 'readReservations'> {
   const refuse = () => {
     if (world.random() < world.faults().throttle)
       throw new TooManyRequests('Rate exceeded', 2000, 'RequestLimitExceeded');
@@ -43,17 +48,73 @@ export function instanceCalls(
     if (lost) throw new Ambiguous('the answer was lost', 0, 'TimeoutError');
     return fates;
   };
+  const read = async <T>(answer: () => T): Promise<T> => {
+    refuse();
+    return answer();
+  };
   return {
-    readInstanceStatus: async (ids) => {
+    ...reads(world, read),
+    deleteNetworkInterface: async (interfaceId, owner) => {
       refuse();
-      const found = [...new Set(ids)].sort().filter((id) => world.find(id));
-      return found.map((instanceId) => ({ ...HEALTHY, ...world.statusOf(instanceId), instanceId }));
+      const ofCluster = owner.cluster === world.cluster ? owner : undefined;
+      const fate = world.network.remove(interfaceId, ofCluster);
+      if (fate.outcome === 'Done' && world.random() < (world.faults().ambiguous ?? 0))
+        throw new Ambiguous('the answer was lost', 0, 'TimeoutError');
+      return fate;
     },
     terminateInstances: (ids, owner) => change(ids, owner, ({ id }) => world.terminate(id)),
     rebootInstances: (ids, owner) => change(ids, owner, (instance) => world.rebooted(instance)),
   };
 }
 
+type Reads =
+  'readInstanceStatus' | 'readInstances' | 'readNetworkInterfaces' | 'readInstanceTopology' | 'readSecurityGroups';
+
+function reads(world: InstanceWorld, read: <T>(answer: () => T) => Promise<T>): Pick<CloudPort, Reads> {
+  const known = (ids: readonly string[]) => [...new Set(ids)].sort();
+  return {
+    readInstanceStatus: (ids) =>
+      read(() =>
+        known(ids).flatMap((instanceId) => {
+          if (world.find(instanceId)) return [{ ...HEALTHY, ...world.statusOf(instanceId), instanceId }];
+          return world.ended().has(instanceId) ? [{ ...ENDED, instanceId }] : [];
+        }),
+      ),
+    readInstances: (cluster) =>
+      read(() => {
+        if (cluster !== world.cluster) return [];
+        const all = [
+          ...world.running().map((one) => toClusterInstance(one, world.statusOf(one.id).state ?? 'running')),
+          ...[...world.ended().values()].map((one) => toClusterInstance(one, 'terminated')),
+        ];
+        return all.sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
+      }),
+    readNetworkInterfaces: (cluster) => read(() => (cluster === world.cluster ? world.network.free() : [])),
+    readInstanceTopology: (ids) =>
+      read(() =>
+        known(ids).flatMap((instanceId) => {
+          const instance = world.find(instanceId);
+          if (!instance) return [];
+          return [{ instanceId, zone: instance.availabilityZone, networkNodes: world.placeOf(instance) }];
+        }),
+      ),
+    readSecurityGroups: (ids) => read(() => world.network.groupsOf(ids)),
+  };
+}
+
+function toClusterInstance(one: Instance, state: string): ClusterInstance {
+  const { id: instanceId, instanceType, availabilityZone: zone, launchedMs, nodePool, nodeGroup } = one;
+  return {
+    ...{ instanceId, state, launchedMs, instanceType, zone, managed: nodeGroup === undefined, efaGroups: [] },
+    ...(nodePool ? { nodePool } : {}),
+    ...(nodeGroup ? { nodeGroup } : {}),
+  };
+}
+
+const ENDED = {
+  ...{ state: 'terminated', system: 'not-applicable', instance: 'not-applicable', attachedStorage: 'not-applicable' },
+  events: [],
+};
 const HEALTHY = { state: 'running', system: 'ok', instance: 'ok', attachedStorage: 'ok', events: [] };
 
 function fateOf(instanceId: string, world: InstanceWorld, { cluster, nodeGroups }: InstanceOwner): InstanceFate {

@@ -3,7 +3,11 @@ import { INSTANCE_TYPES } from '../catalog';
 import { NotFound, TooManyRequests, Unavailable } from '../runtime/errors';
 import type { Clock, CloudPort, InstanceStatus, Random, Reservation } from '../runtime/ports';
 import { instanceCalls, type InstanceFaults } from './cloud-instances';
+import { CloudNetwork } from './cloud-network';
 import { between } from './random';
+
+/** EC2 speaks of an instance that has ended for about an hour (EC2 user guide, terminating-instances.html). */
+const REMEMBERED_MS = 60 * 60_000;
 
 /** EC2 ends the instances of a Capacity Block this long before its end. */
 export const BLOCK_ENDS_EARLY_MS = 30 * 60_000;
@@ -19,6 +23,9 @@ export interface Instance {
   readonly reservationId?: string;
   /** Managed node group it belongs to; instances without one are Auto Mode's. */
   readonly nodeGroup?: string;
+  /** NodePool it was launched for. */
+  readonly nodePool?: string;
+  readonly launchedMs: number;
   /** Position in the network, from which its topology labels follow. */
   readonly place: number;
 }
@@ -29,6 +36,7 @@ export interface LaunchRequest {
   readonly availabilityZone?: string;
   readonly reservationId?: string;
   readonly nodeGroup?: string;
+  readonly nodePool?: string;
 }
 
 /** How the cloud behaves. */
@@ -52,6 +60,10 @@ export interface CloudOptions {
 export class CloudModel {
   private readonly reservations = new Map<string, ReservationSeed>();
   private readonly instances = new Map<string, Instance>();
+  /** Ended, and still spoken of. */
+  private readonly ended = new Map<string, { readonly instance: Instance; readonly atMs: number }>();
+  /** Interfaces that hang on no instance, and security groups. */
+  readonly network: CloudNetwork;
   /** Slots still taken by instances that have ended. */
   private readonly settling = new Map<string, number>();
   private readonly taken = new Map<string, Set<number>>();
@@ -69,6 +81,7 @@ export class CloudModel {
     private readonly options: CloudOptions = {},
   ) {
     this.onDemand = new Map(Object.entries(options.onDemand ?? {}));
+    this.network = new CloudNetwork((id) => this.instances.has(id));
     this.faults = { throttle: options.throttle ?? 0, unavailable: options.unavailable ?? 0 };
     for (const reservation of options.reservations ?? []) this.setReservation(reservation);
   }
@@ -120,12 +133,13 @@ export class CloudModel {
   launch(request: LaunchRequest): Instance | { readonly insufficient: string } {
     const refused = this.refuse(request);
     if (refused) return { insufficient: refused };
-    const { instanceType, reservationId, nodeGroup } = request;
+    const { instanceType, reservationId, nodeGroup, nodePool } = request;
     const reservation = reservationId ? this.reservations.get(reservationId) : undefined;
     const availabilityZone = reservation?.availabilityZone ?? request.availabilityZone ?? 'zone-a';
     const id = `i-${(this.nextId++).toString(16).padStart(17, '0')}`;
     const place = this.takePlace(placeKey(request));
-    const instance = { id, instanceType, availabilityZone, reservationId, place, ...(nodeGroup ? { nodeGroup } : {}) };
+    const where = { id, instanceType, availabilityZone, reservationId, place, launchedMs: this.clock.now() };
+    const instance = { ...where, ...(nodeGroup ? { nodeGroup } : {}), ...(nodePool ? { nodePool } : {}) };
     this.instances.set(id, instance);
     return instance;
   }
@@ -136,6 +150,7 @@ export class CloudModel {
     if (!instance) return;
     this.instances.delete(id);
     this.statuses.delete(id);
+    this.ended.set(id, { instance, atMs: this.clock.now() });
     const key = placeKey(instance);
     this.settling.set(key, (this.settling.get(key) ?? 0) + 1);
     const [from, to] = this.options.slotDelayMs ?? [300_000, 600_000];
@@ -169,6 +184,10 @@ export class CloudModel {
     const instances = instanceCalls({
       ...{ faults: () => this.faults, cluster: this.options.cluster ?? 'simulated', random: this.random },
       find: (id) => this.instances.get(id),
+      ended: () => this.remembered(),
+      running: () => this.running(),
+      placeOf: (instance) => Object.values(this.topology(instance)),
+      network: this.network,
       statusOf: (id) => this.statuses.get(id) ?? {},
       terminate: (id) => this.terminate(id),
       rebooted: (instance) => this.rebootListeners.forEach((listener) => listener(instance)),
@@ -182,6 +201,12 @@ export class CloudModel {
         return ids.flatMap((id) => this.describe(id) ?? []);
       },
     };
+  }
+
+  private remembered(): ReadonlyMap<string, Instance> {
+    const since = this.clock.now() - REMEMBERED_MS;
+    for (const [id, { atMs }] of this.ended) if (atMs <= since) this.ended.delete(id);
+    return new Map([...this.ended].map(([id, { instance }]) => [id, instance] as const));
   }
 
   private refuse({ instanceType, reservationId, availabilityZone }: LaunchRequest): string | undefined {

@@ -57,6 +57,7 @@ function launch(context: KarpenterContext, created: KubeObject): void {
   const claim = live(inside, created);
   if (!claim) return;
   const instance = cloud.launch({
+    nodePool: claim.metadata.labels?.[FOREIGN_KEYS.nodePool],
     instanceType: required(claim.spec, FOREIGN_KEYS.instanceType) ?? '',
     availabilityZone: required(claim.spec, FOREIGN_KEYS.zone),
     reservationId: reservationOf(inside, claim),

@@ -20,20 +20,22 @@ const type = (...[group, version, plural, kind, namespaced]: Words): ResourceTyp
 export const CRDS = type('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false);
 export const HYPER_NODES = type('topology.volcano.sh', 'v1alpha1', 'hypernodes', 'HyperNode', false);
 export const NODE_CLASSES = type('eks.amazonaws.com', 'v1', 'nodeclasses', 'NodeClass', false);
-export const CONFIG_MAPS = type('', 'v1', 'configmaps', 'ConfigMap', true);
 
 /** Built into the API server, or installed before anything of ours: always served. */
 const ALWAYS: readonly ResourceType[] = [
   ...[r.NODES, r.PODS, r.NAMESPACES, r.LEASES, r.EVENTS, r.PRIORITY_CLASSES, r.DEPLOYMENTS, r.REPLICA_SETS, r.JOBS],
   ...[r.NODE_POOLS, r.NODE_CLAIMS, r.QUEUES, r.POD_GROUPS, r.VOLCANO_JOBS, r.VOLCANO_COMMANDS],
-  ...[CRDS, r.DISRUPTION_BUDGETS, HYPER_NODES, NODE_CLASSES, CONFIG_MAPS],
+  ...[CRDS, r.DISRUPTION_BUDGETS, HYPER_NODES, NODE_CLASSES, r.CONFIG_MAPS, r.SERVICES, r.NETWORK_POLICIES],
+  ...[r.STATEFUL_SETS, r.DAEMON_SETS, r.VOLUME_CLAIMS, r.VOLUMES, r.VOLUME_ATTACHMENTS, r.CSI_NODES],
+  ...[r.VALIDATING_POLICIES, r.VALIDATING_BINDINGS, r.MUTATING_POLICIES, r.MUTATING_BINDINGS],
 ];
 
 /** Kinds whose status only the status subresource can write. */
 const WITHOUT_STATUS = new Set(
-  [r.NAMESPACES, r.LEASES, r.EVENTS, r.PRIORITY_CLASSES, r.VOLCANO_COMMANDS, NODE_CLASSES, CONFIG_MAPS, CRDS].map(
-    resourceName,
-  ),
+  [
+    ...[r.NAMESPACES, r.LEASES, r.EVENTS, r.PRIORITY_CLASSES, r.VOLCANO_COMMANDS, NODE_CLASSES, r.CONFIG_MAPS, CRDS],
+    ...[r.NETWORK_POLICIES, r.CSI_NODES, r.VALIDATING_BINDINGS, r.MUTATING_POLICIES, r.MUTATING_BINDINGS],
+  ].map(resourceName),
 );
 
 /** Served resource types and their schemas. */

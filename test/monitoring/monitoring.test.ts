@@ -59,9 +59,9 @@ function rowsOf(expr: string) {
 }
 
 describe('every query', () => {
-  it('there are: of eighteen alerts and of more than thirty panels', () => {
+  it('there are: of nineteen alerts and of more than thirty panels', () => {
     expect(queries.length).toBeGreaterThan(55);
-    expect(ALERTS).toHaveLength(18);
+    expect(ALERTS).toHaveLength(19);
     expect(queries.flatMap(([, expr]) => partsOf(expr, 'LabelName')).length).toBeGreaterThan(40);
   });
 
@@ -202,6 +202,10 @@ describe('the chart', () => {
     expect(map.metadata.labels).toMatchObject({ ...labels, grafana_dashboard: '1' });
     expect([rule, monitor].map(({ metadata }) => metadata.labels.release)).toEqual([labels.release, labels.release]);
     expect(JSON.parse(map.data['aicluster-capacity.json'])).toEqual(board);
-    expect(monitor.spec.selector.matchExpressions[0].values).toEqual(['aicluster-capacity', 'aicluster-health']);
+    expect(monitor.spec.selector.matchExpressions[0].values).toEqual([
+      'aicluster-capacity',
+      'aicluster-health',
+      'aicluster-janitor',
+    ]);
   });
 });

@@ -25,6 +25,8 @@ export interface ApiRequest {
   readonly token?: string;
   /** @default 30 s */
   readonly timeoutMs?: number;
+  /** Told of what kubectl prints as `Warning:`. @default nobody is */
+  readonly onWarning?: (text: string) => void;
 }
 
 /** Sends requests to one API server over kept-alive connections. */
@@ -48,6 +50,7 @@ export function makeApiClient(serverUrl: string, authority: string, defaultToken
       call.on('error', reject);
       call.on('response', (answer) => {
         const chunks: Buffer[] = [];
+        for (const text of warningsOf(answer.rawHeaders)) request.onWarning?.(text);
         answer.on('data', (chunk: Buffer) => chunks.push(chunk));
         answer.on('error', reject);
         answer.on('end', () => settle(answer.statusCode ?? 0, Buffer.concat(chunks).toString()));
@@ -61,6 +64,14 @@ export function makeApiClient(serverUrl: string, authority: string, defaultToken
         reject(new ApiError(status, reason, `${method} ${request.path}: HTTP ${status} ${message}`));
       }
     });
+}
+
+/** Headers `Warning: 299 - "text"`, one for each. */
+function warningsOf(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.flatMap((name, i) => {
+    const quoted = i % 2 === 0 && name.toLowerCase() === 'warning' && /^299 - (".*")$/.exec(rawHeaders[i + 1]!);
+    return quoted ? [JSON.parse(quoted[1]!) as string] : [];
+  });
 }
 
 function parse(text: string): unknown {

@@ -16,6 +16,7 @@ export interface BreakableSchema {
   readonly pattern?: string;
   readonly format?: string;
   readonly 'x-kubernetes-list-type'?: string;
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[];
 }
 
 /** A spec that breaks one constraint. */
@@ -75,18 +76,21 @@ function brokenScalar(schema: BreakableSchema, here: (constraint: string, wrong:
 function brokenList(schema: BreakableSchema, value: readonly unknown[], path: Path): Break[] {
   const { minItems, maxItems, items } = schema;
   const [first] = value;
-  const more = (count: number) => Array.from({ length: count }, (_, i) => variant(first, i));
+  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  const more = (count: number) => Array.from({ length: count }, (_, i) => variant(first, i, keys));
   return [
     ...(minItems ? [{ path, constraint: `minItems ${minItems}`, value: value.slice(0, minItems - 1) }] : []),
     ...(maxItems ? [{ path, constraint: `maxItems ${maxItems}`, value: more(maxItems + 1) }] : []),
     ...(schema['x-kubernetes-list-type'] === 'set' ? [{ path, constraint: 'set', value: [first, first] }] : []),
+    ...(schema['x-kubernetes-list-type'] === 'map' ? [{ path, constraint: 'map', value: [first, first] }] : []),
     ...broken(items!, first, [...path, 0]),
   ];
 }
 
-/** Another valid item: names may end in a number, and lists of objects may hold the same one twice. */
-function variant(item: unknown, index: number): unknown {
-  return typeof item === 'string' ? `${item}${index}` : item;
+/** Another valid item: names may end in a number, and lists of objects without a key may hold the same one twice. */
+function variant(item: unknown, index: number, keys: readonly string[]): unknown {
+  if (typeof item === 'string') return `${item}${index}`;
+  return keys.reduce((at, key) => withValue(at, [key], `${(at as any)[key]}${index}`), item);
 }
 
 /** A copy with another value at one place. */

@@ -7,11 +7,16 @@ import {
   Checkpoint,
   FaultReport,
   HEALTH_POLICY_NAME,
+  INVARIANT_POLICY_NAME,
   InvalidObject,
+  InvariantPolicy,
+  JANITOR_POLICY_NAME,
+  JanitorPolicy,
   KINDS,
   NodeHealthPolicy,
   NodeMove,
   NodeValidation,
+  Resubmission,
   structuralSchema,
 } from '../../lib/api';
 import { CrdsChart } from '../../lib/charts';
@@ -33,6 +38,7 @@ const BUCKET = { nodes: { max: 4 }, instanceTypes: ['p5.48xlarge'] };
 const CHECKPOINT = { gang: 'llama', takenAt: '2026-11-23T12:00:00Z' };
 const MOVE = { nodes: ['node-1'], to: { kind: 'Release' as const } };
 const VALIDATION = { nodes: ['node-1'] };
+const WORK = { apiVersion: 'batch/v1', kind: 'Job', name: 'llama', uid: '6a0e2a0e-0000-4000-8000-000000000000' };
 const REPORT = { node: 'node-1', kind: 'Slow' as const, observedAt: '2026-11-23T12:00:00Z' };
 
 /** By Kind: the least that is valid, and a valid spec that has every field. */
@@ -102,6 +108,34 @@ const EXAMPLES: Readonly<Record<string, { readonly least: any; readonly whole: a
     least: VALIDATION,
     whole: { ...VALIDATION, level: 'Deep', reason: 'Report', message: 'a person asked for it' },
   },
+  JanitorPolicy: {
+    least: {},
+    whole: {
+      dryRun: false,
+      excludeNamespaces: ['notebooks'],
+      stuck: { terminating: '1m', vanishedNode: '1m', starting: '10m', unbound: '10m' },
+      finalizers: [
+        { name: 'example.com/cleanup', why: 'its controller was removed' },
+        { name: 'example.com/other', why: 'the same' },
+      ],
+      budgets: { perMinute: 10, perOwnerPerMinute: 5, perNamespacePerMinute: 6 },
+      gangs: { hungAfter: '2h', halfDeadAfter: '1m', halfBoundAfter: '10m', perHour: 3 },
+      resubmission: { enabled: false, attempts: 5, backOff: { min: '10s', max: '10m' }, avoidFor: '1h' },
+      sync: { olderThan: '2h', repair: ['VolumeAttachments', 'Nodes'], perHour: 5 },
+    },
+  },
+  Resubmission: { least: { work: WORK }, whole: { work: WORK } },
+  InvariantPolicy: {
+    least: {},
+    whole: {
+      rules: [
+        { id: 'pools-have-taints', disabled: true, severity: 'Info', repair: false },
+        { id: 'queues-agree', disabled: false, severity: 'Critical', repair: true },
+      ],
+      repair: { maxPerHour: 5, dryRun: false },
+      maxFindings: 20,
+    },
+  },
   FaultReport: {
     least: REPORT,
     whole: { ...REPORT, pod: 'llama-0', kind: 'Xid', code: 79, message: 'fell off the bus', severity: 'Critical' },
@@ -109,8 +143,12 @@ const EXAMPLES: Readonly<Record<string, { readonly least: any; readonly whole: a
 };
 
 /** A name that the rules of the Kind allow. */
-const nameOf = ({ kind }: AnyKind, name: string): string =>
-  kind === NodeHealthPolicy.kind ? HEALTH_POLICY_NAME : name;
+const nameOf = ({ kind }: AnyKind, name: string): string => SINGLETONS[kind] ?? name;
+const SINGLETONS: Readonly<Record<string, string>> = {
+  [NodeHealthPolicy.kind]: HEALTH_POLICY_NAME,
+  [JanitorPolicy.kind]: JANITOR_POLICY_NAME,
+  [InvariantPolicy.kind]: INVARIANT_POLICY_NAME,
+};
 
 /** Every rule that spans fields, broken once: Kind, name, spec, and the sentence for whoever wrote it. */
 const RULES: readonly (readonly [AnyKind, string, object, string])[] = [
@@ -157,6 +195,14 @@ const RULES: readonly (readonly [AnyKind, string, object, string])[] = [
     'min must not be greater than max',
   ],
   [NodeHealthPolicy, 'mine', {}, 'name mine: there is one NodeHealthPolicy, and its name is default'],
+  [JanitorPolicy, 'mine', {}, 'name mine: there is one JanitorPolicy, and its name is default'],
+  [
+    JanitorPolicy,
+    'default',
+    { resubmission: { backOff: { min: '90m', max: '1h' } } },
+    'min must not be longer than max',
+  ],
+  [InvariantPolicy, 'mine', {}, 'name mine: there is one InvariantPolicy, and its name is default'],
   [FaultReport, 'f', { ...REPORT, node: undefined }, 'needs node or pod: where it was seen'],
   [FaultReport, 'f', { ...REPORT, kind: 'Xid' }, 'kind Xid needs code: the number that the driver printed'],
   [FaultReport, 'f', { ...REPORT, code: 79 }, 'kind Slow takes no code'],
@@ -200,6 +246,13 @@ const TRANSITIONS: readonly (readonly [AnyKind, object, readonly object[], reado
       { ...VALIDATION, message: 'a field more' },
     ],
     'a NodeValidation cannot be changed: delete it (that ends its checks) and create another',
+  ],
+  [
+    Resubmission,
+    { work: WORK },
+    [{ work: WORK }],
+    [{ work: { ...WORK, uid: 'another' } }, { work: { ...WORK, name: 'other' } }],
+    'a Resubmission cannot be changed: other work has a ledger of its own',
   ],
   [
     FaultReport,

@@ -2,8 +2,8 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
- * A loopback server that answers three questions of the EC2 query API in EC2's own XML, so that the real SDK client can be
- * tested over the wire: DescribeCapacityReservations, DescribeInstances, DescribeInstanceStatus. It holds what a test puts
+ * A loopback server that answers four questions of the EC2 query API in EC2's own XML, so that the real SDK client can be
+ * tested over the wire: DescribeCapacityReservations, DescribeInstances, DescribeInstanceStatus, DescribeInstanceTopology. It holds what a test puts
  * into it and invents nothing; what it does not know it refuses as EC2 would. Signatures are not checked.
  */
 export interface Ec2StandIn {
@@ -56,6 +56,16 @@ export interface Ec2Instance {
   readonly attachedEbsStatus?: 'ok' | 'impaired' | 'initializing' | 'insufficient-data';
   readonly scheduledEvents?: readonly Ec2ScheduledEvent[];
   readonly tags?: Readonly<Record<string, string>>;
+  /** RFC 3339. */
+  readonly launchTime?: string;
+  readonly privateDnsName?: string;
+  /** Interfaces on it: what they are, and their security groups. */
+  readonly interfaces?: readonly {
+    readonly type: 'interface' | 'efa' | 'efa-only';
+    readonly groups: readonly string[];
+  }[];
+  /** Coarse to fine. */
+  readonly networkNodes?: readonly string[];
 }
 
 /** A scheduled event of an instance. */
@@ -95,6 +105,7 @@ export async function startEc2StandIn(): Promise<Ec2StandIn> {
     DescribeCapacityReservations: (parameters) => describeReservations(reservations, parameters),
     DescribeInstances: (parameters) => describeInstances(instances, parameters),
     DescribeInstanceStatus: (parameters) => describeStatus(instances, parameters),
+    DescribeInstanceTopology: (parameters) => describeTopology(instances, parameters),
   };
   const answer = (form: string): Xml => {
     const { Action: action = '', Version: _version, ...parameters } = Object.fromEntries(new URLSearchParams(form));
@@ -172,6 +183,7 @@ function describeInstances(all: ReadonlyMap<string, Ec2Instance>, parameters: Pa
     'instance-type': (one) => one.instanceType,
     'availability-zone': (one) => one.availabilityZone,
     'capacity-reservation-id': (one) => one.capacityReservationId ?? '',
+    'tag-key': (one) => Object.keys(one.tags ?? {}),
   };
   const visible = withoutHidden(all, parameters);
   const chosen = choose(visible, parameters, INSTANCE_IDS, filterable);
@@ -189,6 +201,9 @@ function describeInstances(all: ReadonlyMap<string, Ec2Instance>, parameters: Pa
           .join(''),
       ),
       operatorXml(one),
+      one.launchTime ? tag('launchTime', one.launchTime) : '',
+      one.privateDnsName ? tag('privateDnsName', one.privateDnsName) : '',
+      tag('networkInterfaceSet', (one.interfaces ?? []).map(interfaceXml).join('')),
     ].join('');
     return tag('reservationId', `r-${id}`) + tag('instancesSet', tag('item', inner));
   });
@@ -216,7 +231,21 @@ function describeStatus(all: ReadonlyMap<string, Ec2Instance>, parameters: Param
   );
 }
 
-type Readable<T> = Readonly<Record<string, (one: T) => string>>;
+/** Instances that are named are in it although they are managed: the API has no switch for them. */
+function describeTopology(all: ReadonlyMap<string, Ec2Instance>, parameters: Parameters): Xml {
+  const named = choose(all, parameters, INSTANCE_IDS, {});
+  const running = named.filter(([, one]) => one.state === 'running');
+  return page('instanceSet', running, parameters, ([id, one]) =>
+    [
+      tag('instanceId', escape(id)),
+      tag('instanceType', one.instanceType),
+      tag('availabilityZone', one.availabilityZone),
+      tag('networkNodeSet', (one.networkNodes ?? []).map((node) => tag('item', node)).join('')),
+    ].join(''),
+  );
+}
+
+type Readable<T> = Readonly<Record<string, (one: T) => string | readonly string[]>>;
 
 /** Applies the ids asked for and the filters; an unknown id or filter is refused, as EC2 refuses it. */
 function choose<T>(
@@ -234,7 +263,7 @@ function choose<T>(
     const read = filterable[name];
     if (!read) throw new Refusal('InvalidParameterValue', `The filter '${name}' is invalid`);
     const values = listed(parameters, `Filter.${n}.Value`);
-    chosen = chosen.filter(([, one]) => values.includes(read(one)));
+    chosen = chosen.filter(([, one]) => [read(one)].flat().some((value) => values.includes(value)));
   }
   return chosen;
 }
@@ -265,6 +294,10 @@ const tagXml = ([key, value]: readonly [string, string]) =>
 const detailsXml = ({ impairedSince }: Ec2Instance) => {
   const detail = tag('name', 'reachability') + tag('status', 'failed') + tag('impairedSince', impairedSince ?? '');
   return impairedSince ? tag('details', tag('item', detail)) : '';
+};
+const interfaceXml = ({ type, groups }: NonNullable<Ec2Instance['interfaces']>[number]) => {
+  const groupSet = groups.map((group) => tag('item', tag('groupId', group))).join('');
+  return tag('item', tag('interfaceType', type) + tag('groupSet', groupSet));
 };
 const eventXml = ({ code, id, description, notBefore }: Ec2ScheduledEvent) =>
   tag(

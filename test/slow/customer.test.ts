@@ -42,7 +42,7 @@ function theirVpc(stack: Stack): ec2.IVpc {
 export class WithTheirVpc extends Stack {
   constructor(scope: Construct, id: string, props?: StackProps) {
     super(scope, id, props);
-    const ai = new AiCluster(this, 'Cortex', { vpc: theirVpc(this), capacity, buckets, health: { dryRun: false } });
+    const ai = new AiCluster(this, 'Cortex', { vpc: theirVpc(this), capacity, buckets, health: { dryRun: false }, janitor: { dryRun: false } });
     ai.addBucket({ name: 'batch', priority: Priority.LOW, nodes: { max: 2 }, instanceTypes: ['g6e.48xlarge'] });
   }
 }
@@ -181,6 +181,7 @@ describe('a customer', () => {
     expect(snapshot).toContain('one_node.py');
     expect(snapshot).toMatch(/validation[^a-zA-Z]*Standard/);
     expect(snapshot).toMatch(/NodeHealthPolicy.*dryRun[^a-zA-Z]*false/);
+    expect(snapshot).toMatch(/JanitorPolicy.*dryRun[^a-zA-Z]*false/);
   });
 
   it('is told at synth about a misspelt measurement in the props of node health, with the nearest one', () => {

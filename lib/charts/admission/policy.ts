@@ -22,8 +22,10 @@ export interface MutatingParts extends PolicyParts {
   readonly patch: string;
 }
 
-/** A policy that refuses objects. */
+/** A policy that refuses objects, or warns of them. */
 export interface ValidatingParts extends PolicyParts {
+  /** Warn: the sentence is printed by kubectl, and kept in the audit log. @default 'Deny' */
+  readonly action?: 'Deny' | 'Warn';
   readonly validations: readonly {
     /** CEL that is true when the object is fine. */
     readonly expression: string;
@@ -53,10 +55,11 @@ export function mutatingPolicy(parts: MutatingParts): KubeObject[] {
   ];
 }
 
-/** A ValidatingAdmissionPolicy with its binding; what it refuses is refused as Forbidden. */
+/** A ValidatingAdmissionPolicy with its binding; what it refuses is refused as Forbidden. A warning must not stop anybody, broken or not. */
 export function validatingPolicy(parts: ValidatingParts): KubeObject[] {
   const spec = {
     ...commonSpec(parts),
+    ...(parts.action === 'Warn' && { failurePolicy: 'Ignore' }),
     validations: parts.validations.map((validation) => ({ ...validation, reason: 'Forbidden' })),
   };
   return [
@@ -65,7 +68,7 @@ export function validatingPolicy(parts: ValidatingParts): KubeObject[] {
       apiVersion,
       kind: 'ValidatingAdmissionPolicyBinding',
       metadata: { name: parts.name },
-      spec: { ...bindingSpec(parts), validationActions: ['Deny'] },
+      spec: { ...bindingSpec(parts), validationActions: parts.action === 'Warn' ? ['Warn', 'Audit'] : ['Deny'] },
     },
   ];
 }

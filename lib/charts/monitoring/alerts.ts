@@ -122,6 +122,15 @@ export const ALERTS: readonly Alert[] = [
       'Its pods were ended {{ $value | humanizeDuration }} ago. A gang may run again as soon as its nodes are handed over, which takes minutes.',
   },
   {
+    name: 'JanitorIsDown',
+    severity: 'warning',
+    expr: 'absent(aicluster_controllers_working{process="janitor"})',
+    for: '15m',
+    summary: 'No replica of aicluster-janitor can be scraped',
+    description:
+      'For fifteen minutes 0 replicas of aicluster-janitor have said anything. Stuck pods stay stuck, killed work does not come back, and broken rules are not named.',
+  },
+  {
     name: 'MoveStuck',
     severity: 'warning',
     expr: `time() - min by (reason) (aicluster_capacity_oldest_move_timestamp_seconds) > ${1.5 * HOUR}`,

@@ -205,7 +205,7 @@ const CONTROLLERS: RowSpec = {
       description: 'What the controllers did, and what was refused.',
       unit: 'ops',
       queries: Object.fromEntries(
-        ['capacity', 'health', 'moves', 'pools'].map((name) => [
+        ['capacity', 'health', 'janitor', 'moves', 'pools'].map((name) => [
           `sum by (type, result) (rate(aicluster_${name}_actions_total[10m]))`,
           `${name} {{type}} {{result}}`,
         ]),

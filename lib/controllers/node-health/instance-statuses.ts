@@ -1,7 +1,8 @@
 /** What EC2 says of the instances, asked now and then: status checks and scheduled events. */
+import { instanceIdOf } from '../../domain/instance-id';
 import { NODES } from '../../domain/resources';
 import type { KubeObject, Node } from '../../domain/kube';
-import { isFleetNode, toNodeFacts } from '../../fleet';
+import { instanceIdOf, isFleetNode, toNodeFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { ApiError, TooManyRequests } from '../../runtime/errors';
 import type { CloudPort } from '../../runtime/ports';
@@ -28,11 +29,6 @@ interface Kept {
 
 /** Lost with the process, and asked anew. */
 const keptOf = new WeakMap<CloudPort, Kept>();
-
-/** The instance ids behind nodes: `aws:///us-east-2a/i-0abc` → `i-0abc`. */
-export function instanceIdOf(providerID: string | undefined): string | undefined {
-  return /\/(i-[0-9a-z]+)$/.exec(providerID ?? '')?.[1];
-}
 
 /**
  * What EC2 said last; it is asked when that is due, and nobody waits for the answer: a thousand instances are ten calls, and a node that

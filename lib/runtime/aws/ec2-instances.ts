@@ -17,14 +17,11 @@ import {
 import { Conflict, Invalid } from '../errors';
 import type { InstanceEvent, InstanceFate, InstanceOwner, InstanceStatus } from '../ports';
 import { toCloudError } from './cloud-error';
+import { NODEGROUP_CLUSTER_TAG, NODEGROUP_TAG, ownedTag, tagsOf } from './cluster-tags';
 import { describeKnown } from './known-ids';
 
 /** DescribeInstanceStatus and DescribeInstances take so many ids at once (EC2 API reference: 100). */
-const MOST_IDS = 100;
-/** Tags of EKS on the instances of a managed node group (EKS user guide, managed-node-groups.html). */
-const CLUSTER_TAG = 'eks:cluster-name';
-const NODEGROUP_TAG = 'eks:nodegroup-name';
-const OWNED_TAG = (cluster: string): string => `kubernetes.io/cluster/${cluster}`;
+export const MOST_IDS = 100;
 const GONE = ['shutting-down', 'terminated'];
 
 /** Status checks and scheduled events, sorted by id. */
@@ -109,7 +106,8 @@ export async function changeInstances(
   return wanted.map((id) => fates.get(id)!);
 }
 
-async function describeInstances(client: EC2Client, ids: readonly string[]): Promise<readonly Instance[]> {
+/** Instances by id, hidden ones included; unknown ids make EC2 refuse. */
+export async function describeInstances(client: EC2Client, ids: readonly string[]): Promise<readonly Instance[]> {
   const command = new DescribeInstancesCommand({ InstanceIds: [...ids], IncludeManagedResources: true });
   const answer = await client.send(command).catch((error: unknown) => {
     throw toCloudError('DescribeInstances', error);
@@ -138,13 +136,13 @@ function fateOf(
 
 function notOurs({ Tags = [], Operator }: Instance, owner: InstanceOwner): string | undefined {
   if (Operator?.Managed) return 'is managed by EKS Auto Mode: its Node is deleted, never its instance';
-  const tags = new Map(Tags.map(({ Key = '', Value }) => [Key, Value] as const));
+  const tags = tagsOf(Tags);
   return otherCluster(tags, owner) ?? otherGroup(tags.get(NODEGROUP_TAG), owner);
 }
 
 function otherCluster(tags: ReadonlyMap<string, string | undefined>, { cluster }: InstanceOwner): string | undefined {
-  const owned = tags.get(OWNED_TAG(cluster)) === 'owned' ? cluster : undefined;
-  const named = tags.get(CLUSTER_TAG) ?? owned;
+  const owned = tags.get(ownedTag(cluster)) === 'owned' ? cluster : undefined;
+  const named = tags.get(NODEGROUP_CLUSTER_TAG) ?? owned;
   if (named === cluster) return undefined;
   const has = named === undefined ? 'has no tag of a cluster' : `belongs to cluster ${named}`;
   return `${has}: only instances of cluster ${cluster} are touched`;

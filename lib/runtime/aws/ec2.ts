@@ -8,6 +8,9 @@ import {
 import type { CloudPort, Reservation } from '../ports';
 import { toCloudError } from './cloud-error';
 import { changeInstances, readInstanceStatus } from './ec2-instances';
+import { readInstances } from './ec2-fleet';
+import { deleteNetworkInterface, readNetworkInterfaces } from './ec2-interfaces';
+import { readInstanceTopology, readSecurityGroups } from './ec2-network';
 import { describeKnown } from './known-ids';
 
 /** A cloud that asks EC2 of the region in `AWS_REGION`; `AWS_ENDPOINT_URL_EC2` points it elsewhere. */
@@ -22,6 +25,11 @@ export function ec2Cloud(config: EC2ClientConfig = {}): CloudPort {
       return found.map(toReservation).sort((a, b) => (a.id < b.id ? -1 : 1));
     },
     readInstanceStatus: (ids) => readInstanceStatus(reader, ids),
+    readInstances: (cluster) => readInstances(reader, cluster),
+    readNetworkInterfaces: (cluster) => readNetworkInterfaces(reader, cluster),
+    readInstanceTopology: (ids) => readInstanceTopology(reader, ids),
+    readSecurityGroups: (ids) => readSecurityGroups(reader, ids),
+    deleteNetworkInterface: (id, owner) => deleteNetworkInterface({ reader, writer }, id, owner),
     terminateInstances: (ids, owner) => changeInstances({ reader, writer }, 'TerminateInstances', ids, owner),
     rebootInstances: (ids, owner) => changeInstances({ reader, writer }, 'RebootInstances', ids, owner),
   };

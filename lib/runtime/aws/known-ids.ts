@@ -2,7 +2,8 @@
 import { ApiError } from '../errors';
 
 /** EC2 names ids that do not exist, or look wrong, with these codes, and then answers none of the batch. */
-const UNKNOWN_ID = /^(InvalidCapacityReservationId|InvalidInstanceID)\./;
+const UNKNOWN_ID =
+  /^(InvalidCapacityReservationId|InvalidInstanceID|InvalidNetworkInterfaceID|InvalidGroup|InvalidGroupId)\./;
 
 /** One unknown id makes EC2 refuse the whole batch: leave out what the message names, or halve the batch until it is alone. */
 export async function describeKnown<T>(

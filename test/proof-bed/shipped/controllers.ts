@@ -3,12 +3,11 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { CONTROLLERS_NAMESPACE } from '../../../lib/charts';
+import type { ProcessName } from '../../../lib/controllers/processes';
 import { type Bed, waitFor } from '../bed';
 import { isAlive, signal } from '../processes';
 import type { Program } from '../program';
 
-/** A process of the controllers. */
-export type ProcessName = 'capacity' | 'health';
 /** The service account of a process. */
 export const accountOf = (name: ProcessName): string => `aicluster-${name}`;
 /** The kubelet would back off for seconds; nothing is proved by waiting. */

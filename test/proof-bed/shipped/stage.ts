@@ -1,9 +1,10 @@
 /** Everything an acceptance test needs, set up and taken down: bed, shipped objects, EC2, the gate before the API server, one replica. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type { ProcessName } from '../../../lib/controllers/processes';
 import { type Bed, startBed, waitFor } from '../bed';
 import { type Ec2StandIn, startEc2StandIn } from '../ec2-stand-in';
-import { accountOf, install, type ProcessName, Replica } from './controllers';
+import { accountOf, install, Replica } from './controllers';
 import { EVIDENCE_BUCKET, EvidenceStandIn } from './evidence-stand-in';
 import { Machines } from './machines';
 import { Operators } from './operators';
@@ -31,6 +32,8 @@ export interface Stage {
   readonly gate: WriteGate;
   /** The same, of the process health. */
   readonly healthGate: WriteGate;
+  /** The same, of the process janitor. */
+  readonly janitorGate: WriteGate;
   readonly ec2: Ec2StandIn;
   /** The bucket that evidence of checks is written to. */
   readonly evidence: EvidenceStandIn;
@@ -64,10 +67,14 @@ export async function setStage(blockNodes = BLOCK_NODES): Promise<Stage> {
     endDate: new Date(nowMs + 14 * DAY_MS).toISOString(),
   });
   const key = fs.readFileSync(path.join(bed.folder, 'certificates', 'apiserver.key'), 'utf8');
-  const [gate, healthGate] = [0, 1].map(
+  const [gate, healthGate, janitorGate] = [0, 1, 2].map(
     () => new WriteGate({ server: bed.serverUrl, authority: bed.authority, key }),
-  ) as [WriteGate, WriteGate];
-  const servers = { capacity: await gate.start(), health: await healthGate.start() };
+  ) as [WriteGate, WriteGate, WriteGate];
+  const servers: Readonly<Record<ProcessName, string>> = {
+    capacity: await gate.start(),
+    health: await healthGate.start(),
+    janitor: await janitorGate.start(),
+  };
   const bundle = install(bed, shipped.bundle);
   const world = new World(bed);
   const witness = new Witness(world);
@@ -82,6 +89,7 @@ export async function setStage(blockNodes = BLOCK_NODES): Promise<Stage> {
     witness,
     gate,
     healthGate,
+    janitorGate,
     ec2,
     evidence,
     operators,
@@ -96,7 +104,7 @@ export async function setStage(blockNodes = BLOCK_NODES): Promise<Stage> {
     close: async () => {
       await Promise.all([witness, operators, trainers, machines].map((one) => one.stop()));
       await Promise.all(replicas.map((replica) => replica.terminate()));
-      await Promise.all([gate.close(), healthGate.close(), ec2.close(), evidence.close()]);
+      await Promise.all([gate, healthGate, janitorGate, ec2, evidence].map((one) => one.close()));
       shipped.remove();
       await bed.stop();
     },
@@ -119,13 +127,13 @@ function envOf({ resources }: ShippedAssembly, process: ProcessName): Record<str
  * Kills the API server and starts it again. It is gone for everybody; the controllers reach it again when it says that it is ready,
  * as through the load balancer of EKS. Before that it would refuse everything: it has not read its own roles yet.
  */
-export async function restartApiServer({ bed, gate, healthGate }: Stage): Promise<void> {
-  gate.ready = healthGate.ready = false;
+export async function restartApiServer({ bed, gate, healthGate, janitorGate }: Stage): Promise<void> {
+  gate.ready = healthGate.ready = janitorGate.ready = false;
   await bed.killApiServer();
   // Karpenter and the others live through it: one that dies between a launch and writing it down leaves a Node without a NodeClaim.
   const back = bed.startApiServer({ keepFollowers: true });
   await waitFor('the API server to be ready', async () => (await bed.api({ path: '/readyz' })) === 'ok');
-  gate.ready = healthGate.ready = true;
+  gate.ready = healthGate.ready = janitorGate.ready = true;
   await back;
 }
 

@@ -33,6 +33,15 @@ const SUBSTITUTIONS: Readonly<Record<string, (object: KubeObject) => KubeObject>
     ...policy,
     spec: { ...policy.spec, batch: { window: '2s', partnerWait: '1s' }, reports: { maxAge: '20s' } },
   }),
+  // What is stuck for seconds is stuck, and budgets do not make anybody wait.
+  JanitorPolicy: (policy) => ({
+    ...policy,
+    spec: {
+      ...policy.spec,
+      stuck: { terminating: '5s', vanishedNode: '2s', starting: '10s', unbound: '10s' },
+      gangs: { ...policy.spec.gangs, halfDeadAfter: '3s', halfBoundAfter: '10s' },
+    },
+  }),
   // Brakes measured in minutes would make this test last an hour: same rules, smaller numbers.
   CapacityBucket: (bucket) => ({
     ...bucket,

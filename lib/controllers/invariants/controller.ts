@@ -1,0 +1,86 @@
+/** invariants: everything that distributed training depends on → findings in the status of the InvariantPolicy, and what they lead to. */
+import { CONFIG_MAPS, INVARIANT_POLICIES } from '../../domain/resources';
+import { SHIPPED_CONFIG_MAP } from '../../domain/shipped';
+import type { Controller, ControllerContext, GaugeSeries } from '../../runtime/controller';
+import { applyRepair, findWriter, tellNews, writeStatus } from './apply';
+import type { Finding } from './findings';
+import { DEFAULT_POLICY, LOOKED_AT, LOOKED_AT_WHERE_THERE, observeInvariants, observePolicy } from './observe';
+import { planInvariants, type InvariantsPlan } from './plan';
+import { RULES } from './rules';
+import { METRIC } from './telemetry';
+
+/** Every look is at everything, and a pod changes every second somewhere: rules have a minute, and take a twelfth of it. */
+const PACE_MS = 5_000;
+/** Time itself breaks rules: what is not there after ten minutes. */
+const AGAIN_MS = 30_000;
+
+/** What the process was started with. */
+export interface InvariantsSettings {
+  /** Namespace of the controllers, where it is written what was deployed with them. */
+  readonly namespace: string;
+}
+
+const everything = () => ['cluster'];
+
+/** Makes the controller. */
+export function makeInvariantsController({ namespace }: InvariantsSettings): Controller {
+  let lastMs = -Infinity;
+  /** Lost with the process, and looked up anew. */
+  const managers = new Map<string, string>();
+  return {
+    name: 'invariants',
+    watches: [
+      ...LOOKED_AT.map((resource) => ({ resource, keys: everything })),
+      ...LOOKED_AT_WHERE_THERE.map((resource) => ({ resource, keys: everything, optional: true })),
+      { resource: INVARIANT_POLICIES, keys: everything },
+      {
+        resource: CONFIG_MAPS,
+        keys: everything,
+        selection: { namespace, fieldSelector: `metadata.name=${SHIPPED_CONFIG_MAP}` },
+      },
+    ],
+    reconcile: async (_key, context) => {
+      const nowMs = context.clock.now();
+      if (nowMs < lastMs + PACE_MS) return { requeueAfterMs: lastMs + PACE_MS - nowMs };
+      lastMs = nowMs;
+      const policy = observePolicy(context);
+      const state = observeInvariants(context, { namespace, cloud: {}, nowMs });
+      const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, managers });
+      tellFigures(plan, nowMs, context);
+      for (const one of plan.unnamed) managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
+      // Before anything is put right it is written down: nobody repairs more often than it says, whenever it dies.
+      if (plan.status) await writeStatus(plan.status, policy!.resourceVersion, context);
+      for (const one of plan.news) tellNews(one, context);
+      for (const repair of plan.repairs) await applyRepair(repair, context);
+      const named = plan.unnamed.length > 0 ? PACE_MS : AGAIN_MS;
+      return { requeueAfterMs: Math.max(PACE_MS, Math.min(named, (plan.againMs ?? Infinity) - nowMs)) };
+    },
+  };
+}
+
+function tellFigures(plan: InvariantsPlan, nowMs: number, { metrics }: ControllerContext): void {
+  metrics.gauges(
+    METRIC.findings,
+    countBy(plan.findings, ({ rule, severity }) => ({ rule, severity })),
+  );
+  const conflicts = plan.findings.filter(({ conflict }) => conflict);
+  metrics.gauges(
+    METRIC.conflicts,
+    countBy(conflicts, ({ rule }) => ({ rule })),
+  );
+  metrics.gauge(METRIC.rules, plan.rules);
+  metrics.gauge(METRIC.looked, nowMs / 1000);
+}
+
+function countBy(
+  findings: readonly Finding[],
+  labelsOf: (one: Finding) => Readonly<Record<string, string>>,
+): GaugeSeries[] {
+  const counts = new Map<string, GaugeSeries>();
+  for (const finding of findings) {
+    const labels = labelsOf(finding);
+    const key = JSON.stringify(labels);
+    counts.set(key, { labels, value: (counts.get(key)?.value ?? 0) + 1 });
+  }
+  return [...counts.values()];
+}

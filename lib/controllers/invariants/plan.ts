@@ -1,0 +1,163 @@
+/**
+ * The invariants of distributed training: everything is looked at, and what is wrong is said. PURE.
+ *
+ *   rules/      one rule, one file: state → violations
+ *   state.ts    what rules look at
+ *   findings.ts violations and the findings there were → findings, repairs that are due, conflicts
+ *
+ * Rules report, and the owner of the key repairs: a controller of ours, the CDK app, or a person. Only what nobody else owns is repaired
+ * here, and only as the policy says.
+ */
+import { INVARIANT_POLICY_NAME, type InvariantPolicySpec, type InvariantPolicyStatus } from '../../api';
+import { setCondition } from '../../domain/conditions';
+import { jsonEqual } from '../../domain/json-equal';
+import { INVARIANT_POLICIES } from '../../domain/resources';
+import {
+  isOpen,
+  planFindings,
+  type DueRepair,
+  type Finding,
+  type FindingsPlan,
+  type RuleResult,
+  type Unnamed,
+} from './findings';
+import { refOf, type ObjectRef, type Rule, type Severity, type Violation } from './rule';
+import type { InvariantState } from './state';
+import { CONDITION } from './telemetry';
+
+/** The InvariantPolicy as it is. */
+export interface PolicyState {
+  readonly resourceVersion: string;
+  readonly generation: number;
+  /** The spec, or what is wrong with it; then the last defaults count. */
+  readonly spec: InvariantPolicySpec;
+  readonly errors?: readonly string[];
+  readonly status: InvariantPolicyStatus;
+}
+
+/** What to say in `kubectl describe` of the object. */
+export interface News {
+  readonly object: ObjectRef;
+  readonly conflict: boolean;
+  readonly message: string;
+}
+
+/** What one look comes to. */
+export interface InvariantsPlan {
+  readonly findings: readonly Finding[];
+  readonly repairs: readonly DueRepair[];
+  readonly unnamed: readonly Unnamed[];
+  readonly news: readonly News[];
+  /** The status to write; absent: it is as it should be, or there is no policy. */
+  readonly status?: InvariantPolicyStatus;
+  readonly rules: number;
+  readonly againMs?: number;
+}
+
+/** So many are said at once; the status has them all. */
+const MOST_NEWS = 20;
+
+/** Looks at everything. */
+export function planInvariants(
+  rules: readonly Rule[],
+  state: InvariantState,
+  policy: PolicyState | undefined,
+  look: { readonly defaults: InvariantPolicySpec; readonly managers: ReadonlyMap<string, string> },
+): InvariantsPlan {
+  const spec = policy?.spec ?? look.defaults;
+  const results = resultsOf(rules, state, spec);
+  const bounds = {
+    maxFindings: spec.maxFindings,
+    maxRepairs: spec.repair.maxPerHour,
+    // Without a policy nobody has said that anything may be changed.
+    dryRun: spec.repair.dryRun || policy === undefined,
+  };
+  const { managers } = look;
+  const before = policy?.status.findings ?? [];
+  const plan = planFindings(before, results, { bounds, managers, nowMs: state.nowMs });
+  const status = policy && statusOf(policy, plan, results.length, state.nowMs);
+  return {
+    findings: plan.findings.filter(isOpen),
+    repairs: plan.repairs,
+    unnamed: plan.unnamed,
+    news: plan.news.slice(0, MOST_NEWS).map(({ finding, violation }) => ({
+      object: violation.object,
+      conflict: finding.conflict === true,
+      message: `${finding.message} [${finding.rule}]`,
+    })),
+    ...(status && !jsonEqual(status, policy.status) ? { status } : {}),
+    rules: results.length,
+    ...(plan.againMs === undefined ? {} : { againMs: plan.againMs }),
+  };
+}
+
+function resultsOf(rules: readonly Rule[], state: InvariantState, spec: InvariantPolicySpec): RuleResult[] {
+  const said = new Map(spec.rules.map((one) => [one.id, one] as const));
+  return rules
+    .filter(({ id }) => said.get(id)?.disabled !== true)
+    .map((rule) => ({
+      rule,
+      severity: said.get(rule.id)?.severity ?? rule.severity,
+      repairs: said.get(rule.id)?.repair ?? true,
+      violations: checked(rule, state),
+    }));
+}
+
+/** A rule that fails on what it finds is said like any other: one broken object must not hide all the others. */
+function checked(rule: Rule, state: InvariantState): readonly Violation[] {
+  try {
+    return rule.check(state);
+  } catch (error) {
+    const object = refOf(INVARIANT_POLICIES, { metadata: { name: INVARIANT_POLICY_NAME } });
+    return [{ object, message: `rule ${rule.id} could not be looked at, a bug: ${(error as Error).message}` }];
+  }
+}
+
+const SEVERITIES: readonly Severity[] = ['Critical', 'Warning', 'Info'];
+
+function statusOf(policy: PolicyState, plan: FindingsPlan, rules: number, nowMs: number): InvariantPolicyStatus {
+  const open = plan.findings.filter(isOpen);
+  const count = (wanted: Severity) => open.filter(({ severity }) => severity === wanted).length;
+  const [critical, warning, info] = SEVERITIES.map(count) as [number, number, number];
+  const conflicts = open.filter(({ conflict }) => conflict).length;
+  const said = words({ critical, warning, info, conflicts, more: plan.more });
+  const accepted = policy.errors === undefined;
+  const conditions = setCondition(
+    policy.status.conditions,
+    {
+      type: CONDITION.accepted,
+      status: accepted ? 'True' : 'False',
+      reason: accepted ? 'Valid' : 'Invalid',
+      message: policy.errors?.join('; ') ?? 'the spec is valid',
+    },
+    nowMs,
+  );
+  const kept = critical === 0 && warning === 0;
+  return {
+    observedGeneration: policy.generation,
+    conditions: setCondition(
+      conditions,
+      { type: CONDITION.kept, status: kept ? 'True' : 'False', reason: kept ? 'Kept' : 'Broken', message: said },
+      nowMs,
+    ),
+    counts: { critical, warning, info },
+    findings: [...plan.findings],
+    rules,
+    message: said,
+  };
+}
+
+interface Counts {
+  readonly critical: number;
+  readonly warning: number;
+  readonly info: number;
+  readonly conflicts: number;
+  readonly more: number;
+}
+
+function words({ critical, warning, info, conflicts, more }: Counts): string {
+  if (critical + warning + info === 0) return 'every rule is kept';
+  const fought = conflicts > 0 ? `; ${conflicts} of them somebody else keeps changing` : '';
+  const rest = more > 0 ? `; ${more} more have no room here` : '';
+  return `${critical} critical, ${warning} warnings, ${info} to know${fought}${rest}`;
+}
