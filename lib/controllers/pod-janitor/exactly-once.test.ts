@@ -94,7 +94,8 @@ class World {
   /** One rank is taken away by its node and the others hang; or the node dies and the owner gives up. */
   fail(lineage: string): boolean {
     const [gang] = this.whole(lineage);
-    if (!gang) return false;
+    // Twenty a day are brought back from.
+    if (!gang || (this.failures.get(lineage) ?? 0) >= 15) return false;
     const pod = gang.pods[Math.floor(this.random() * RANKS)]!;
     this.failures.set(lineage, (this.failures.get(lineage) ?? 0) + 1);
     // Not every pod says when it ended.
