@@ -52,8 +52,6 @@ export const VALIDATING_BINDINGS = admission('validatingadmissionpolicybindings'
 export const MUTATING_POLICIES = admission('mutatingadmissionpolicies', 'MutatingAdmissionPolicy');
 export const MUTATING_BINDINGS = admission('mutatingadmissionpolicybindings', 'MutatingAdmissionPolicyBinding');
 
-export const VOLUME_ATTACHMENTS = clusterWide('storage.k8s.io', 'v1', 'volumeattachments', 'VolumeAttachment');
-
 /** Karpenter's. */
 export const NODE_POOLS = clusterWide('karpenter.sh', 'v1', 'nodepools', 'NodePool');
 export const NODE_CLAIMS = clusterWide('karpenter.sh', 'v1', 'nodeclaims', 'NodeClaim');

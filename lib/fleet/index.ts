@@ -7,7 +7,6 @@ export * from './cost';
 export * from './disruption-budgets';
 export * from './filing';
 export * from './gangs';
-export * from './instance-id';
 export * from './lists';
 export * from './memo';
 export * from './moves';

@@ -2,7 +2,7 @@
 import { instanceIdOf } from '../../domain/instance-id';
 import { NODES } from '../../domain/resources';
 import type { KubeObject, Node } from '../../domain/kube';
-import { instanceIdOf, isFleetNode, toNodeFacts } from '../../fleet';
+import { isFleetNode, toNodeFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { ApiError, TooManyRequests } from '../../runtime/errors';
 import type { CloudPort } from '../../runtime/ports';

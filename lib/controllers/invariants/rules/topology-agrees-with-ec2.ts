@@ -1,7 +1,7 @@
 import { FOREIGN_KEYS } from '../../../domain/node-keys';
 import { NODES } from '../../../domain/resources';
 import { refOf, type Rule } from '../rule';
-import { instanceIdOf } from '../../../fleet';
+import { instanceIdOf } from '../../../domain/instance-id';
 
 const LAYERS = [1, 2, 3] as const;
 

@@ -2,7 +2,7 @@ import { INSTANCE_TYPES } from '../../../catalog';
 import { FOREIGN_KEYS } from '../../../domain/node-keys';
 import { NODES } from '../../../domain/resources';
 import { refOf, type Repair, type Rule } from '../rule';
-import { instanceIdOf } from '../../../fleet';
+import { instanceIdOf } from '../../../domain/instance-id';
 import type { FleetNode, InvariantState } from '../state';
 
 /** The cloud controller labels a node minutes after it has joined. */
