@@ -107,6 +107,20 @@ class World {
     return true;
   }
 
+  /** A rank of it ends with an exit code, as it does wherever it runs; its owner gives up. */
+  crash(lineage: string): void {
+    const [gang] = this.whole(lineage);
+    if (!gang) return;
+    const { kind, work, pods } = gang;
+    this.failures.set(lineage, (this.failures.get(lineage) ?? 0) + 1);
+    const terminated = { exitCode: 3, reason: 'Error', finishedAt: this.store.time };
+    this.store.update('Pod', {
+      ...pods[0]!,
+      status: { phase: 'Failed', containerStatuses: [{ state: { terminated } }] },
+    });
+    this.giveUp(kind, work);
+  }
+
   giveUp(kind: string, work: KubeObject): void {
     const live = this.store.get(kind, namespace, work.metadata.name)!;
     const reason = kind === 'Job' ? 'BackoffLimitExceeded' : 'FailedJobs';
@@ -165,5 +179,21 @@ describe('the janitor, killed between any two writes', () => {
     const steps = world.ledgers().flatMap(({ status }) => (status?.attempts ?? []).map(({ step }: any) => step));
     expect(steps.filter((step) => step !== 'Done' && step !== 'Refused')).toEqual([]);
     process.stdout.write(`  220 failures, ${world.kills} kills, ${steps.length} attempts kept\n`);
+  });
+
+  it('stops work that fails by itself after the second node, however often it is killed', () => {
+    const { seed } = seedOf('application failures stop after the second node');
+    const world = new World(seed);
+    const names = Array.from({ length: 20 }, (_, i) => `job-${i}`);
+    for (const name of names) world.submit('Job', name);
+    for (let step = 0; step < 300; step++) {
+      if (step === 250) world.calm();
+      world.step();
+      for (const name of names) world.crash(name);
+    }
+    expect(names.filter((name) => world.starts.get(name) !== 2)).toEqual([]);
+    const reasons = world.ledgers().map(({ status }) => status?.conditions?.[0]?.reason);
+    expect(reasons).toEqual(names.map(() => 'Application'));
+    expect(world.kills).toBeGreaterThan(10);
   });
 });
