@@ -53,7 +53,7 @@ describe('the infrastructure is to blame', () => {
       ['node-0'],
     ],
     ['when its node was reported around its end', failed('llama-0', ended(1)), fault(19), 'FaultReported', ['node-0']],
-  ])('%s', (_, pod, evidence, reason, suspects) => {
+  ])('%s', (...[, pod, evidence, reason, suspects]) => {
     expect(of([pod, makeWorkPod('llama-1')], evidence)).toMatchObject({
       because: 'Infrastructure',
       reason,

@@ -60,7 +60,7 @@ describe('what a workload answered goes into the ledger', () => {
       'attempt 4: there was nothing to restart any more',
     ],
     ['it was deleted', 'Resume', 'Suspended', 'Gone', 'Refused', 1, 'it was deleted'],
-  ])('%s', (_, verb, before, outcome, step, counted, message) => {
+  ])('%s', (...[, verb, before, outcome, step, counted, message]) => {
     const status = afterRestart(statusOf({ step: before }), asked(verb), report(outcome), NOW);
     expect(status).toMatchObject({
       attempts: [

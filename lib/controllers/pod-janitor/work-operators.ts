@@ -55,48 +55,53 @@ export function operate(around: OperatorSurroundings): void {
   }
 }
 
+const hasEnded = ({ status }: KubeObject) => status?.conditions !== undefined || status?.state?.phase === 'Failed';
+
 /** What has ended and has a successor goes after a while, with its pods: its time to live is over. */
 function collect({ store, random }: OperatorSurroundings): void {
   for (const kind of ['VolcanoJob', 'JobSet', 'Job']) {
     const all = store.all(kind);
     const newest = new Map(all.map(({ metadata }) => [metadata.labels![LINEAGE]!, metadata.uid]));
-    for (const work of all) {
-      const ended = work.status?.conditions !== undefined || work.status?.state?.phase === 'Failed';
-      const { labels, uid, name } = work.metadata;
-      if (!ended || newest.get(labels![LINEAGE]!) === uid || random() > 0.05) continue;
-      store.delete(kind, namespace, name);
+    const old = all.filter(({ metadata }) => newest.get(metadata.labels![LINEAGE]!) !== metadata.uid);
+    for (const work of old) {
+      if (!hasEnded(work) || random() > 0.05) continue;
+      store.delete(kind, namespace, work.metadata.name);
       for (const pod of podsOf(store, kind, work)) store.delete('Pod', namespace, pod.metadata.name);
     }
   }
 }
 
+/** Phase, and order where there is one → what the controller does. */
+const VOLCANO: Readonly<Record<string, (job: KubeObject, around: OperatorSurroundings) => void>> = {
+  new: (job, around) => start('VolcanoJob', job, around),
+  'Running AbortJob': (job, { store }) => {
+    podsOf(store, 'VolcanoJob', job).forEach((pod) => end(store, pod));
+    become(store, job, 'Aborting');
+  },
+  Aborting: (job, { store }) => {
+    if (podsOf(store, 'VolcanoJob', job).length > 0) return;
+    store.delete('PodGroup', namespace, `${job.metadata.name}-pg`);
+    become(store, job, 'Aborted');
+  },
+  'Aborted ResumeJob': (job, around) => start('VolcanoJob', job, around),
+  Failed: (job, { store }) => podsOf(store, 'VolcanoJob', job).forEach((pod) => end(store, pod)),
+};
+
 function operateVolcanoJob(job: KubeObject, around: OperatorSurroundings): void {
   const { store, random } = around;
-  const phase: string | undefined = job.status?.state?.phase;
   const command = store.all('Command').find(({ target }) => target.uid === job.metadata.uid);
   // Deleted before it is carried out; and one in ten is lost with its controller.
   if (command) store.delete('Command', namespace, command.metadata.name);
   const order = command && random() > 0.1 ? command.action : undefined;
-  const pods = podsOf(store, 'VolcanoJob', job);
-  if (phase === 'Failed') return pods.forEach((pod) => end(store, pod));
-  if (phase === undefined) return start('VolcanoJob', job, around);
-  if (phase === 'Running' && order === 'AbortJob') {
-    pods.forEach((pod) => end(store, pod));
-    return become(store, job, 'Aborting');
-  }
-  if (phase === 'Aborting' && pods.length === 0) {
-    store.delete('PodGroup', namespace, `${job.metadata.name}-pg`);
-    return become(store, job, 'Aborted');
-  }
-  if (phase === 'Aborted' && order === 'ResumeJob') start('VolcanoJob', job, around);
+  const phase: string = job.status?.state?.phase ?? 'new';
+  (VOLCANO[`${phase} ${order}`] ?? VOLCANO[phase])?.(job, around);
 }
 
 function operateBySuspend(kind: string, work: KubeObject, around: OperatorSurroundings): void {
   const { store } = around;
   const pods = podsOf(store, kind, work);
   const live = pods.filter(({ status }) => status?.phase !== 'Failed');
-  const hasFailed = work.status?.conditions !== undefined;
-  if (hasFailed) return live.forEach((pod) => end(store, pod));
+  if (hasEnded(work)) return live.forEach((pod) => end(store, pod));
   if (work.spec?.suspend) return pods.forEach((pod) => end(store, pod));
   if (pods.length === 0) start(kind, work, around);
 }
