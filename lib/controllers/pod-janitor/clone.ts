@@ -42,20 +42,21 @@ export function copyName(original: string, { number, uid }: Pick<CloneAsk, 'numb
   return `${original.slice(0, room - hash.length - 1).replace(/[^a-z0-9]+$/, '')}-${hash}${suffix}`;
 }
 
-/** The objects to create, in this order: one, or a PodGroup and its pods. `sources` are read live: caches leave fields out. */
+/**
+ * The objects to create, in this order: one, or the pods of a PodGroup and then itself, so that the object which has the name of the copy
+ * is there only when all are. `sources` are read live: caches leave fields out.
+ */
 export function cloneWork(kind: WorkKind, sources: readonly KubeObject[], ask: CloneAsk): readonly KubeObject[] {
   const [first, ...pods] = sources;
   if (!first) return [];
   const name = copyName(ask.original, ask);
   if (kind !== 'PodGroup') return [cloneOne(kind, first, name, ask)];
-  return [
-    cloneOne('PodGroup', first, name, ask),
-    ...pods.map((pod) => {
-      const copy = cloneOne('Pod', pod, copyName(baseName(pod), { ...ask, uid: `${ask.uid}/${baseName(pod)}` }), ask);
-      const annotations = { ...copy.metadata.annotations, [FOREIGN_KEYS.gangName]: name };
-      return { ...copy, metadata: { ...copy.metadata, annotations } };
-    }),
-  ];
+  const copies = pods.map((pod) => {
+    const copy = cloneOne('Pod', pod, copyName(baseName(pod), { ...ask, uid: `${ask.uid}/${baseName(pod)}` }), ask);
+    const annotations = { ...copy.metadata.annotations, [FOREIGN_KEYS.gangName]: name };
+    return { ...copy, metadata: { ...copy.metadata, annotations } };
+  });
+  return [...copies, cloneOne('PodGroup', first, name, ask)];
 }
 
 function baseName({ metadata }: KubeObject): string {

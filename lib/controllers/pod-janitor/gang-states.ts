@@ -11,6 +11,7 @@
 import { parseDuration } from '../../domain/duration';
 import type { JanitorPolicySpec } from '../../api';
 import { checkpointOf, gangKey, parseWorkload, type CheckpointFacts, type PodGroupFacts } from '../../fleet';
+import { keyOfWork, type SeenEnds } from './remember-ends';
 import type { WorkPod, WorkSnapshot } from './work-snapshot';
 
 /** States of gangs. */
@@ -36,7 +37,7 @@ export interface StuckGang {
 
 /** What is known beside the gang itself. */
 export interface GangWorld {
-  readonly snapshot: Pick<WorkSnapshot, 'nodes' | 'hostnames' | 'deadSince' | 'checkpoints' | 'faults'>;
+  readonly snapshot: Pick<WorkSnapshot, 'deadSince' | 'checkpoints' | 'faults' | 'remembered'>;
   readonly groups: ReadonlyMap<string, PodGroupFacts>;
   readonly hosts: ReadonlySet<string>;
   readonly policy: Pick<JanitorPolicySpec, 'gangs' | 'stuck'>;
@@ -68,8 +69,8 @@ interface Members {
   readonly alive: readonly WorkPod[];
   readonly running: readonly WorkPod[];
   readonly waiting: readonly WorkPod[];
-  /** Died, and nobody has put another in their place. */
-  readonly dead: readonly { readonly pod: WorkPod; readonly sinceMs: number }[];
+  /** Died, and, as far as anybody can tell, nobody has put another in their place. */
+  readonly dead: readonly Died[];
   readonly need: number;
   readonly podGroup?: PodGroupFacts;
 }
@@ -85,34 +86,59 @@ export function gangStateOf(key: string, pods: readonly WorkPod[], world: GangWo
 
 type Found = Omit<StuckGang, 'key' | 'namespace' | 'members'>;
 
+interface Died {
+  readonly pod: WorkPod;
+  readonly sinceMs: number;
+}
+
 /** Who is alive and who is not; undefined while some are being deleted. */
 function sort(pods: readonly WorkPod[], { snapshot, groups, policy, nowMs }: GangWorld): Members | undefined {
   const patienceMs = parseDuration(policy.gangs.halfDeadAfter);
+  const seen = seenDeadMs(pods, snapshot.remembered);
   const alive: WorkPod[] = [];
-  const died: { readonly pod: WorkPod; readonly sinceMs: number }[] = [];
+  const died: Died[] = [];
   for (const pod of pods) {
-    const { facts, deletionMs } = pod;
+    const { facts, deletionMs = nowMs } = pod;
     if (facts.phase === 'Succeeded') continue;
-    const sinceMs = diedAtMs(pod, snapshot.deadSince);
+    const sinceMs = diedAtMs(pod, snapshot.deadSince, seen.get(facts.uid) ?? nowMs);
     if (sinceMs !== undefined) died.push({ pod, sinceMs });
     else if (!facts.deleting) alive.push(pod);
-    else if (nowMs < (deletionMs ?? nowMs) + patienceMs) return undefined;
-    else died.push({ pod, sinceMs: deletionMs ?? nowMs });
+    else if (nowMs < deletionMs + patienceMs) return undefined;
+    else died.push({ pod, sinceMs: deletionMs });
   }
-  const dead = died.filter(({ sinceMs }) => !alive.some(({ facts }) => facts.createdAtMs >= sinceMs));
   const podGroup = pods.map(({ facts }) => groups.get(facts.gang ?? '')).find((group) => group !== undefined);
+  const dead = podGroup ? died : died.filter((one) => !isReplaced(one, alive));
   const need = podGroup ? podGroup.minMember : alive.length + dead.length;
   const waiting = alive.filter(({ facts }) => facts.nodeName === undefined);
   const running = alive.filter(({ facts }) => facts.nodeName !== undefined);
   return { alive, running, waiting, dead, need, podGroup };
 }
 
-/** When (epoch ms) the pod ended in failure, or its node did. */
-function diedAtMs({ facts, containers }: WorkPod, deadSince: ReadonlyMap<string, number>): number | undefined {
-  if (facts.phase === 'Failed') {
-    return Math.max(facts.createdAtMs, ...containers.map(({ finishedMs = 0 }) => finishedMs));
-  }
-  return facts.nodeName === undefined ? undefined : deadSince.get(facts.nodeName);
+/** Pods of one gang are made within this time; one that was made later stands for one that died. */
+const MADE_WITHIN_MS = 60_000;
+
+function isReplaced({ pod }: Died, alive: readonly WorkPod[]): boolean {
+  const afterMs = endOf(pod) ?? pod.facts.createdAtMs + MADE_WITHIN_MS;
+  return alive.some(({ facts }) => facts.createdAtMs >= afterMs);
+}
+
+/** When (epoch ms) each of them was first seen dead. */
+function seenDeadMs(pods: readonly WorkPod[], remembered: SeenEnds): ReadonlyMap<string, number> {
+  const ends = remembered.get(keyOfWork(pods[0]!.facts) ?? '') ?? [];
+  return new Map(ends.map(({ pod, seenAtMs }) => [pod.facts.uid, seenAtMs] as const));
+}
+
+/** When (epoch ms) its last container ended, where its kubelet lived to say so; else what its conditions say. */
+function endOf({ containers, endedMs }: WorkPod): number | undefined {
+  const ends = containers.flatMap(({ finishedMs }) => finishedMs ?? []);
+  return ends.length === 0 ? endedMs : Math.max(...ends);
+}
+
+/** When (epoch ms) the pod ended in failure, or its node did; undefined: neither. */
+function diedAtMs(pod: WorkPod, deadSince: ReadonlyMap<string, number>, seenMs: number): number | undefined {
+  const { phase, nodeName } = pod.facts;
+  if (phase === 'Failed') return endOf(pod) ?? seenMs;
+  return nodeName === undefined ? undefined : deadSince.get(nodeName);
 }
 
 function halfDead({ alive, running, dead, need }: Members, { policy }: GangWorld): Found | undefined {

@@ -169,6 +169,14 @@ export function advance(
   return { ...status, attempts, message };
 }
 
+/** The status with this attempt given up before anything was done: it costs nothing. */
+export function refuse(status: ResubmissionStatus, number: number, message: string): ResubmissionStatus {
+  const attempt = status.attempts?.find((one) => one.number === number);
+  const cost = attempt === undefined || attempt.because === 'Infrastructure' ? 0 : 1;
+  const counted = Math.max(0, (status.counted ?? 0) - cost);
+  return { ...advance(status, number, { step: 'Refused', message }), counted };
+}
+
 /** The status in which it is not started again, and says why. */
 export function stop(
   status: ResubmissionStatus,

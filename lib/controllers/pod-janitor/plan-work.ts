@@ -60,7 +60,12 @@ export function planWork(snapshot: WorkSnapshot, policy: WorkPolicy, nowMs: numb
     words === undefined ? [] : [{ state, key, namespace: work.namespace, sinceMs, message: `${message}; ${words}` }],
   );
   return {
-    actions: [...underWay, ...decided.flatMap(([, { action }]) => action ?? []), ...planner.outdated()],
+    actions: [
+      ...underWay,
+      ...decided.flatMap(([, { action }]) => action ?? []),
+      ...planner.recovered(),
+      ...planner.outdated(),
+    ],
     findings,
     moments: [...moments, ...decided.flatMap(([, { atMs }]) => atMs ?? [])].filter((atMs) => atMs > nowMs),
     holds: holdsOf(decided),
@@ -84,6 +89,8 @@ const UNDER_WAY = 'it is being started again';
 
 class Planner {
   private readonly moved: Moved;
+  /** Ledgers whose work has to be brought back. */
+  private readonly concerned = new Set<string>();
   /** Attempts that the budget of this hour still allows. */
   private left: number;
 
@@ -119,9 +126,12 @@ class Planner {
       const { deadSince, hostnames } = snapshot;
       return stepCopy({ ...common, deadSince, hostnames, policy: policy.resubmission });
     }
-    const gang = stuck.get(key);
-    const due = gang && gang.dueAtMs <= nowMs ? gang : undefined;
-    return stepRestart({ ...common, key, stuck: due, handsOff: work && heldBy({ key, work, pods }, this.moved) });
+    return stepRestart({
+      ...common,
+      key,
+      stuck: stuck.get(key),
+      handsOff: work && heldBy({ key, work, pods }, this.moved),
+    });
   }
 
   /** Ledger → gang, where the gang is not called as its work is: groups, and clusters that a RayJob has made. */
@@ -146,6 +156,7 @@ class Planner {
     if (words !== undefined) return { words };
     const { work, group } = one;
     const ledger = this.ledgers.get(`${work.namespace}/${ledgerNameOf(work, group)}`);
+    if (ledger) this.concerned.add(ledger.key);
     return ledger ? this.known(one, ledger) : this.judge(one, undefined);
   }
 
@@ -181,6 +192,16 @@ class Planner {
     }
     this.left -= 1;
     return { action: write(ledger, reserve(ledger, { ...cause, how }, nowMs)), words: cause.message };
+  }
+
+  /** What was waited with has come back by itself: its next failure waits anew. */
+  recovered(): readonly WorkAction[] {
+    return [...this.ledgers.values()]
+      .filter(({ key, status, deleting }) => status.nextAt !== undefined && !deleting && !this.concerned.has(key))
+      .map((ledger) => {
+        const { nextAt: _, ...status } = ledger.status;
+        return write(ledger, { ...status, message: 'it has come back by itself' });
+      });
   }
 
   /** Ledgers whose work is gone or finished, and that nothing was written into for a week. */

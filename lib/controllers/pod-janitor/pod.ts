@@ -45,6 +45,8 @@ export interface JanitorPod {
   readonly scheduledMs?: number;
   /** Reason of its DisruptionTarget condition, where that is True. */
   readonly disruption?: string;
+  /** When its conditions said that it had ended: it was taken (DisruptionTarget), or is not ready any more. */
+  readonly endedMs?: number;
   readonly containers: readonly JanitorContainer[];
   /** `status.reason`: `NodeLost`, `Evicted`, … */
   readonly statusReason?: string;
@@ -110,10 +112,12 @@ function readStatus({ spec, status }: KubeObject) {
   const conditions = listOf(at(status, 'conditions'));
   const find = (type: string) => conditions.find((one) => at(one, 'type') === type && at(one, 'status') === 'True');
   const target = find('DisruptionTarget');
+  const unready = conditions.find((one) => at(one, 'type') === 'Ready' && at(one, 'status') !== 'True');
   return {
     ready: find('Ready') !== undefined,
     scheduledMs: timeOf(at(find('PodScheduled'), 'lastTransitionTime')),
     disruption: target === undefined ? undefined : (textOf(at(target, 'reason')) ?? 'Unknown'),
+    endedMs: timeOf(at(target ?? unready, 'lastTransitionTime')),
     containers: [...containersOf(spec, status, 'initContainer'), ...containersOf(spec, status, 'container')],
     statusReason: textOf(at(status, 'reason')),
     podIP: textOf(at(status, 'podIP')),

@@ -1,5 +1,5 @@
 /** What was seen of pods that have gone since: a Volcano Job that fails takes its pods with it, and with them what they died of. PURE. */
-import { workloadKey } from '../../fleet';
+import { workloadKey, type PodFacts } from '../../fleet';
 import type { WorkPod, WorkSnapshot } from './work-snapshot';
 
 /** A pod that died, and when (epoch ms) it was first seen so. */
@@ -8,7 +8,7 @@ export interface SeenEnd {
   readonly seenAtMs: number;
 }
 
-/** By key of their work. May be lost at any moment: then it cannot be told why the work failed, and it waits. */
+/** By key of their work. May be lost at any moment: that costs time, and at worst an attempt that counts. */
 export type SeenEnds = ReadonlyMap<string, readonly SeenEnd[]>;
 
 /** What is older says nothing about a failure that is seen now. */
@@ -23,7 +23,7 @@ export function rememberEnds(
 ): SeenEnds {
   const now = forgetOld(before, works, nowMs);
   for (const pod of pods) {
-    const ends = pod.facts.workload && now.get(workloadKey(pod.facts.workload));
+    const ends = now.get(keyOfWork(pod.facts) ?? '');
     if (!ends || !hasDied(pod, deadSince)) continue;
     ends.set(pod.facts.uid, { pod, seenAtMs: ends.get(pod.facts.uid)?.seenAtMs ?? nowMs });
   }
@@ -41,9 +41,10 @@ function forgetOld(before: SeenEnds, works: WorkSnapshot['works'], nowMs: number
   return now;
 }
 
-/** The pods of the memory, as a snapshot has them. */
-export function rememberedPods(ends: SeenEnds): WorkSnapshot['remembered'] {
-  return new Map([...ends].map(([key, seen]) => [key, seen.map(({ pod }) => pod)] as const));
+/** The work that a pod is of: its workload, or else its PodGroup. */
+export function keyOfWork({ workload, gang }: PodFacts): string | undefined {
+  if (workload) return workloadKey({ ...workload, group: undefined });
+  return gang === undefined ? undefined : `PodGroup ${gang}`;
 }
 
 function hasDied({ facts, disruption, containers }: WorkPod, deadSince: ReadonlyMap<string, number>): boolean {

@@ -15,7 +15,7 @@ import type { ResubmissionStatus } from '../../api';
 import type { WorkloadRef } from '../../fleet';
 import type { WorkloadAct, WorkloadReport } from '../../fleet/suspension';
 import type { StuckGang } from './gang-states';
-import { advance, carrierOf, noteOf, stop, type Attempt, type LedgerState } from './ledger';
+import { advance, carrierOf, noteOf, refuse, stop, type Attempt, type LedgerState } from './ledger';
 import type { WorkKind } from './pod-templates';
 import type { WorkFacts } from './work';
 import type { LedgerAt, WorkAction } from './work-actions';
@@ -79,7 +79,7 @@ function evict({ ledger, attempt, members, handsOff }: RestartInput): WorkAction
     return write(ledger, advance(ledger.status, number, { step: 'Done', message: 'its old pods are gone' }));
   }
   if (handsOff !== undefined) {
-    return write(ledger, advance(ledger.status, number, { step: 'Refused', message: handsOff }));
+    return write(ledger, refuse(ledger.status, number, handsOff));
   }
   const pods = old.map(({ facts }) => facts).filter(({ deleting }) => !deleting);
   if (pods.length === 0) return undefined;
@@ -107,19 +107,19 @@ export function afterRestart(
   const why = refused.get(key);
   if (why !== undefined) return advance(status, number, { message: `refused, and asked again: ${why}`.slice(0, 1024) });
   const maker = makers.get(key);
-  if (maker !== undefined) return advance(status, number, { step: 'Refused', message: `${maker} makes it` });
+  if (maker !== undefined) return refuse(status, number, `${maker} makes it`);
   const outcome = outcomes.get(key);
   const step = status.attempts?.find((attempt) => attempt.number === number)?.step;
   if (act === 'Resume')
     return afterResume(status, number, { gone: outcome === 'Gone', resumed: outcome === 'Resumed', step }, nowMs);
   if (outcome === 'Wait') {
     const message = 'somebody else has stopped it, or it has ended: it is left to them';
-    return advance(status, number, { step: 'Refused', message });
+    return refuse(status, number, message);
   }
   if (outcome === undefined)
     return advance(status, number, { message: 'it is stopped, and its old pods are waited for' });
   const message = 'it cannot be suspended any more';
-  return advance(status, number, { step: 'Refused', message });
+  return refuse(status, number, message);
 }
 
 function afterResume(
@@ -130,10 +130,10 @@ function afterResume(
 ): ResubmissionStatus {
   if (gone) {
     const message = 'it was deleted';
-    return stop(advance(status, number, { step: 'Refused', message }), 'Person', message, nowMs);
+    return stop(refuse(status, number, message), 'Person', message, nowMs);
   }
   if (!resumed) return status;
   return step === 'Suspended'
     ? advance(status, number, { step: 'Done', message: 'it may run again' })
-    : advance(status, number, { step: 'Refused', message: 'there was nothing to restart any more' });
+    : refuse(status, number, 'there was nothing to restart any more');
 }

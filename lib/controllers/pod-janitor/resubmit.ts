@@ -14,6 +14,7 @@ import {
   attemptsSince,
   avoidedNodes,
   carrierOf,
+  refuse,
   stop,
   type Attempt,
   type Cause,
@@ -47,14 +48,15 @@ export function dueOf(ledger: LedgerState, cause: Cause, policy: Resubmitting, n
     const message = `${cause.message}; it was started again ${counted} times for causes like that, and is not any more`;
     return { stop: 'Attempts', message };
   }
-  const last = status.attempts?.at(-1);
-  const fromMs = parseTime(last?.at) ?? ledger.createdAtMs;
-  const atMs = fromMs + backOffMs(ledger, counted, policy.backOff);
+  // Counted from when this failure was first seen, and written down: by then the caches know more of it, too.
+  const atMs = parseTime(status.nextAt) ?? nowMs + backOffMs(ledger, counted, policy.backOff);
   return { atMs, message: cause.message };
 }
 
 function freeOf(status: ResubmissionStatus, cause: Cause, nowMs: number): Due {
-  const free = attemptsSince(status, nowMs - DAY_MS).filter(({ because }) => because === 'Infrastructure');
+  const free = attemptsSince(status, nowMs - DAY_MS).filter(
+    ({ because, step }) => because === 'Infrastructure' && step !== 'Refused',
+  );
   if (free.length < FREE_A_DAY) return { atMs: nowMs, message: cause.message };
   const atMs = (parseTime(free[0]!.at) ?? nowMs) + DAY_MS;
   return { atMs, message: `${cause.message}; ${FREE_A_DAY} times within a day is enough` };
@@ -169,12 +171,12 @@ export function afterCopy(
     }
     case 'SourceGone': {
       const message = 'it was deleted before it was copied';
-      return stop(advance(status, number, { step: 'Refused', message }), 'Person', message, nowMs);
+      return stop(refuse(status, number, message), 'Person', message, nowMs);
     }
     case 'NotFailed':
-      return advance(status, number, { step: 'Refused', message: 'it has not failed after all' });
+      return refuse(status, number, 'it has not failed after all');
     case 'Taken':
-      return advance(status, number, { step: 'Refused', message: `the name ${name} is taken by something else` });
+      return refuse(status, number, `the name ${name} is taken by something else`);
     case 'Refused':
       return advance(status, number, { message: `refused, and tried again: ${why}`.slice(0, 1024) });
   }

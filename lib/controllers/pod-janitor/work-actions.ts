@@ -53,7 +53,10 @@ export type WorkAction =
       readonly message: string;
     }
   | {
-      /** Live GET of the sources, `copyOutcome` or `cloneWork`, creates, `afterCopy`, then the status as WriteLedger does. */
+      /**
+       * Live GET of the copy: when it is there and carries the label, it was made before (Copied), whatever has become of its sources.
+       * Else live GET of the sources, `copyOutcome`, `cloneWork`, creates in that order, `afterCopy`, the status as WriteLedger does.
+       */
       readonly type: 'CopyWork';
       readonly ledger: LedgerAt;
       readonly number: number;

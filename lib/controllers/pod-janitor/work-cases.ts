@@ -124,7 +124,8 @@ function endedWork({ snapshot, members }: WorkWorld): WorkCase[] {
   return ended.map((work) => {
     const present = members.get(work.key) ?? byOwner.get(work.uid) ?? [];
     const seen = new Set(present.map(({ facts }) => facts.uid));
-    const remembered = (snapshot.remembered.get(work.key) ?? []).filter(({ facts }) => !seen.has(facts.uid));
+    const ends = snapshot.remembered.get(work.key) ?? [];
+    const remembered = ends.map(({ pod }) => pod).filter(({ facts }) => !seen.has(facts.uid));
     const message = `it has ended: ${work.why ?? 'in failure'}`;
     const pods = [...present, ...remembered];
     return { key: work.key, work, how: 'Copy', state: 'Ended', pods, message, bare: false };

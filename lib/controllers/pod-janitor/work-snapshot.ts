@@ -2,6 +2,7 @@
 import type { FaultKind, FaultSeverity } from '../../api';
 import type { CheckpointFacts, MoveFacts, NodeFacts, PodFacts, PodGroupFacts } from '../../fleet';
 import type { LedgerState } from './ledger';
+import type { SeenEnds } from './remember-ends';
 import type { WorkFacts } from './work';
 
 /** One container, as its kubelet last told it. */
@@ -22,6 +23,8 @@ export interface WorkPod {
   readonly statusReason?: string;
   /** Reason of its DisruptionTarget condition, where that is True. */
   readonly disruption?: string;
+  /** When its conditions said that it had ended: it was taken (DisruptionTarget), or is not ready any more. */
+  readonly endedMs?: number;
   /** When its deletion should have ended. */
   readonly deletionMs?: number;
   /** The only nodes it may run on. */
@@ -59,6 +62,6 @@ export interface WorkSnapshot {
   readonly namespaceBuckets: ReadonlyMap<string, string>;
   /** Namespaces whose label or annotation says: hands off. */
   readonly ignoredNamespaces: ReadonlySet<string>;
-  /** What was seen of pods that have gone since, by key of their work (see `rememberEnds`). */
-  readonly remembered: ReadonlyMap<string, readonly WorkPod[]>;
+  /** Pods that have died, those that have gone since too: what `rememberEnds` gave for this look. */
+  readonly remembered: SeenEnds;
 }
