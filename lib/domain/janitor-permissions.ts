@@ -96,7 +96,7 @@ const POD_JANITOR: ControllerPermissions = {
     { resource: r.VOLUMES, verbs: WATCH, why: 'which claim a volume is of' },
     {
       resource: r.VOLUME_ATTACHMENTS,
-      verbs: ['list', 'watch', 'delete'],
+      verbs: ['get', 'list', 'watch', 'delete'],
       why: 'volumes that a dead node holds; detached where the policy says so',
     },
     { resource: r.LEASES, verbs: ['list'], why: 'a pod that holds the lease of a leader is precious' },

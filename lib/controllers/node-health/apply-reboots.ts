@@ -5,7 +5,8 @@
  */
 import { REBOOT_ANNOTATION } from '../../domain/node-keys';
 import { NODES } from '../../domain/resources';
-import { formatReboot, instanceIdOf } from '../../fleet';
+import { instanceIdOf } from '../../domain/instance-id';
+import { formatReboot } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { Ambiguous, ApiError, LeaseLost, TooManyRequests } from '../../runtime/errors';
 import type { CloudPort, InstanceFate } from '../../runtime/ports';

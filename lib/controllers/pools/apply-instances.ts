@@ -5,7 +5,8 @@
  */
 import type { Node } from '../../domain/kube';
 import { CAPACITY_POOLS, NODES } from '../../domain/resources';
-import { instanceIdOf } from '../../fleet';
+import { instanceIdOf } from '../../domain/instance-id';
+
 import type { ControllerContext } from '../../runtime/controller';
 import { Ambiguous, ApiError, LeaseLost, NotFound, TooManyRequests } from '../../runtime/errors';
 import type { CloudPort, InstanceFate } from '../../runtime/ports';
