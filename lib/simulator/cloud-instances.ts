@@ -1,6 +1,7 @@
 /** The part of the simulated EC2 that speaks of instances: their status, and ending or rebooting those of a node group. */
 import { Ambiguous, TooManyRequests, Unavailable } from '../runtime/errors';
-import type { CloudPort, ClusterInstance, InstanceFate, InstanceOwner, InstanceStatus } from '../runtime/ports';
+import type { ClusterInstance } from '../domain/cloud';
+import type { CloudPort, InstanceFate, InstanceOwner, InstanceStatus } from '../runtime/ports';
 import type { Instance } from './cloud';
 import type { CloudNetwork } from './cloud-network';
 

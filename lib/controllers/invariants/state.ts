@@ -12,7 +12,7 @@ import {
   type NodeFacts,
   type PodFacts,
 } from '../../fleet';
-import type { InstancePlace, SecurityGroup } from '../../runtime/ports';
+import type { InstancePlace, SecurityGroup } from '../../domain/cloud';
 
 /** What EC2 said last. Absent: it was not asked, or did not answer. */
 export interface CloudState {

@@ -1,5 +1,5 @@
 import { NODE_CLASSES } from '../../../domain/resources';
-import type { SecurityGroup, SecurityRule } from '../../../runtime/ports';
+import type { SecurityGroup, SecurityRule } from '../../../domain/cloud';
 import { refOf, type Rule } from '../rule';
 import { efaGroupsOf } from '../cloud-questions';
 

@@ -7,7 +7,7 @@
  * stays true: it is remembered in the message of the finding, which outlives the process.
  */
 import { once } from '../../../fleet';
-import type { ClusterInstance } from '../../../runtime/ports';
+import type { ClusterInstance } from '../../../domain/cloud';
 import type { EndOfInstance } from './actions';
 import type { SyncFinding, SyncNode, SyncSnapshot } from './snapshot';
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { seedOf } from '../../../../test/seed';
 import { planSync } from './plan';
-import type { CloudInterface } from '../../../runtime/ports';
+import type { CloudInterface } from '../../../domain/cloud';
 import type { SyncFinding, SyncNode, SyncPod, SyncPodGroup, SyncSnapshot } from './snapshot';
 import {
   ago,

@@ -1,5 +1,5 @@
 /** A small cluster for the tests of cache sync: times are minutes before now. */
-import type { CloudInterface, ClusterInstance } from '../../../runtime/ports';
+import type { CloudInterface, ClusterInstance } from '../../../domain/cloud';
 import type {
   SyncAttachment,
   SyncCloud,
