@@ -2,8 +2,8 @@
 import type { NodeHealthPolicyStatus } from '../../api';
 import { setCondition } from '../../domain/conditions';
 import { jsonEqual } from '../../domain/json-equal';
+import { instanceIdOf } from '../../domain/instance-id';
 import { formatTime } from '../../domain/kube';
-import { instanceIdOf } from '../../fleet';
 import { condemn, type Condemned } from './accelerators';
 import type { HealthAction } from './actions';
 import type { Ruling } from './removals';
