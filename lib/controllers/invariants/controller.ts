@@ -28,6 +28,7 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
   let lastMs = -Infinity;
   /** Lost with the process, and looked up anew. */
   const managers = new Map<string, string>();
+  let pending: ReadonlyMap<string, number> = new Map();
   const askCloud = makeCloudQuestions();
   return {
     name: 'invariants',
@@ -48,7 +49,8 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
       const policy = observePolicy(context);
       const cloud = await askCloud(context, nowMs);
       const state = observeInvariants(context, { namespace, cloud, nowMs });
-      const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, managers });
+      const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, managers, pending });
+      pending = plan.pending;
       tellFigures(plan, nowMs, context);
       for (const one of plan.unnamed) managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
       // Before anything is put right it is written down: nobody repairs more often than it says, whenever it dies.

@@ -3,9 +3,9 @@
  * crash and no lost answer hides it; where certainly nothing was sent it is noted, with the time of the next try. Nobody waits for the
  * answer: what must be closed meanwhile is closed within the second.
  */
+import { instanceIdOf } from '../../domain/instance-id';
 import { REBOOT_ANNOTATION } from '../../domain/node-keys';
 import { NODES } from '../../domain/resources';
-import { instanceIdOf } from '../../domain/instance-id';
 import { formatReboot } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { Ambiguous, ApiError, LeaseLost, TooManyRequests } from '../../runtime/errors';

@@ -5,7 +5,6 @@
 import { findInstanceType, HEALTH_CHECKS, type HealthExtra, type InstanceType } from '../../catalog';
 import type { NodeHealthPolicySpec, NodeValidationSpec } from '../../api';
 import { instanceIdOf } from '../../domain/instance-id';
-
 import { recognised } from './accelerators';
 import { judgeMessage, summed, type JudgeContext, type NodeJudgement } from './judge';
 import { judgeBatch, testResult, type BatchMember } from './judge-batch';

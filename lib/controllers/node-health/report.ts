@@ -2,9 +2,8 @@
 import type { NodeHealthPolicyStatus } from '../../api';
 import { setCondition } from '../../domain/conditions';
 import { jsonEqual } from '../../domain/json-equal';
-import { formatTime } from '../../domain/kube';
 import { instanceIdOf } from '../../domain/instance-id';
-
+import { formatTime } from '../../domain/kube';
 import { condemn, type Condemned } from './accelerators';
 import type { HealthAction } from './actions';
 import type { Ruling } from './removals';

@@ -3,10 +3,9 @@
  * is kept here is only when EC2 is asked again, so that it is not asked at every look. It is lost with the process, and then EC2 is asked
  * once more: an instance can be ended twice without harm, and one that is gone is not asked for at all.
  */
+import { instanceIdOf } from '../../domain/instance-id';
 import type { Node } from '../../domain/kube';
 import { CAPACITY_POOLS, NODES } from '../../domain/resources';
-import { instanceIdOf } from '../../domain/instance-id';
-
 import type { ControllerContext } from '../../runtime/controller';
 import { Ambiguous, ApiError, LeaseLost, NotFound, TooManyRequests } from '../../runtime/errors';
 import type { CloudPort, InstanceFate } from '../../runtime/ports';
