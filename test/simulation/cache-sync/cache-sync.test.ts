@@ -28,7 +28,7 @@ describe(`cache sync, ${STEPS.toLocaleString('en')} steps with a server that dro
     await simulation.run(STEPS);
     process.stdout.write(`  cache sync: ${simulation.summary()}\n`);
     left = await simulation.settle();
-  }, 300_000);
+  }, 600_000);
 
   it.each(Object.entries(RULES) as [Rule, string][])('%s: %s', (rule) => {
     expect(simulation.breaches.filter((breach) => breach.rule === rule).map(toText)).toEqual([]);

@@ -1,5 +1,6 @@
 import { formatTime, type KubeObject, type Node } from '../../../domain/kube';
 import { FOREIGN_KEYS, HOLD_ANNOTATION, POOL_LABEL } from '../../../domain/node-keys';
+import { JANITOR_KEY } from '../../../domain/pod-keys';
 import { JOBS, VOLCANO_JOBS } from '../../../domain/resources';
 import type { DeleteAttachment, DeleteNode, DeletePodGroup } from './actions';
 import { presenceOf404, resourceOfOwner } from './questions';
@@ -125,6 +126,12 @@ describe('the last look at a PodGroup', () => {
   it.each([
     ['another has its name', live({ uid: 'group-2' }), gone, 'another PodGroup has its name now'],
     ['it is going', live(GOING), gone, 'its deletion was asked for'],
+    [
+      'a person says hands off',
+      live({ annotations: { [JANITOR_KEY]: 'ignore' } }),
+      gone,
+      'a person has said hands off',
+    ],
     [
       'somebody has taken it over',
       live({ ownerReferences: [{ ...owner, uid: 'job-2' }] }),
