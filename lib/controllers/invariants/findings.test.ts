@@ -50,22 +50,30 @@ class Looks {
 describe('findings', () => {
   test('are said once, and keep the time they were found', () => {
     const looks = new Looks();
-    expect(looks.look(0, result([violation()], 'person')).news).toHaveLength(1);
+    expect(looks.found(result([violation()], 'person')).news).toHaveLength(1);
     const later = looks.look(60_000, result([violation()], 'person'));
     expect(later.news).toEqual([]);
     expect(later.findings).toEqual([expect.objectContaining({ object: 'Node p5-0', since: '2026-11-26T05:00:00Z' })]);
   });
 
+  test('are what is wrong for longer than its owner takes: a slip of seconds is none', () => {
+    const looks = new Looks();
+    expect(looks.look(0, result([violation()])).findings).toEqual([]);
+    expect(looks.look(PENDING_MS - 1, result([violation()])).againMs).toBe(START_MS + PENDING_MS);
+    expect(looks.look(0, result([])).findings).toEqual([]);
+    expect(looks.look(1, result([violation()])).findings).toEqual([]);
+  });
+
   test('of a person are gone when they are put right, and new when they come back', () => {
     const looks = new Looks();
-    looks.look(0, result([violation()], 'person'));
+    looks.found(result([violation()], 'person'));
     expect(looks.look(1_000, result([], 'person')).findings).toEqual([]);
-    expect(looks.look(1_000, result([violation()], 'person')).news).toHaveLength(1);
+    expect(looks.found(result([violation()], 'person')).news).toHaveLength(1);
   });
 
   test('are bounded: the worst and oldest stay, and how many more there are is said', () => {
     const looks = new Looks({ ...BOUNDS, maxFindings: 2 });
-    const plan = looks.look(0, result(['b', 'a', 'c'].map((name) => violation(name))), {
+    const plan = looks.found(result(['b', 'a', 'c'].map((name) => violation(name))), {
       ...result([violation('z')]),
       rule: { id: 'z-rule', owner: 'person' },
       severity: 'Critical',
@@ -75,7 +83,7 @@ describe('findings', () => {
   });
 
   test('two things wrong with one object are one finding', () => {
-    expect(new Looks().look(0, result([violation(), violation()])).findings).toHaveLength(1);
+    expect(new Looks().found(result([violation(), violation()])).findings).toHaveLength(1);
   });
 });
 
@@ -84,9 +92,9 @@ describe('repairs', () => {
 
   test('are written down with the finding, and not sent again before the watch could bring them', () => {
     const looks = new Looks();
-    const first = looks.look(0, broken());
+    const first = looks.found(broken());
     expect(first.repairs).toHaveLength(1);
-    expect(first.findings[0]).toMatchObject({ repairs: 1, repairedAt: '2026-11-26T05:00:00Z' });
+    expect(first.findings[0]).toMatchObject({ repairs: 1, repairedAt: '2026-11-26T05:00:15Z' });
     expect(looks.look(2_000, broken()).repairs).toEqual([]);
   });
 
@@ -94,14 +102,15 @@ describe('repairs', () => {
     ['in a dry run', { ...BOUNDS, dryRun: true }, true],
     ['that the policy switches off', BOUNDS, false],
   ])('%s are not made', (_, bounds, repairs) => {
-    const plan = new Looks(bounds).look(0, { ...broken(), repairs });
+    const plan = new Looks(bounds).found({ ...broken(), repairs });
     expect([plan.repairs, plan.findings.length]).toEqual([[], 1]);
   });
 
   test('against another writer end after N in a Conflict that names it, and begin anew after a quiet hour', () => {
     const looks = new Looks();
+    looks.look(0, broken());
     for (let i = 0; i < 3; i++) {
-      expect(looks.look(10_000, broken()).repairs).toHaveLength(1);
+      expect(looks.look(20_000, broken()).repairs).toHaveLength(1);
       looks.look(10_000, result([]));
     }
     const fourth = looks.look(10_000, broken());
@@ -127,8 +136,9 @@ describe('repairs', () => {
   test('by the controller that owns the key are counted, too: broken again after N it is a Conflict', () => {
     const looks = new Looks();
     const moves = (...wrong: readonly Violation[]) => result(wrong, 'moves');
+    looks.look(0, moves(violation()));
     for (let i = 0; i < 3; i++) {
-      expect(looks.look(10_000, moves(violation())).findings[0]!.conflict).toBeUndefined();
+      expect(looks.look(20_000, moves(violation())).findings[0]!.conflict).toBeUndefined();
       looks.look(10_000, moves());
     }
     expect(looks.findings[0]).toMatchObject({ repairs: 3, resolvedAt: expect.any(String) });
@@ -136,21 +146,20 @@ describe('repairs', () => {
   });
 
   test('that the owner has given up are a Conflict at once', () => {
-    const plan = new Looks().look(0, result([violation('p5-0', { fought: true })], 'moves'));
+    const plan = new Looks().found(result([violation('p5-0', { fought: true })], 'moves'));
     expect([plan.findings[0]!.conflict, plan.unnamed.length]).toEqual([true, 1]);
   });
 
   test('once and never again are forgotten after an hour', () => {
     const looks = new Looks();
-    looks.look(0, broken());
+    looks.found(broken());
     looks.look(10_000, result([]));
     expect(looks.findings).toHaveLength(1);
     expect(looks.look(HOUR_MS, result([])).findings).toEqual([]);
   });
 
   test('for which there is no room in the status are not made: nobody would count them', () => {
-    const plan = new Looks({ ...BOUNDS, maxFindings: 1 }).look(
-      0,
+    const plan = new Looks({ ...BOUNDS, maxFindings: 1 }).found(
       result(['a', 'b'].map((name) => violation(name, { repair: REPAIR }))),
     );
     expect(plan.repairs.map(({ object }) => object)).toEqual(['Node a']);

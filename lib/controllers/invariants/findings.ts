@@ -134,14 +134,14 @@ class Plan {
     if (this.found.has(key)) return;
     const past = this.stillCounts(old.get(key));
     const open = past?.resolvedAt === undefined ? past : undefined;
-    if (!open && this.isPending(key)) return;
+    if (!past && this.isPending(key)) return;
     const finding: Finding = {
       rule: rule.id,
       object: toWords(violation.object),
       message: violation.message.slice(0, MESSAGE_LENGTH),
       severity,
       owner: rule.owner,
-      since: open?.since ?? formatTime(this.nowMs),
+      since: open?.since ?? formatTime(this.input.pending.get(key) ?? this.nowMs),
       ...historyOf(past),
       ...this.conflictOf(key, past, violation.fought === true ? 'fought' : rule.owner),
     };
