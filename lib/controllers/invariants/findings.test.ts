@@ -122,7 +122,8 @@ describe('repairs', () => {
     expect(named.findings[0]).toMatchObject({ conflict: true, manager: 'helm (update at noon)' });
     expect([named.news, named.unnamed, named.repairs]).toEqual([[], [], []]);
     looks.look(10_000, result([]));
-    expect(looks.look(HOUR_MS, broken()).repairs).toHaveLength(1);
+    looks.look(HOUR_MS, broken());
+    expect(looks.look(PENDING_MS, broken()).repairs).toHaveLength(1);
   });
 
   test('that change nothing are not repeated for ever either', () => {

@@ -10,6 +10,7 @@ import type {
   SyncSnapshot,
 } from './snapshot';
 
+/** When tests look. */
 export const NOW_MS = Date.UTC(2026, 10, 26, 12);
 export const MINUTE_MS = 60_000;
 export const POOL = 'p5-block';
