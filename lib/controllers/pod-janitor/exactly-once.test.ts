@@ -6,7 +6,7 @@ import { JanitorPolicySpec } from '../../api';
 import type { KubeObject } from '../../domain/kube';
 import { seededRandom } from '../../domain/seeded-random';
 import { seedOf } from '../../../test/seed';
-import { Killed, WATCHED, WorkJanitor } from './work-janitor';
+import { Killed, Lost, WATCHED, WorkJanitor } from './work-janitor';
 import { LINEAGE, makeGang, operate, podsOf, RANKS, type OperatorSurroundings } from './work-operators';
 import { WorkStore } from './work-store';
 
@@ -53,6 +53,7 @@ class World {
       for (const kind of WATCHED) if (!this.killing || this.random() < 0.6) caches.hear(kind);
       this.janitor.look();
     } catch (error) {
+      if (error instanceof Lost) return;
       if (!(error instanceof Killed)) throw error;
       this.kills += 1;
       this.janitor = undefined;
@@ -146,7 +147,9 @@ class World {
     return new WorkJanitor({
       ...{ store: this.store, policy, now: () => this.nowMs, deadSince: this.deadSince },
       mayDie: () => {
-        if (this.killing && this.random() < 0.12) throw new Killed();
+        const lot = this.killing ? this.random() : 1;
+        if (lot < 0.1) throw new Killed();
+        if (lot < 0.15) throw new Lost();
       },
     });
   }

@@ -121,9 +121,16 @@ describe('a gang that is half dead', () => {
     ).toEqual(['Resume']);
   });
 
-  it('that has recovered is asked to go on, in case a cache is behind, and not stopped', () => {
+  it('that has recovered is not stopped any more, and asked to go on, in case a cache was behind', () => {
     const whole = { pods: ['llama-0', 'llama-1', 'llama-2'].map((name) => makeWorkPod(name)) };
-    expect(plan({ ...whole, ledgers: [ledger({ attempts: [attempt()] })] }).actions.map(verb)).toEqual(['Resume']);
+    expect(plan({ ...whole, ledgers: [ledger({ attempts: [attempt()] })] }).actions).toMatchObject([
+      {
+        type: 'WriteLedger',
+        status: { attempts: [{ step: 'Suspended', message: 'there was nothing to restart any more' }] },
+      },
+    ]);
+    const closing = ledger({ attempts: [attempt({ step: 'Suspended' })] });
+    expect(plan({ ...whole, ledgers: [closing] }).actions.map(verb)).toEqual(['Resume']);
   });
 
   it('is not reserved for again while an attempt is under way', () => {
@@ -430,7 +437,7 @@ describe('ledgers', () => {
       pods: [],
       ledgers: [ledger({ attempts: [attempt({ at: '2026-11-01T00:00:00Z' })] }, old)],
     }).actions;
-    expect(actions.map(verb)).toEqual(['Resume']);
+    expect(actions.map(verb)).toEqual(['WriteLedger']);
   });
 });
 
