@@ -13,7 +13,8 @@ import { WorkStore } from './work-store';
 const STEP_MS = 5_000;
 const KINDS = ['VolcanoJob', 'JobSet', 'Job'];
 const namespace = 'research';
-const policy = JanitorPolicySpec.parse({ dryRun: false, gangs: { perHour: 10_000 } });
+/** A Volcano Job that fails takes its pods with it: a janitor that was killed meanwhile does not know why, and that counts. */
+const policy = JanitorPolicySpec.parse({ dryRun: false, gangs: { perHour: 10_000 }, resubmission: { attempts: 15 } });
 
 class World {
   nowMs = Date.parse('2026-11-26T00:00:00Z');

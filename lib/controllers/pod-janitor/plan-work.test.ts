@@ -252,8 +252,13 @@ describe('work that has ended in failure', () => {
     ]);
   });
 
-  it('is not brought back any more after three times, and says so', () => {
+  it('is not brought back any more after three times, and says so, once there was time to hear of it', () => {
     expect(plan({ ...failed, ledgers: [ledger({ counted: 3 })] }).actions).toMatchObject([
+      { status: { nextAt: expect.any(String) } },
+    ]);
+    expect(
+      plan({ ...failed, ledgers: [ledger({ counted: 3, nextAt: '2026-11-26T12:00:00Z' })] }).actions,
+    ).toMatchObject([
       {
         type: 'WriteLedger',
         status: {
