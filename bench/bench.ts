@@ -1,4 +1,7 @@
-/** `npm run -s bench -- [--only NAME] [--json]`: every figure as JSON with percentiles. Nothing here is asserted anywhere. */
+/**
+ * `npm run -s bench -- [--only NAME] [--process NAME] [--json]`: every figure as JSON with percentiles. Nothing here is asserted anywhere.
+ * `--process` leaves out the other processes where a benchmark runs several: rss.
+ */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { decisionBench } from './decision';
@@ -9,7 +12,7 @@ import { relabelBench } from './relabel';
 import { rssBench } from './rss';
 import { synthBench } from './synth';
 
-const BENCHES: Readonly<Record<string, (root: string) => Entry[] | Promise<Entry[]>>> = {
+const BENCHES: Readonly<Record<string, (root: string, process?: string) => Entry[] | Promise<Entry[]>>> = {
   synth: synthBench,
   decision: decisionBench,
   relabel: relabelBench,
@@ -19,14 +22,16 @@ const BENCHES: Readonly<Record<string, (root: string) => Entry[] | Promise<Entry
 };
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: { only: { type: 'string' }, process: { type: 'string' }, json: { type: 'boolean' } },
+  });
   const names = values.only === undefined ? Object.keys(BENCHES) : [values.only];
   const figures: Entry[] = [];
   for (const name of names) {
     const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
     if (!bench) throw new Error(`no benchmark '${name}': there are ${Object.keys(BENCHES).join(', ')}`);
     process.stderr.write(`${name} …\n`);
-    figures.push(...(await bench(join(__dirname, '..'))));
+    figures.push(...(await bench(join(__dirname, '..'), values.process)));
   }
   if (values.json) console.log(JSON.stringify(figures));
   else printTables(figures);

@@ -19,8 +19,12 @@ const SETTLE_MS = 45_000;
 const STEADY_MS = 130_000;
 const SAMPLE_MS = 500;
 
-/** Starts a bed, fills it, runs the bundle, samples. */
-export async function rssBench(root: string): Promise<Figure[]> {
+const PROCESSES = ['capacity', 'health'] as const;
+
+/** Starts a bed, fills it, runs the bundle as each of the processes, or as one of them, and samples. */
+export async function rssBench(root: string, only?: string): Promise<Figure[]> {
+  const names = PROCESSES.filter((name) => only === undefined || name === only);
+  if (names.length === 0) throw new Error(`no process '${only}': there are ${PROCESSES.join(', ')}`);
   if (process.platform !== 'linux') throw new Error('rss reads /proc/PID/status: run it on Linux');
   const [bed, ec2] = await Promise.all([
     startQuietBed({ volcanoCrds: true, auditPolicy: NO_AUDIT }),
@@ -33,7 +37,7 @@ export async function rssBench(root: string): Promise<Figure[]> {
     reserve(ec2, fleet);
     const churn = new Churn(client, fleet, SIZE.seed);
     const figures: Figure[] = [];
-    for (const name of ['capacity', 'health'] as const) {
+    for (const name of names) {
       const running = await startProcess({ name, bed, ec2, root });
       figures.push(...(await measure(name, running, churn)));
       await running.program.kill();

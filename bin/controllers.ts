@@ -29,15 +29,10 @@ async function main([name = '']: readonly string[], env: NodeJS.ProcessEnv): Pro
   const ports = { cluster, clock, random, log };
   const leadership = new LeaseLeadership({ ...ports, namespace, name: `aicluster-${name}`, identity });
   const fatal = endWell(log, () => runner.stop());
-  const about = {
-    process: name,
-    component: `aicluster.dev/${name}`,
-    instance: identity,
-    prune: pruneFor(name),
-    minIntervalMs: PACE_MS,
-  };
+  const about = { process: name, component: `aicluster.dev/${name}`, instance: identity };
+  const limits = { prune: pruneFor(name), minIntervalMs: PACE_MS, clusterName: env['CLUSTER_NAME'] };
   const others = { cloud: ec2Cloud(), evidence: evidenceStore(env), metrics, leadership, onFatal: fatal };
-  const runner = runControllers({ ...ports, ...others, ...about, controllers });
+  const runner = runControllers({ ...ports, ...others, ...about, ...limits, controllers });
   await openHttpDoor({ port: Number(HTTP_PORT), host: env['HTTP_HOST'], ready: () => runner.ready(), metrics });
   runner.start();
 }

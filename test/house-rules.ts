@@ -83,7 +83,10 @@ export const PURE_ROOMS = ['lib/domain', 'lib/api', 'lib/catalog', 'lib/fleet'];
 /** Files of a controller's folder that are not pure; everything else beside them is. */
 export const IMPURE_CONTROLLER_FILES = [
   'apply.ts',
+  'apply-instances.ts',
+  'apply-reboots.ts',
   'apply-workloads.ts',
+  'ask-cloud.ts',
   'controller.ts',
   'evidence.ts',
   'instance-statuses.ts',

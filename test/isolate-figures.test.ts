@@ -16,6 +16,13 @@ describe('the search for bad nodes', () => {
     expect(goodKilled).toBeLessThanOrEqual(0.02);
   });
 
+  test('256 nodes, 3 bad, 25 % miss, 5 % flake: more rounds where the batch lies much, and most are exact', () => {
+    const { exact, rounds, goodKilled } = ours({ nodes: 256, bad: 3, miss: 0.25, flake: 0.05 }, 100);
+    expect(exact).toBeGreaterThanOrEqual(0.62);
+    expect(rounds).toBeLessThanOrEqual(8.5);
+    expect(goodKilled).toBeLessThanOrEqual(0.08);
+  });
+
   test.each([16, 64, 256, 1024])('%i nodes without noise: exact each time', (nodes) => {
     for (const bad of [0, 1, 3]) expect(ours({ nodes, bad, miss: 0, flake: 0 }, 20).exact).toBe(1);
   });

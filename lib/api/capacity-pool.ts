@@ -53,7 +53,18 @@ export const CapacityPoolSpec = withRules(
         kind: z.string().min(1).max(63).default('NodeClass').describe('Its Kind.'),
         name: dnsSubdomain().describe('Its name.'),
       })
-      .describe('NodeClass of the nodes: network interfaces, security groups, role. Made by the CDK app.'),
+      .optional()
+      .describe(
+        'NodeClass of the nodes: network interfaces, security groups, role. Made by the CDK app. Karpenter makes the nodes then.',
+      ),
+    nodeGroup: z
+      .string()
+      .max(63)
+      .regex(/^[0-9A-Za-z][0-9A-Za-z_-]*$/, 'must be the name of an EKS managed node group')
+      .optional()
+      .describe(
+        'EKS managed node group whose nodes are in this pool, instead of nodeClassRef: EKS makes them then, and sizes the group. They carry the label aicluster.dev/pool with the name of this pool.',
+      ),
     validation: PoolValidation.default('None').describe(
       'How deeply a new node is proved before it may work. None: it works as soon as it is there. With any other, its nodes wait on probation until the node-health controller has proved them.',
     ),
@@ -102,6 +113,29 @@ export const CapacityPoolSpec = withRules(
       source === 'OnDemand' && nodes.max === undefined
         ? 'source OnDemand needs nodes.max: nothing else bounds what it may buy'
         : undefined,
+  },
+  {
+    rule: 'has(self.nodeGroup) != has(self.nodeClassRef)',
+    message: 'needs nodeClassRef, for nodes that Karpenter makes, or nodeGroup, for those of a managed node group',
+    fieldPath: '.nodeGroup',
+    check: ({ nodeGroup, nodeClassRef }) =>
+      (nodeGroup === undefined) === (nodeClassRef === undefined)
+        ? 'needs nodeClassRef, for nodes that Karpenter makes, or nodeGroup, for those of a managed node group'
+        : undefined,
+  },
+  {
+    rule: "self.source != 'OnDemand' || !has(self.nodeGroup)",
+    message: 'nodeGroup needs source Block or Reservation: nobody of ours would size the group as demand goes',
+    fieldPath: '.nodeGroup',
+    check: ({ source, nodeGroup }) =>
+      source === 'OnDemand' && nodeGroup !== undefined
+        ? 'nodeGroup needs source Block or Reservation: nobody of ours would size the group as demand goes'
+        : undefined,
+  },
+  {
+    rule: 'has(self.nodeGroup) == has(oldSelf.nodeGroup) && (!has(self.nodeGroup) || self.nodeGroup == oldSelf.nodeGroup)',
+    message: 'nodeGroup cannot be changed: who makes the nodes of a pool stays as it is, make another pool',
+    fieldPath: '.nodeGroup',
   },
 );
 export type CapacityPoolSpec = z.output<typeof CapacityPoolSpec>;

@@ -193,6 +193,11 @@ export const NodeHealthPolicyStatus = z.object({
         serial: z.string().min(1).max(64),
         since: time(),
         reason: z.string().max(64).optional().describe('Name of the measurement that decided.'),
+        instance: z
+          .string()
+          .max(64)
+          .optional()
+          .describe('Instance it failed in: there it may be mended, and is measured as any other.'),
       }),
     )
     .max(512)

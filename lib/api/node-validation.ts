@@ -8,7 +8,7 @@ export const ValidationLevel = z.enum(['Quick', 'Standard', 'Deep']);
 export type ValidationLevel = z.output<typeof ValidationLevel>;
 
 /** Why nodes are validated. */
-export const ValidationReason = z.enum(['New', 'Reboot', 'Report', 'Age', 'Person']);
+export const ValidationReason = z.enum(['New', 'Reboot', 'Report', 'Age', 'Debt', 'Person']);
 export type ValidationReason = z.output<typeof ValidationReason>;
 
 /** Steps of a validation, in order; Done is final. */
@@ -32,7 +32,7 @@ export const NodeValidationSpec = withRules(
     nodes: setOf(dnsSubdomain(), { min: 1, max: MOST_VALIDATED }).describe('Names of the nodes to prove together.'),
     level: ValidationLevel.default('Standard').describe('How deeply: about a minute, some minutes, or hours.'),
     reason: ValidationReason.default('Person').describe(
-      'Why. New: never proved; Reboot: another boot than the proved one; Report: suspected; Age: proved long ago; Person: somebody asked.',
+      'Why. New: never proved; Reboot: another boot than the proved one; Report: suspected; Age: proved long ago; Debt: passed provisionally, and owes the test with a partner; Person: somebody asked.',
     ),
     message: z.string().max(1024).optional().describe('One sentence for people: who asked and for what.'),
   }),

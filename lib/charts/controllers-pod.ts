@@ -69,6 +69,11 @@ export interface ControllersPodProps {
    */
   readonly region?: string;
   /**
+   * Name of the EKS cluster, by which instances of its node groups are known. May be a CDK token.
+   * @default - no instance of a node group is rebooted or ended
+   */
+  readonly clusterName?: string;
+  /**
    * By process: environment variables that only it needs. Values may be CDK tokens.
    * @default - none
    */
@@ -187,7 +192,7 @@ function controllers(process: string, props: ControllersPodProps) {
     env: [
       field('POD_NAME', 'metadata.name'),
       field('POD_NAMESPACE', 'metadata.namespace'),
-      ...toEnv({ HTTP_PORT: String(HTTP_PORT), NODE_ENV: 'production', ...regionOf(props), ...props.env?.[process] }),
+      ...toEnv({ HTTP_PORT: String(HTTP_PORT), NODE_ENV: 'production', ...placeOf(props), ...props.env?.[process] }),
     ],
     ports: [{ name: 'http', containerPort: HTTP_PORT, protocol: 'TCP' }],
     // A replica that waits for the lease is alive and ready: it can take over at any time.
@@ -203,5 +208,9 @@ function controllers(process: string, props: ControllersPodProps) {
 }
 
 const regionOf = ({ region }: ControllersPodProps): Record<string, string> => (region ? { AWS_REGION: region } : {});
+const placeOf = (props: ControllersPodProps): Record<string, string> => ({
+  ...regionOf(props),
+  ...(props.clusterName ? { CLUSTER_NAME: props.clusterName } : {}),
+});
 const toEnv = (values: Readonly<Record<string, string>>) =>
   Object.entries(values).map(([name, value]) => ({ name, value }));

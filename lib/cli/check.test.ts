@@ -48,6 +48,32 @@ describe('aicluster check', () => {
     expect(rulesBroken()).toEqual([]);
   });
 
+  it('finds in pod templates what would be found in their pods', () => {
+    const limits = { 'nvidia.com/gpu': '8', 'vpc.amazonaws.com/efa': '32' };
+    const env = [{ name: 'FI_PROVIDER', value: 'tcp' }];
+    const rank = { name: 'rank', image: 'example.com/train', resources: { limits }, env };
+    const metadata = { name: 'llama', namespace: 'research' };
+    const template = { spec: { containers: [rank], tolerations: [{ operator: 'Exists' }] } };
+    write([
+      {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: 'research', labels: { 'aicluster.dev/bucket': 'train' } },
+      },
+      { apiVersion: 'batch.volcano.sh/v1alpha1', kind: 'Job', metadata, spec: { tasks: [{ replicas: 2, template }] } },
+    ]);
+    expect(rulesBroken().sort()).toEqual([
+      'efa-environment Job research/llama',
+      'nobody-tolerates-probation Job research/llama',
+      'shared-memory-sized Job research/llama',
+    ]);
+    expect(checkAssembly(readAssembly(folder)).map(({ severity }) => severity)).toEqual([
+      'warning',
+      'warning',
+      'warning',
+    ]);
+  });
+
   it('reads objects after what they depend on', () => {
     write([bucket('last', 0), bucket('middle', 0), bucket('first', 0)]);
     expect(readAssembly(folder).objects.map(({ object }) => object.metadata.name)).toEqual(['first', 'middle', 'last']);

@@ -8,13 +8,15 @@ import { bucketText, explainBucket } from './explain/bucket';
 import { toFleet, type Fleet } from './explain/fleet';
 import { explainGang, gangText, namesOf } from './explain/gang';
 import { explainGoneBucket, goneBucketText } from './explain/gone-bucket';
+import { explainInvariants, invariantsText, ruleNames } from './explain/invariants';
 import { explainNode, nodeText } from './explain/node';
 import { listObjects, presentOf, readObjects } from './objects';
 import { EXIT, UsageError, type Output } from './output';
 
-const HELP = `Usage: aicluster explain bucket NAME | node NAME | gang NAMESPACE/NAME [--file FILE] [--json]
+const HELP = `Usage: aicluster explain bucket NAME | node NAME | gang NAMESPACE/NAME | invariants [RULE] [--file FILE] [--json]
 
-Why a bucket gets nothing, what a node is to us and what is known of its health, what taking a gang would cost:
+Why a bucket gets nothing, what a node is to us and what is known of its health, what taking a gang would cost,
+what distributed training depends on and is not so (with a rule: whether that one is kept):
 from the cluster of the current kubeconfig (it only lists), or from a file. EC2 itself is not asked.
 
   --kubeconfig FILE  which kubeconfig (default: KUBECONFIG, ~/.kube/config, or the pod's service account)
@@ -29,6 +31,7 @@ Examples:
   aicluster explain bucket training
   aicluster explain node i-0abc.us-east-2.compute.internal --context prod
   aicluster explain gang research/llama --json | jq '.running[].protectedBy'
+  aicluster explain invariants
   aicluster rehearse --hours 12 --save day.json && aicluster explain bucket inference --file day.json`;
 
 /** An answer: the JSON of it, and what people read. */
@@ -67,8 +70,16 @@ const NAMES: Readonly<Record<string, (fleet: Fleet) => readonly string[]>> = {
   ],
 };
 
+/** What distributed training depends on: all that is broken, or one rule. */
+function explainRules(objects: readonly KubeObject[], name: string | undefined, nowMs: number): Answer {
+  const json = explainInvariants(objects, name);
+  if (json) return { json, text: invariantsText(json, nowMs) };
+  throw new UsageError(`no rule '${name}': did you mean ${nearest(name!, ruleNames()).join(' or ')}?`);
+}
+
 /** Explains from objects. Throws a UsageError that names the nearest when there is none of that name. */
-export function explain(objects: readonly KubeObject[], kind: string, name: string, nowMs: number): Answer {
+export function explain(objects: readonly KubeObject[], kind: string, name: string | undefined, nowMs: number): Answer {
+  if (kind === INVARIANTS || name === undefined) return explainRules(objects, name, nowMs);
   const fleet = toFleet(objects, nowMs);
   const answer = EXPLAIN[kind]!(fleet, name);
   if (answer) return answer;
@@ -94,7 +105,7 @@ export async function explainCommand(args: readonly string[], out: Output): Prom
     out.stdout(HELP);
     return EXIT.ok;
   }
-  const [kind = '', name = ''] = requireQuestion(positionals);
+  const [kind = '', name] = requireQuestion(positionals);
   const objects = values.file === undefined ? await fromCluster(values) : readObjects(values.file);
   // A file is explained as of when it was written, not as of today.
   const nowMs = (values.file === undefined ? undefined : parseTime(presentOf(objects))) ?? Date.now();
@@ -104,9 +115,13 @@ export async function explainCommand(args: readonly string[], out: Output): Prom
   return EXIT.ok;
 }
 
+/** All rules together; the name of one may follow. */
+const INVARIANTS = 'invariants';
+
 function requireQuestion(positionals: readonly string[]): readonly string[] {
   const [kind, name, ...more] = positionals;
-  const kinds = Object.keys(EXPLAIN);
+  if (kind === INVARIANTS && more.length === 0) return positionals;
+  const kinds = [...Object.keys(EXPLAIN), INVARIANTS];
   if (!kind || !name || more.length > 0) throw new UsageError(`say what: ${kinds.join(', ')}, and its name`);
   if (!EXPLAIN[kind])
     throw new UsageError(`'${kind}' cannot be explained; did you mean ${nearest(kind, kinds, 1)[0]}?`);

@@ -35,7 +35,7 @@ describe('aicluster', () => {
     [['rehearse', '--hours', '0'], /--hours 0 is not a whole number from 1 to 744/],
     [['rehearse', '--save-at', '3'], /--save-at says when to save/],
     [['rehearse', '--hours', '2', '--save', 'x', '--save-at', '3'], /--save-at 3 is not an hour of this rehearsal/],
-    [['explain'], /say what: bucket, node, gang, and its name/],
+    [['explain'], /say what: bucket, node, gang, invariants, and its name/],
     [['explain', 'buket', 'x'], /did you mean bucket/],
     [['explain', 'gang', 'llama'], /'llama' is not NAMESPACE\/NAME/],
     [['explain', 'bucket', 'x', '--file', '/nowhere'], /'\/nowhere' cannot be read/],

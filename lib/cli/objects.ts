@@ -9,6 +9,7 @@ import {
   DISRUPTION_BUDGETS,
   EVENTS,
   FAULT_REPORTS,
+  INVARIANT_POLICIES,
   NAMESPACES,
   NODE_HEALTH_POLICIES,
   NODE_MOVES,
@@ -40,6 +41,7 @@ const READ: readonly (readonly [resource: ResourceType, optional: boolean, selec
   [NODE_HEALTH_POLICIES, true],
   [NODE_VALIDATIONS, true],
   [FAULT_REPORTS, true],
+  [INVARIANT_POLICIES, true],
   [EVENTS, true, { namespace: NODE_EVENTS_NAMESPACE }],
 ];
 

@@ -77,6 +77,19 @@ describe('AiCluster', () => {
     expect(bindings[0]!['DependsOn']).toContainEqual(expect.stringMatching(/Namespacetraining/));
   });
 
+  it('takes the nodes of a managed node group as a pool without NodeClass, of a type that Auto Mode does not run, too', () => {
+    const { stack, ai } = makeAiCluster();
+    const reserved = { reservationId: 'cr-0fedcba9876543210', availabilityZone: 'us-east-2a' };
+    const group = { ...reserved, instanceType: 'p6e-gb200.36xlarge', nodeGroup: 'ultra', nodes: { max: 4 } };
+    ai.addCapacity(Capacity.reservation('ultra', group));
+    expect(objectsOf(stack, 'CapacityPool')).toEqual(['p5', 'ultra']);
+    expect(objectsOf(stack, 'NodeClass')).toEqual(['p5']);
+    expect(Capacity.reservation('ultra', group).toCapacityPool().spec).toMatchObject({ nodeGroup: 'ultra' });
+    expect(() =>
+      ai.addCapacity(Capacity.reservation('x', { ...group, placementGroupName: 'near', nodeGroup: 'x' })),
+    ).toThrow("Capacity 'x' is node group 'x' with placement group 'near'");
+  });
+
   it('marks a bucket that may be removed while it owns nodes', () => {
     const { stack } = makeAiCluster({ buckets: [{ ...TRAINING, releaseOnRemoval: true }] });
     const resources = JSON.stringify(Template.fromStack(stack).findResources('Custom::AWSCDK-EKS-KubernetesResource'));

@@ -150,6 +150,7 @@ export class AiCluster extends Construct {
       this,
       findConflicts({ pools: toPlannedPools([capacity]), buckets: [], autoscaledFamilies: familiesOf([capacity]) }),
     );
+    if (capacity.nodeGroup !== undefined) return void this.controllers.addObject(capacity.toCapacityPool());
     const nodeClass = this.nodeClasses.add({
       name,
       instanceType: capacity.instanceType?.name,
@@ -240,7 +241,7 @@ export class AiCluster extends Construct {
 }
 
 function toPlannedPools(capacity: readonly Capacity[]): PlannedPool[] {
-  return capacity.flatMap(({ name, source, props, reservationId, availabilityZone }) => {
+  return capacity.flatMap(({ name, source, props, reservationId, availabilityZone, nodeGroup }) => {
     if (!source || !props) return [];
     const { instanceType, nodes, placementGroupName, expireAfter, terminationGracePeriod } = props;
     const maxNodes = nodes?.max === undefined || Token.isUnresolved(nodes.max) ? undefined : nodes.max;
@@ -253,6 +254,7 @@ function toPlannedPools(capacity: readonly Capacity[]): PlannedPool[] {
         availabilityZone,
         maxNodes,
         placementGroupName,
+        nodeGroup,
         expireAfter,
         terminationGracePeriod,
       },

@@ -147,6 +147,7 @@ export class AiControllers extends Construct {
       region: Stack.of(this).region,
       nodeSelector: props.nodeSelector,
       egressCidrs: props.egressCidrs,
+      clusterName: props.cluster.clusterName,
       env: { health: this.healthVariables() },
     });
     const before = [...crds, ...validation, ...this.identities.values()];
@@ -196,7 +197,10 @@ export class AiControllers extends Construct {
 
   private addIdentity(process: ProcessPermissions, bundle: ControllersBundle | undefined): PodIdentity {
     const name = processName(process);
-    const { statements, everywhere, wildcards } = cloudStatements(process, this.props.evidence);
+    const { cluster, evidence } = this.props;
+    const instances = Stack.of(this).formatArn({ service: 'ec2', resource: 'instance', resourceName: '*' });
+    const scope = { clusterName: cluster.clusterName, instances, evidence };
+    const { statements, everywhere, wildcards } = cloudStatements(process, scope);
     const identity = new PodIdentity(this, process.process, {
       cluster: this.props.cluster,
       namespace: CONTROLLERS_NAMESPACE,
@@ -210,13 +214,7 @@ export class AiControllers extends Construct {
         `${everywhere.join(', ')} only read, and EC2 knows no resources for them (service authorization reference)`,
       );
     }
-    if (wildcards.length > 0) {
-      acknowledgeResources(
-        identity,
-        () => wildcards,
-        'evidence of node health is written, and only under its own prefix',
-      );
-    }
+    for (const [resource, why] of wildcards) acknowledgeResources(identity, () => [resource], why);
     if (bundle) this.props.bundleKey?.grantDecrypt(identity);
     return identity;
   }

@@ -67,6 +67,13 @@ export interface ReservedCapacityProps extends CapacityProps {
   readonly reservationId: string;
   /** Zone of the reservation, for example `us-east-2a`. */
   readonly availabilityZone: string;
+  /**
+   * Name of an EKS managed node group of yours that runs on this reservation: its nodes are in the buckets then, and EKS makes and counts
+   * them. Give `nodes.max` where the group is smaller than the reservation. Its launch template is described in the guide on node health.
+   *
+   * @default - Auto Mode makes the nodes
+   */
+  readonly nodeGroup?: string;
 }
 
 /** Capacity bought by the second, in any zone of the cluster. */
@@ -141,6 +148,11 @@ export class Capacity {
     return (this.props as ReservedCapacityProps | undefined)?.reservationId;
   }
 
+  /** The managed node group that makes its nodes, if Auto Mode does not. */
+  get nodeGroup(): string | undefined {
+    return (this.props as ReservedCapacityProps | undefined)?.nodeGroup;
+  }
+
   /** The zone its nodes are bound to, if any. */
   get availabilityZone(): string | undefined {
     return (this.props as OnDemandCapacityProps | undefined)?.availabilityZone;
@@ -157,7 +169,7 @@ export class Capacity {
       ...defined({ nodes: props.nodes && { ...props.nodes }, expireAfter: props.expireAfter }),
       validation: props.validation ?? 'Standard',
       ...defined({ terminationGracePeriod: props.terminationGracePeriod }),
-      nodeClassRef: { name: this.name },
+      ...(this.nodeGroup === undefined ? { nodeClassRef: { name: this.name } } : { nodeGroup: this.nodeGroup }),
     });
   }
 }

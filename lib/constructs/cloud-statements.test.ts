@@ -12,6 +12,7 @@ const process: ProcessPermissions = {
       cluster: [],
       cloud: [
         { action: 'ec2:DescribeInstanceStatus', why: 'scheduled events' },
+        { action: 'ec2:RebootInstances', on: 'nodeGroups', why: 'mend it' },
         { action: 's3:PutObject', on: 'evidence', why: 'evidence outlives the node' },
       ],
     },
@@ -19,27 +20,43 @@ const process: ProcessPermissions = {
   ],
 };
 
+const SCOPE = { clusterName: 'cortex', instances: 'arn:aws:ec2:us-east-2:1:instance/*' };
+
 describe('what a process may do in AWS', () => {
   const written = (bucket?: (stack: Stack) => s3.IBucket, prefix?: string) => {
     const stack = new Stack();
     const evidence = bucket && { bucket: bucket(stack), prefix };
-    return cloudStatements(process, evidence).statements.map((one) => stack.resolve(one.toStatementJson()));
+    return cloudStatements(process, { ...SCOPE, evidence }).statements.map((one) =>
+      stack.resolve(one.toStatementJson()),
+    );
   };
   const describe_ = { Effect: 'Allow', Action: 'ec2:DescribeInstanceStatus', Resource: '*' };
 
   it('is on every resource only what names none, each action once', () => {
-    expect(written()).toEqual([describe_]);
-    expect(cloudStatements(process, undefined).everywhere).toEqual(['ec2:DescribeInstanceStatus']);
+    expect(written()[0]).toEqual(describe_);
+    expect(cloudStatements(process, SCOPE).everywhere).toEqual(['ec2:DescribeInstanceStatus']);
+  });
+
+  it('is to touch instances of node groups of this cluster alone', () => {
+    const tag = (name: string) => `aws:ResourceTag/eks:${name}`;
+    expect(written()).toEqual([
+      describe_,
+      {
+        ...{ Effect: 'Allow', Action: 'ec2:RebootInstances', Resource: SCOPE.instances },
+        Condition: { StringEquals: { [tag('cluster-name')]: 'cortex' }, Null: { [tag('nodegroup-name')]: 'false' } },
+      },
+    ]);
+    expect([...cloudStatements(process, SCOPE).wildcards.keys()]).toEqual([SCOPE.instances]);
   });
 
   it('is to write evidence under its prefix alone, and to ask for a data key where the bucket has a key', () => {
     const plain = written((stack) => new s3.Bucket(stack, 'B'));
-    expect(plain).toHaveLength(2);
-    expect(JSON.stringify(plain[1])).toContain('"Action":"s3:PutObject"');
-    expect(JSON.stringify(plain[1]['Resource'])).toContain('/node-health/*');
+    expect(plain).toHaveLength(3);
+    expect(JSON.stringify(plain[2])).toContain('"Action":"s3:PutObject"');
+    expect(JSON.stringify(plain[2]['Resource'])).toContain('/node-health/*');
     const keyed = written((stack) => new s3.Bucket(stack, 'B', { encryptionKey: new kms.Key(stack, 'K') }), 'proofs/');
-    expect(JSON.stringify(keyed[1]['Resource'])).toContain('/proofs/*');
-    expect(keyed[2]).toMatchObject({
+    expect(JSON.stringify(keyed[2]['Resource'])).toContain('/proofs/*');
+    expect(keyed[3]).toMatchObject({
       Action: 'kms:GenerateDataKey',
       Resource: { 'Fn::GetAtt': [expect.any(String), 'Arn'] },
     });

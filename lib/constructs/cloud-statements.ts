@@ -17,16 +17,47 @@ export interface EvidenceStore {
 /** Beginning of the keys of evidence unless told otherwise. */
 export const EVIDENCE_PREFIX = 'node-health/';
 
+/** What the permissions are about. */
+export interface CloudScope {
+  /** Name of the cluster: a token or text. */
+  readonly clusterName: string;
+  /** ARN of every instance of account and region, `arn:…:instance/*`. */
+  readonly instances: string;
+  readonly evidence?: EvidenceStore;
+}
+
 /** The statements of a process, the actions among them that count for every resource there is, and the resources with a wildcard. */
-export function cloudStatements(process: ProcessPermissions, evidence: EvidenceStore | undefined) {
+export function cloudStatements(process: ProcessPermissions, scope: CloudScope) {
   const permissions = process.controllers.flatMap(({ cloud }) => cloud);
-  const everywhere = actionsOf(permissions.filter(({ on }) => on === undefined));
-  const onEvidence = actionsOf(permissions.filter(({ on }) => on === 'evidence'));
+  const of = (wanted: CloudPermission['on']) => actionsOf(permissions.filter(({ on }) => on === wanted));
+  const [everywhere, onEvidence, onNodeGroups] = [of(undefined), of('evidence'), of('nodeGroups')];
+  const { evidence } = scope;
   const statements: iam.PolicyStatement[] = [];
   if (everywhere.length > 0) statements.push(new iam.PolicyStatement({ actions: everywhere, resources: ['*'] }));
+  if (onNodeGroups.length > 0) statements.push(nodeGroupStatement(scope, onNodeGroups));
   if (evidence && onEvidence.length > 0) statements.push(...evidenceStatements(evidence, onEvidence));
-  const wildcards = evidence && onEvidence.length > 0 ? [objectsOf(evidence)] : [];
-  return { statements, everywhere, wildcards };
+  return {
+    ...{ statements, everywhere },
+    /** Wildcard → why it is there. */
+    wildcards: new Map([
+      ...(onNodeGroups.length > 0 ? [[scope.instances, NODE_GROUPS_ONLY] as const] : []),
+      ...(evidence && onEvidence.length > 0 ? [[objectsOf(evidence), UNDER_PREFIX] as const] : []),
+    ]),
+  };
+}
+
+const NODE_GROUPS_ONLY =
+  'instances come and go: those of managed node groups of this cluster, by the tags EKS puts on them';
+const UNDER_PREFIX = 'evidence of node health is written, and only under its own prefix';
+
+/** Tags of EKS on the instances of a managed node group (EKS user guide, managed-node-groups.html). */
+function nodeGroupStatement({ clusterName, instances }: CloudScope, actions: string[]): iam.PolicyStatement {
+  const tag = (name: string) => `aws:ResourceTag/eks:${name}`;
+  const conditions = {
+    StringEquals: { [tag('cluster-name')]: clusterName },
+    Null: { [tag('nodegroup-name')]: 'false' },
+  };
+  return new iam.PolicyStatement({ actions, resources: [instances], conditions });
 }
 
 const objectsOf = ({ bucket, prefix = EVIDENCE_PREFIX }: EvidenceStore) => bucket.arnForObjects(`${prefix}*`);

@@ -14,6 +14,8 @@ export interface PlannedPool {
   /** Instances the block or reservation holds, where the caller knows. */
   readonly reservedInstances?: number;
   readonly placementGroupName?: string;
+  /** The managed node group that makes its nodes; unset: Auto Mode does, and its limits count. */
+  readonly nodeGroup?: string;
   /** Whether EFA interfaces are attached; unset means yes, where the type has them. */
   readonly efa?: boolean;
   /** Whether the nodes reserve huge pages statically. */

@@ -37,6 +37,14 @@ export const placementGroupWithBlock: Rule = eachPool('placement-group-with-bloc
     : undefined,
 );
 
+/** What a NodeClass would say of the nodes of a managed node group, its launch template says. */
+export const placementGroupWithNodeGroup: Rule = eachPool('placement-group-with-node-group', (pool) =>
+  pool.nodeGroup !== undefined && pool.placementGroupName !== undefined
+    ? `Capacity '${pool.name}' is node group '${pool.nodeGroup}' with placement group '${pool.placementGroupName}', and where its ` +
+      `instances are placed is said by the group's launch template: name it there, and remove placementGroupName.`
+    : undefined,
+);
+
 /** A block of a type that is not sold in blocks. */
 export const blockOfTypeWithoutBlocks: Rule = eachPool('block-of-type-without-blocks', (pool) => {
   const type = findInstanceType(pool.instanceType);
@@ -83,7 +91,7 @@ export const podSubnetsWithAllEfa: Rule = eachPool('pod-subnets-with-all-efa', (
 export const nodeLifeTooLong: Rule = eachPool('node-life-too-long', (pool) => {
   const expireAfter = pool.expireAfter ?? NODE_LIFE_DEFAULTS.expireAfter;
   const drain = pool.terminationGracePeriod ?? NODE_LIFE_DEFAULTS.terminationGracePeriod;
-  if (Token.isUnresolved(expireAfter) || Token.isUnresolved(drain)) return undefined;
+  if (pool.nodeGroup !== undefined || Token.isUnresolved(expireAfter) || Token.isUnresolved(drain)) return undefined;
   const life = hours(expireAfter);
   if (life <= LONGEST_LIFE.expireAfterHours && life + hours(drain) <= LONGEST_LIFE.withDrainHours) return undefined;
   return (
@@ -96,10 +104,10 @@ export const nodeLifeTooLong: Rule = eachPool('node-life-too-long', (pool) => {
 export const typeWithoutAutoMode: Rule = (plan) => [
   ...eachPool('type-without-auto-mode', (pool) => {
     const type = findInstanceType(pool.instanceType);
-    if (!type || type.autoMode.support === 'supported') return undefined;
+    if (!type || pool.nodeGroup !== undefined || type.autoMode.support === 'supported') return undefined;
     return (
       `Capacity '${pool.name}' is of ${type.name}, which EKS Auto Mode does not run (${type.autoMode.reason ?? 'not listed'}): ` +
-      `choose another type, or run it in a managed node group beside this cluster.`
+      `choose another type, or run it in a managed node group and name that: nodeGroup.`
     );
   })(plan),
   ...(plan.autoscaledFamilies ?? [])
@@ -141,7 +149,7 @@ export const ipv6WithStaticInterfaces: Rule = (plan) => {
 export const selectorTermsBesideOpenReservations: Rule = (plan) => {
   const open = plan.openReservationPools ?? [];
   const selecting = plan.pools
-    .filter(({ reservationId }) => reservationId !== undefined)
+    .filter(({ reservationId, nodeGroup }) => reservationId !== undefined && nodeGroup === undefined)
     .map(({ name }) => `'${name}'`);
   if (open.length === 0 || selecting.length === 0) return [];
   return [
@@ -156,6 +164,7 @@ export const selectorTermsBesideOpenReservations: Rule = (plan) => {
 
 const RULES: readonly Rule[] = [
   placementGroupWithBlock,
+  placementGroupWithNodeGroup,
   blockOfTypeWithoutBlocks,
   poolLargerThanBlock,
   staticHugepagesWithEfa,
@@ -180,9 +189,11 @@ function error(rule: string, message: string): Conflict {
   return { severity: 'error', rule, message };
 }
 
-/** Whether its NodeClass lists interfaces: EFA types do, unless told otherwise. */
+/** Whether its NodeClass lists interfaces: EFA types do, unless told otherwise. Nodes of a managed node group have no NodeClass. */
 function hasStaticInterfaces(pool: PlannedPool): boolean {
-  return pool.efa !== false && (findInstanceType(pool.instanceType)?.efa.count ?? 0) > 0;
+  return (
+    pool.nodeGroup === undefined && pool.efa !== false && (findInstanceType(pool.instanceType)?.efa.count ?? 0) > 0
+  );
 }
 
 function reservationOf(pool: PlannedPool): string {

@@ -1,5 +1,15 @@
+import { NodeHealthPolicySpec } from '../api';
 import { healthThresholds, INSTANCE_TYPES } from '../catalog';
-import { toNodeHealthPolicy } from './health';
+import { HEALTH_FIELDS, toNodeHealthPolicy, type NodeHealthOptions } from './health';
+
+/** `remediation.breaker.window` and so on; a list is one field. */
+function leaves(value: object, path: readonly string[] = []): readonly (readonly [string, unknown])[] {
+  return Object.entries(value).flatMap(([name, below]) =>
+    typeof below === 'object' && !Array.isArray(below)
+      ? leaves(below, [...path, name])
+      : [[[...path, name].join('.'), below] as const],
+  );
+}
 
 describe('the health prop', () => {
   it('is the policy that only tells, unless it says otherwise', () => {
@@ -8,6 +18,29 @@ describe('the health prop', () => {
     expect(policy['spec']).toMatchObject({
       ...{ remediation: { dryRun: false }, batch: { window: '30s' }, verdict: { maxAge: '24h' } },
     });
+  });
+
+  it('offers every field of the Kind but the images, which the controllers are given', () => {
+    const inKind = leaves(NodeHealthPolicySpec.parse({})).map(([path]) => path);
+    expect([...HEALTH_FIELDS.values(), 'checks'].sort()).toEqual([...inKind].sort());
+  });
+
+  it('puts each of its fields where the Kind has it, and nothing else changes', () => {
+    const defaults = new Map(leaves(NodeHealthPolicySpec.parse({})));
+    for (const [option, path] of HEALTH_FIELDS) {
+      const value = { boolean: false, number: 3, string: '7m' }[typeof defaults.get(path) as 'boolean'];
+      const spec = new Map(leaves(toNodeHealthPolicy({ [option]: value } as NodeHealthOptions)['spec']));
+      expect([...spec].filter(([name, said]) => name !== 'checks' && said !== defaults.get(name))).toEqual([
+        [path, value],
+      ]);
+    }
+  });
+
+  it('names the nearest for an option there is not', () => {
+    expect(() => toNodeHealthPolicy({ partnerWiat: '5m' } as NodeHealthOptions)).toThrow(
+      /^Option 'health' is invalid:\n {2}health\.partnerWiat: there is no such option: did you mean partnerWait or /,
+    );
+    expect(() => toNodeHealthPolicy({ partnerWait: 'soon' })).toThrow(/spec\.batch\.partnerWait: /);
   });
 
   it('takes every measurement and every part of the catalog, and XIDs by number', () => {

@@ -4,7 +4,10 @@ import { healthThresholds, INSTANCE_TYPES, OPTIONAL_PARTS } from '../catalog';
 import type { KubeObject } from '../domain/kube';
 import { nearest } from '../domain/nearest';
 
-/** How nodes are proved. Which nodes are, and how deeply, is said by the `validation` of each capacity. */
+/**
+ * How nodes are proved: all that NodeHealthPolicy has. Which nodes are, and how deeply, is said by the `validation` of each capacity; in which
+ * image, by `controllers`.
+ */
 export interface NodeHealthOptions {
   /**
    * Whether nodes at work that are suspected, and nodes that failed, are only named. Newcomers are proved all the same.
@@ -27,15 +30,80 @@ export interface NodeHealthOptions {
    */
   readonly perHour?: number;
   /**
+   * Below so many nodes percentages say nothing: one node at a time.
+   * @default 5
+   */
+  readonly minPopulation?: number;
+  /**
+   * Tries at the same node before it is left to a person.
+   * @default 2
+   */
+  readonly attempts?: number;
+  /**
+   * So many of the nodes, in percent, turning bad within `breakerWindow` trip the breaker: nothing is removed until a person resets it.
+   * @default 30
+   */
+  readonly breakerPercent?: number;
+  /**
+   * The window of the breaker.
+   * @default '10m'
+   */
+  readonly breakerWindow?: string;
+  /**
    * How long newcomers are collected, to be proved together.
    * @default '60s'
    */
   readonly batchWindow?: string;
   /**
+   * Most nodes of one batch.
+   * @default 64
+   */
+  readonly batchMaxNodes?: number;
+  /**
+   * How long a lone newcomer waits for a proved partner before it passes provisionally and owes the test.
+   * @default '15m'
+   */
+  readonly partnerWait?: string;
+  /**
+   * Longest until a check runs, pull of its image included. After this and the following three a check is unreliable.
+   * @default '20m'
+   */
+  readonly startTimeout?: string;
+  /**
+   * Longest that a check of level Quick may run.
+   * @default '5m'
+   */
+  readonly quickTimeout?: string;
+  /**
+   * Longest that a check of level Standard may run.
+   * @default '30m'
+   */
+  readonly standardTimeout?: string;
+  /**
+   * Longest that a check of level Deep may run.
+   * @default '3h'
+   */
+  readonly deepTimeout?: string;
+  /**
    * A node that has been idle this long since it was proved is proved again.
    * @default '168h'
    */
   readonly verdictMaxAge?: string;
+  /**
+   * Most nodes proved again for age within an hour. 0: none.
+   * @default 4
+   */
+  readonly revalidatePerHour?: number;
+  /**
+   * Reports of one node that count within an hour; the others are one too many.
+   * @default 12
+   */
+  readonly reportsPerHour?: number;
+  /**
+   * FaultReports are deleted after this long.
+   * @default '24h'
+   */
+  readonly reportMaxAge?: string;
   /**
    * What is expected of measurements where it is not what the catalog says: `aicluster catalog TYPE` shows both.
    * @default - what the catalog says
@@ -69,13 +137,42 @@ export interface HealthCheckOverride {
   readonly max?: number;
 }
 
+/** Option → section and field of the spec. `checks` is its own; images are options of the controllers, which may hold tokens. */
+const FIELDS: Readonly<Record<Exclude<keyof NodeHealthOptions, 'checks'>, readonly [section: string, field: string]>> =
+  {
+    dryRun: ['remediation', 'dryRun'],
+    maxNodes: ['remediation', 'maxNodes'],
+    maxPercent: ['remediation', 'maxPercent'],
+    perHour: ['remediation', 'perHour'],
+    minPopulation: ['remediation', 'minPopulation'],
+    attempts: ['remediation', 'attempts'],
+    breakerPercent: ['remediation.breaker', 'percent'],
+    breakerWindow: ['remediation.breaker', 'window'],
+    batchWindow: ['batch', 'window'],
+    batchMaxNodes: ['batch', 'maxNodes'],
+    partnerWait: ['batch', 'partnerWait'],
+    startTimeout: ['timeouts', 'start'],
+    quickTimeout: ['timeouts', 'quick'],
+    standardTimeout: ['timeouts', 'standard'],
+    deepTimeout: ['timeouts', 'deep'],
+    verdictMaxAge: ['verdict', 'maxAge'],
+    revalidatePerHour: ['verdict', 'revalidatePerHour'],
+    reportsPerHour: ['reports', 'perNodePerHour'],
+    reportMaxAge: ['reports', 'maxAge'],
+  };
+
+/** Names of the options that are one field of the policy each, with its path. */
+export const HEALTH_FIELDS: ReadonlyMap<string, string> = new Map(
+  Object.entries(FIELDS).map(([option, path]) => [option, path.join('.')] as const),
+);
+
 /** The NodeHealthPolicy of these props. Throws InvalidObject naming every wrong field, and what no check measures. */
 export function toNodeHealthPolicy(options: NodeHealthOptions = {}): KubeObject {
-  const { batchWindow, verdictMaxAge, checks, ...remediation } = options;
+  const strangers = unknownOptions(options);
+  if (strangers.length > 0) throw new InvalidObject('Option', 'health', strangers);
+  const { checks, ...fields } = options;
   const policy = NodeHealthPolicy.make(HEALTH_POLICY_NAME, {
-    remediation,
-    ...(batchWindow === undefined ? {} : { batch: { window: batchWindow } }),
-    ...(verdictMaxAge === undefined ? {} : { verdict: { maxAge: verdictMaxAge } }),
+    ...toSpec(fields),
     ...(checks
       ? {
           checks: checks.map(({ instanceTypes, ...check }) => ({
@@ -88,6 +185,32 @@ export function toNodeHealthPolicy(options: NodeHealthOptions = {}): KubeObject 
   const unknown = unknownChecks(checks ?? []);
   if (unknown.length > 0) throw new InvalidObject(NodeHealthPolicy.kind, HEALTH_POLICY_NAME, unknown);
   return policy;
+}
+
+function toSpec(fields: Omit<NodeHealthOptions, 'checks'>): object {
+  const sections = new Map<string, Record<string, unknown>>();
+  for (const [option, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    const [section, field] = FIELDS[option as keyof typeof FIELDS];
+    sections.set(section, { ...sections.get(section), [field]: value });
+  }
+  const { 'remediation.breaker': breaker, ...spec } = Object.fromEntries(sections);
+  return breaker ? { ...spec, remediation: { ...spec['remediation'], breaker } } : spec;
+}
+
+/** An option that nobody reads would change nothing, and whoever wrote it would believe that it did. */
+function unknownOptions(options: NodeHealthOptions): readonly FieldError[] {
+  const known = ['checks', ...HEALTH_FIELDS.keys()];
+  return Object.keys(options).flatMap((name) =>
+    known.includes(name)
+      ? []
+      : [
+          {
+            path: `health.${name}`,
+            message: `there is no such option: did you mean ${nearest(name, known).join(' or ')}?`,
+          },
+        ],
+  );
 }
 
 /** What is said of a measurement that no check makes would change nothing. XIDs are counted one by one, each under its number. */

@@ -89,18 +89,22 @@ const POD_JANITOR: ControllerPermissions = {
     { resource: r.PYTORCH_JOBS, verbs: RESTART, why: 'restart and copy a gang' },
     { resource: r.LEADER_WORKER_SETS, verbs: ['get'], why: 'whether it restarts its group by itself' },
     { resource: r.STATEFUL_SETS, verbs: ['get'], why: 'is the owner of a finalizer gone' },
-    { resource: r.REPLICA_SETS, verbs: ['get'], why: 'is the owner of a finalizer gone' },
+    { resource: r.REPLICA_SETS, verbs: ['get'], why: 'is the owner of a finalizer, or of a PodGroup, gone' },
+    { resource: r.DEPLOYMENTS, verbs: ['get'], why: 'is the owner of a finalizer, or of a PodGroup, gone' },
+    { resource: r.DAEMON_SETS, verbs: ['get'], why: 'is the owner of a finalizer gone' },
     { resource: r.VOLUME_CLAIMS, verbs: WATCH, why: 'pods with a volume that one node alone may write are precious' },
     { resource: r.VOLUMES, verbs: WATCH, why: 'which claim a volume is of' },
     {
       resource: r.VOLUME_ATTACHMENTS,
-      verbs: ['list', 'watch', 'delete'],
+      verbs: ['get', 'list', 'watch', 'delete'],
       why: 'volumes that a dead node holds; detached where the policy says so',
     },
     { resource: r.LEASES, verbs: ['list'], why: 'a pod that holds the lease of a leader is precious' },
   ],
   cloud: [
     { action: 'ec2:DescribeInstanceStatus', why: 'the proof that an instance has ended: terminated or stopped, by id' },
+    { action: 'ec2:DescribeInstances', why: 'instances of this cluster that never became nodes' },
+    { action: 'ec2:DescribeNetworkInterfaces', why: 'interfaces that ended instances have left behind' },
   ],
 };
 
@@ -124,6 +128,7 @@ const INVARIANTS: ControllerPermissions = {
     { resource: r.CAPACITY_POOLS, verbs: WATCH, why: 'what pools say of their nodes' },
     { resource: r.CAPACITY_BUCKETS, verbs: WATCH, why: 'whether minimums can be met' },
     { resource: r.NODE_POOLS, verbs: LOOK, why: 'every pool has its taints; who else writes them' },
+    { resource: r.NODE_CLASSES, verbs: WATCH, why: 'which security groups nodes with EFA are in' },
     { resource: r.QUEUES, verbs: LOOK, why: 'bucket, node group and queue agree; who else writes them' },
     { resource: r.POD_GROUPS, verbs: WATCH, why: 'who is in a gang' },
     { resource: r.SERVICES, verbs: WATCH, why: 'ranks find each other by the headless service of their gang' },
@@ -140,7 +145,13 @@ const INVARIANTS: ControllerPermissions = {
     { resource: r.MUTATING_BINDINGS, verbs: LOOK, why: 'admission policies are in force; who else writes them' },
     { resource: r.CONFIG_MAPS, verbs: WATCH, namespace: CONTROLLERS_NAMESPACE, why: 'what was shipped' },
   ],
-  cloud: [],
+  cloud: [
+    {
+      action: 'ec2:DescribeInstanceTopology',
+      why: 'where nodes are in the network: labels agree, missing ones are filled in',
+    },
+    { action: 'ec2:DescribeSecurityGroups', why: 'EFA needs a group that lets its members reach each other' },
+  ],
 };
 
 /** The process. */

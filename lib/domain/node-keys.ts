@@ -54,6 +54,8 @@ export const AGENT_CONDITIONS = [
 ] as const;
 /** Annotation: time, level, boot id and GPU serials of the last verdict. */
 export const VERDICT_ANNOTATION = `${GROUP}/verdict`;
+/** Annotation: when and in which boot the instance was asked to reboot because the node had failed. Written BEFORE the call. */
+export const REBOOT_ANNOTATION = `${GROUP}/reboot`;
 /** Annotation set by a person: no controller of ours touches the node. */
 export const HOLD_ANNOTATION = `${GROUP}/hold`;
 
@@ -75,6 +77,12 @@ export const NODE_KEYS: readonly NodeKey[] = [
   { key: POOL_LABEL, kinds: ['label'], owner: 'pools', meaning: 'the CapacityPool that made the node' },
   { key: VALIDATED_CONDITION, kinds: ['condition'], owner: 'node-health', meaning: 'the verdict of node health' },
   { key: VERDICT_ANNOTATION, kinds: ['annotation'], owner: 'node-health', meaning: 'evidence of the verdict' },
+  {
+    key: REBOOT_ANNOTATION,
+    kinds: ['annotation'],
+    owner: 'node-health',
+    meaning: 'the attempt to mend it by a reboot, noted before it is made',
+  },
   { key: HOLD_ANNOTATION, kinds: ['annotation'], owner: 'person', meaning: 'hands off' },
 ];
 
@@ -136,6 +144,12 @@ export const FOREIGN_NODE_KEYS: readonly ForeignNodeKey[] = [
     ours: 'where a node sits in the network; filled in from EC2 where it is missing, never changed',
   },
   {
+    key: 'eks.amazonaws.com/nodegroup',
+    kind: 'label',
+    writer: 'EKS, on nodes of managed node groups',
+    ours: 'only nodes of the group that their CapacityPool names are rebooted or replaced',
+  },
+  {
     key: 'readiness.k8s.io/',
     kind: 'taint',
     writer: 'Node Readiness Controller',
@@ -151,6 +165,8 @@ export const FOREIGN_KEYS = {
   karpenterUnregistered: 'karpenter.sh/unregistered',
   /** Which NodePool made the node. */
   nodePool: 'karpenter.sh/nodepool',
+  /** Which managed node group of EKS made the node. */
+  eksNodeGroup: 'eks.amazonaws.com/nodegroup',
   instanceType: 'node.kubernetes.io/instance-type',
   zone: 'topology.kubernetes.io/zone',
   /** Network topology of EC2, coarse to fine; layer 3 is a leaf. */

@@ -24,8 +24,11 @@ export interface Permission {
 export interface CloudPermission {
   readonly action: string;
   readonly why: string;
-  /** What it may be done to. Absent: everything, which only actions that read may. `evidence`: objects of node health's evidence. */
-  readonly on?: 'evidence';
+  /**
+   * What it may be done to. Absent: everything, which only actions that read may. `evidence`: objects of node health's evidence.
+   * `nodeGroups`: instances of managed node groups of this cluster, by the tags that EKS puts on them.
+   */
+  readonly on?: 'evidence' | 'nodeGroups';
 }
 
 /** What one controller may do. */
@@ -101,6 +104,12 @@ export const PERMISSIONS: readonly ProcessPermissions[] = [
         ],
         cloud: [
           { action: 'ec2:DescribeCapacityReservations', why: 'read the window and size of blocks and reservations' },
+          { action: 'ec2:DescribeInstances', why: 'see whose an instance is, right before it is ended' },
+          {
+            action: 'ec2:TerminateInstances',
+            on: 'nodeGroups',
+            why: 'replace an emptied node of a managed node group: the group makes another',
+          },
         ],
       },
       {
@@ -268,6 +277,12 @@ export const PERMISSIONS: readonly ProcessPermissions[] = [
         ],
         cloud: [
           { action: 'ec2:DescribeInstanceStatus', why: 'status checks and scheduled events of instances' },
+          { action: 'ec2:DescribeInstances', why: 'see whose an instance is, right before it is rebooted' },
+          {
+            action: 'ec2:RebootInstances',
+            on: 'nodeGroups',
+            why: 'mend a failed node of a managed node group before it is replaced',
+          },
           { action: 's3:PutObject', on: 'evidence', why: 'evidence outlives the node' },
         ],
       },

@@ -56,6 +56,9 @@ export const MUTATING_BINDINGS = admission('mutatingadmissionpolicybindings', 'M
 export const NODE_POOLS = clusterWide('karpenter.sh', 'v1', 'nodepools', 'NodePool');
 export const NODE_CLAIMS = clusterWide('karpenter.sh', 'v1', 'nodeclaims', 'NodeClaim');
 
+/** EKS Auto Mode's. */
+export const NODE_CLASSES = clusterWide('eks.amazonaws.com', 'v1', 'nodeclasses', 'NodeClass');
+
 /** Volcano's. */
 export const QUEUES = clusterWide('scheduling.volcano.sh', 'v1beta1', 'queues', 'Queue');
 export const POD_GROUPS = namespaced('scheduling.volcano.sh', 'v1beta1', 'podgroups', 'PodGroup');

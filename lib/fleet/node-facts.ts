@@ -17,6 +17,18 @@ export interface VerdictFacts {
   readonly validation?: string;
 }
 
+/** An attempt to mend a node by a reboot, as its annotation tells it. */
+export interface RebootFacts {
+  /** When it was decided, before anything was sent. */
+  readonly atMs: number;
+  /** The boot that it was to end. */
+  readonly bootId?: string;
+  /** Certainly nothing was sent, and it is not tried again before this. */
+  readonly notBeforeMs?: number;
+  /** Why nothing was sent. */
+  readonly why?: string;
+}
+
 /** Facts about one Node. */
 export interface NodeFacts {
   readonly name: string;
@@ -27,11 +39,15 @@ export interface NodeFacts {
   readonly providerID?: string;
   /** CapacityPool that made it. Nodes without one are none of ours. */
   readonly pool?: string;
+  /** EKS managed node group that made it; absent for Karpenter's nodes. */
+  readonly nodeGroup?: string;
   /** EC2 instance type; '' when the label is missing. */
   readonly instanceType: string;
   readonly zone?: string;
   /** Network leaf, `unknown` without a label. */
   readonly leaf: string;
+  /** The switch above the leaf, where a label says. */
+  readonly spine?: string | undefined;
   readonly ready: boolean;
   /** Cordoned. */
   readonly unschedulable: boolean;
@@ -50,6 +66,8 @@ export interface NodeFacts {
   readonly held: boolean;
   readonly bootId?: string;
   readonly verdict?: VerdictFacts;
+  /** The last reboot that was to mend it. */
+  readonly reboot?: RebootFacts;
   /** Status of the condition AiClusterValidated. */
   readonly validated?: 'True' | 'False' | 'Unknown';
   /** Since when EKS says that the accelerators are broken; it replaces the node ten minutes later. */

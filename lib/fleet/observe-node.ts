@@ -10,6 +10,7 @@ import {
   MOVE_ANNOTATION,
   NODEGROUP_LABEL,
   POOL_LABEL,
+  REBOOT_ANNOTATION,
   VALIDATED_CONDITION,
   VERDICT_ANNOTATION,
 } from '../domain/node-keys';
@@ -17,7 +18,8 @@ import { toAmounts } from './amounts';
 import { onceEach } from './lists';
 import { once } from './memo';
 import type { NodeFacts } from './node-facts';
-import { leafOf } from './topology';
+import { parseReboot } from './reboot';
+import { leafOf, spineOf } from './topology';
 import { parseVerdict } from './verdict';
 
 /** Reads one Node. The same object gives the same facts object. */
@@ -46,9 +48,11 @@ function readIdentity({ metadata, spec }: Node) {
 function readPlace({ metadata: { labels = {} }, status }: Node) {
   return {
     pool: labels[POOL_LABEL],
+    nodeGroup: labels[FOREIGN_KEYS.eksNodeGroup],
     instanceType: labels[FOREIGN_KEYS.instanceType] ?? '',
     zone: labels[FOREIGN_KEYS.zone],
     leaf: leafOf(labels),
+    spine: spineOf(labels),
     allocatable: toAmounts(status?.allocatable),
   };
 }
@@ -74,6 +78,7 @@ function readHealth({ metadata, status = {} }: Node) {
     ready: isTrue(conditions, 'Ready'),
     bootId: nodeInfo?.bootID,
     verdict: parseVerdict(metadata.annotations?.[VERDICT_ANNOTATION]),
+    reboot: parseReboot(metadata.annotations?.[REBOOT_ANNOTATION]),
     validated: findCondition(conditions, VALIDATED_CONDITION)?.status,
     acceleratorsBrokenSinceMs: broken?.status === 'False' ? (parseTime(broken.lastTransitionTime) ?? 0) : undefined,
   };

@@ -57,6 +57,8 @@ export interface ControllerContext {
   readonly cloud: CloudPort;
   /** Absent: nobody has said where evidence is kept. */
   readonly evidence?: EvidencePort;
+  /** Name of the EKS cluster, as tags of instances say it. Absent: nobody has said it, and no instance is ours. */
+  readonly clusterName?: string;
   /** The cache of a resource this controller declared in `watches`. Throws for any other. */
   cache(resource: ResourceType): AssumingCache;
   readonly clock: Clock;

@@ -22,6 +22,8 @@ export interface RunnerOptions {
   readonly cloud: CloudPort;
   /** Where evidence of node health goes. @default nowhere */
   readonly evidence?: EvidencePort | undefined;
+  /** Name of the EKS cluster, as tags of instances say it. @default unknown: no instance is ended or rebooted */
+  readonly clusterName?: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -163,7 +165,7 @@ class ControllerRunner implements Runner {
   }
 
   private contextOf(controller: Controller): ControllerContext {
-    const { clock, random, metrics, log, narrow, evidence } = this.options;
+    const { clock, random, metrics, log, narrow, evidence, clusterName } = this.options;
     const views = new Map(
       controller.watches.map(({ resource }) => {
         const name = resourceName(resource);
@@ -180,6 +182,7 @@ class ControllerRunner implements Runner {
       events: this.events,
       cloud: this.fence.cloud,
       ...(evidence ? { evidence } : {}),
+      ...(clusterName ? { clusterName } : {}),
       clock,
       random,
       metrics,

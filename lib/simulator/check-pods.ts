@@ -95,7 +95,7 @@ export function checkMessage(node: Node, run: CheckRun): string {
   const bootId = node.status?.nodeInfo?.bootID ?? 'boot';
   return JSON.stringify({
     ...{ v: 1, level, check, node: node.metadata.name, bootId, nodes },
-    gpus: serialsOf(node),
+    ...(check === 'one-node' ? { gpus: serialsOf(node) } : {}),
     m: measurementsOf(node, { ...run, slow: run.slow && check !== 'one-node' }),
     errors,
   });

@@ -1,6 +1,7 @@
 /** The part of the simulated EC2 that speaks of instances: their status, and ending or rebooting those of a node group. */
 import { Ambiguous, TooManyRequests, Unavailable } from '../runtime/errors';
-import type { CloudPort, ClusterInstance, InstanceFate, InstanceOwner, InstanceStatus } from '../runtime/ports';
+import type { ClusterInstance } from '../domain/cloud';
+import type { CloudPort, InstanceFate, InstanceOwner, InstanceStatus } from '../runtime/ports';
 import type { Instance } from './cloud';
 import type { CloudNetwork } from './cloud-network';
 
@@ -10,6 +11,12 @@ export interface InstanceFaults {
   readonly unavailable: number;
   /** A write is done and its answer is lost. */
   readonly ambiguous?: number;
+}
+
+/** A call that changes instances, whatever became of it. */
+export interface InstanceCall {
+  readonly change: 'Terminate' | 'Reboot';
+  readonly ids: readonly string[];
 }
 
 /** What of the cloud this needs. */
@@ -25,6 +32,8 @@ export interface InstanceWorld {
   placeOf(instance: Instance): readonly string[];
   readonly network: CloudNetwork;
   statusOf(id: string): Partial<InstanceStatus>;
+  /** A call that changes instances has come. */
+  asked(change: InstanceCall['change'], ids: readonly string[]): void;
   terminate(id: string): void;
   rebooted(instance: Instance): void;
 }
@@ -37,10 +46,11 @@ export function instanceCalls(world: InstanceWorld): Omit<CloudPort, 'readReserv
     if (world.random() < world.faults().unavailable) throw new Unavailable('no answer', 0, 'TimeoutError');
   };
   const change = async (
-    ids: readonly string[],
+    { change: how, ids }: InstanceCall,
     owner: InstanceOwner,
     act: (instance: Instance) => void,
   ): Promise<readonly InstanceFate[]> => {
+    world.asked(how, ids);
     refuse();
     const fates = [...new Set(ids)].map((id) => fateOf(id, world, owner));
     for (const { instanceId, outcome } of fates) if (outcome === 'Done') act(world.find(instanceId)!);
@@ -62,8 +72,8 @@ export function instanceCalls(world: InstanceWorld): Omit<CloudPort, 'readReserv
         throw new Ambiguous('the answer was lost', 0, 'TimeoutError');
       return fate;
     },
-    terminateInstances: (ids, owner) => change(ids, owner, ({ id }) => world.terminate(id)),
-    rebootInstances: (ids, owner) => change(ids, owner, (instance) => world.rebooted(instance)),
+    terminateInstances: (ids, owner) => change({ change: 'Terminate', ids }, owner, ({ id }) => world.terminate(id)),
+    rebootInstances: (ids, owner) => change({ change: 'Reboot', ids }, owner, (instance) => world.rebooted(instance)),
   };
 }
 

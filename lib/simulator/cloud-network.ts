@@ -1,5 +1,6 @@
 /** The part of the simulated EC2 that outlives instances: network interfaces that hang on none, and security groups. */
-import type { CloudInterface, InterfaceFate, InterfaceOwner, SecurityGroup } from '../runtime/ports';
+import type { CloudInterface, SecurityGroup } from '../domain/cloud';
+import type { InterfaceFate, InterfaceOwner } from '../runtime/ports';
 
 /** Interfaces and security groups. */
 export class CloudNetwork {

@@ -2,7 +2,7 @@
 import { INSTANCE_TYPES } from '../catalog';
 import { NotFound, TooManyRequests, Unavailable } from '../runtime/errors';
 import type { Clock, CloudPort, InstanceStatus, Random, Reservation } from '../runtime/ports';
-import { instanceCalls, type InstanceFaults } from './cloud-instances';
+import { instanceCalls, type InstanceCall, type InstanceFaults } from './cloud-instances';
 import { CloudNetwork } from './cloud-network';
 import { between } from './random';
 
@@ -70,6 +70,10 @@ export class CloudModel {
   private readonly onDemand: Map<string, number>;
   private readonly endListeners: ((instance: Instance) => void)[] = [];
   private nextId = 1;
+  /** Name of the cluster in the tags of node groups' instances. */
+  readonly cluster: string;
+  /** Calls that were to end or reboot instances, in order, those that failed included. */
+  readonly instanceCalls: InstanceCall[] = [];
   /** Chances of calls going wrong; may be changed while running. */
   faults: InstanceFaults;
   private readonly statuses = new Map<string, Partial<InstanceStatus>>();
@@ -80,6 +84,7 @@ export class CloudModel {
     private readonly random: Random,
     private readonly options: CloudOptions = {},
   ) {
+    this.cluster = options.cluster ?? 'simulated';
     this.onDemand = new Map(Object.entries(options.onDemand ?? {}));
     this.network = new CloudNetwork((id) => this.instances.has(id));
     this.faults = { throttle: options.throttle ?? 0, unavailable: options.unavailable ?? 0 };
@@ -182,13 +187,14 @@ export class CloudModel {
   /** The port controllers talk to. */
   port(): CloudPort {
     const instances = instanceCalls({
-      ...{ faults: () => this.faults, cluster: this.options.cluster ?? 'simulated', random: this.random },
+      ...{ faults: () => this.faults, cluster: this.cluster, random: this.random },
       find: (id) => this.instances.get(id),
       ended: () => this.remembered(),
       running: () => this.running(),
       placeOf: (instance) => Object.values(this.topology(instance)),
       network: this.network,
       statusOf: (id) => this.statuses.get(id) ?? {},
+      asked: (change, ids) => void this.instanceCalls.push({ change, ids }),
       terminate: (id) => this.terminate(id),
       rebooted: (instance) => this.rebootListeners.forEach((listener) => listener(instance)),
     });

@@ -9,9 +9,10 @@ import type { Controller } from '../runtime/controller';
 import { declaredPort } from '../runtime/declared-port';
 import { LeaseLeadership } from '../runtime/lease';
 import { MemoryMetrics } from '../runtime/memory-metrics';
-import type { Clock, CloudPort, ClusterPort, Log } from '../runtime/ports';
+import type { Clock, ClusterPort, Log } from '../runtime/ports';
 import { runControllers, type Runner } from '../runtime/run-controllers';
 import type { ApiServer } from './api-server';
+import type { CloudModel } from './cloud';
 import { FaultyPort, type FaultName, type FaultRates, type FaultWatcher } from './faults';
 import { between, splitRandom } from './random';
 
@@ -27,7 +28,7 @@ export interface ReplicaOptions {
   readonly server: ApiServer;
   readonly clock: Clock;
   readonly controllers: readonly Controller[];
-  cloud(): CloudPort;
+  readonly cloud: CloudModel;
   /** Rates of faults at this moment. */
   rates(): FaultRates;
   readonly foreignEdit?: FaultWatcher['foreignEdit'];
@@ -104,7 +105,8 @@ export class Replica {
     const runner = runControllers({
       controllers: options.controllers,
       cluster,
-      cloud: options.cloud(),
+      cloud: options.cloud.port(),
+      clusterName: options.cloud.cluster,
       clock,
       random,
       log,

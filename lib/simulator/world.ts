@@ -27,6 +27,7 @@ import { startKarpenter } from './karpenter';
 import { Knowledge } from './knowledge';
 import { startKubelets } from './kubelet';
 import { createManifest, createManifests } from './manifests';
+import { startNodeGroups } from './node-groups';
 import { startOperators } from './operators';
 import { startPodGroups } from './pod-groups';
 import { splitRandom } from './random';
@@ -232,7 +233,7 @@ export class World {
       server: this.server,
       clock: this.clock,
       controllers: this.options.controllers,
-      cloud: () => this.cloud.port(),
+      cloud: this.cloud,
       rates: () => this.rates,
       fenced: this.options.fenced ?? true,
       foreignEdit: (resource, object) => this.nudge(resource, object),
@@ -272,8 +273,7 @@ export function hasHealth({ controllers }: Pick<WorldOptions, 'controllers'>): b
 
 function startModels(world: World, times: WorldTimes): void {
   const { server, clock, cloud } = world;
-  const { seed } = world.options;
-  const inside = (name: string): Inside => ({ server, clock, random: splitRandom(seed, name) });
+  const inside = (name: string): Inside => ({ server, clock, random: splitRandom(world.options.seed, name) });
   startKubelets(inside('kubelets'), times);
   startGarbageCollector(inside('garbage'));
   startPodGarbageCollector(inside('pod-garbage'));
@@ -289,6 +289,7 @@ function startModels(world: World, times: WorldTimes): void {
   startPodGroups(inside('pod-groups'));
   startHyperNodes(inside('hyper-nodes'));
   startKarpenter(inside('karpenter'), cloud, times);
+  startNodeGroups(inside('node-groups'), cloud, times);
 }
 
 /** Makes a world and starts it; time begins to pass with `runUntil` or `advance`. */

@@ -28,20 +28,21 @@ export function synthesize(context: Readonly<Record<string, unknown>> = {}): Rea
   }
 }
 
-/** The scripts of the checks are reviewed where they are written; here only which of them are shipped. */
-function withoutScripts(template: object): object {
+/** What is in ConfigMaps is reviewed where it is written; here only which keys are shipped. */
+const SHORTENED = /aicluster-(checks|shipped)/;
+function withoutData(template: object): object {
   const shorten = (manifest: string) => {
     const objects = JSON.parse(manifest) as { kind: string; data?: object }[];
     const short = objects.map((one) =>
-      one.kind === 'ConfigMap' && one.data ? { ...one, data: Object.fromEntries(Object.keys(one.data).map((file) => [file, 'SCRIPT'])) } : one,
+      one.kind === 'ConfigMap' && one.data ? { ...one, data: Object.fromEntries(Object.keys(one.data).map((file) => [file, 'DATA'])) } : one,
     );
     return JSON.stringify(short);
   };
-  const replace = (key: string, value: unknown) => (key === 'Manifest' && typeof value === 'string' && value.includes('aicluster-checks') ? shorten(value) : value);
+  const replace = (key: string, value: unknown) => (key === 'Manifest' && typeof value === 'string' && SHORTENED.test(value) ? shorten(value) : value);
   return JSON.parse(JSON.stringify(template, replace)) as object;
 }
 
 /** Path → content of the golden templates. */
 export function goldenTemplates(): [string, string][] {
-  return [...synthesize()].map(([stack, template]) => [`test/golden/templates/${stack}.json`, `${scrub(JSON.stringify(withoutScripts(template), null, 1))}\n`]);
+  return [...synthesize()].map(([stack, template]) => [`test/golden/templates/${stack}.json`, `${scrub(JSON.stringify(withoutData(template), null, 1))}\n`]);
 }

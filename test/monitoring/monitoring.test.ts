@@ -209,3 +209,12 @@ describe('the chart', () => {
     ]);
   });
 });
+
+it('is silent about a brake only where a person put it on, and a dry run is the default', () => {
+  const { expr } = ALERTS.find(({ name }) => name === 'NodesHeldBackLong')!;
+  const silent = /brake!~"([^"]+)"/.exec(expr)![1]!.split('|');
+  expect(silent).toEqual(['Cordoned', 'Held']);
+  const runbook = readFileSync(join(ROOT, 'docs/runbooks/nodes-held-back-long.md'), 'utf8');
+  expect(runbook).toContain('`Held` and `Cordoned` are yours.');
+  expect(runbook).toMatch(/^\| `DryRun` \| .*which is the default/m);
+});

@@ -6,7 +6,14 @@ import { makeNodeHealthController } from '../../lib/controllers/node-health/cont
 import { poolsController } from '../../lib/controllers/pools/controller';
 import { formatTime, parseTime, type KubeObject } from '../../lib/domain/kube';
 import { PROBATION_TAINT } from '../../lib/domain/node-keys';
-import { NODE_HEALTH_POLICIES, NODE_VALIDATIONS, NODES, PODS } from '../../lib/domain/resources';
+import {
+  CAPACITY_POOLS,
+  NODE_HEALTH_POLICIES,
+  NODE_POOLS,
+  NODE_VALIDATIONS,
+  NODES,
+  PODS,
+} from '../../lib/domain/resources';
 import { hasTaint } from '../../lib/domain/taints';
 import { makeVolcanoJob, makeWorld, type World } from '../../lib/simulator';
 import { AILMENT, SERIAL, type Ailment } from '../../lib/simulator/check-pods';
@@ -204,7 +211,7 @@ test('a lone newcomer among nodes that all work passes provisionally, works, and
   expect(verdict(settled)).toMatchObject({ result: 'pass' });
   expect(verdict(settled)).not.toHaveProperty('provisional');
   const second = world.server.get(NODE_VALIDATIONS, { name: verdict(settled).validation });
-  expect(second.spec).toMatchObject({ reason: 'Age', nodes: [newcomer.metadata.name] });
+  expect(second.spec).toMatchObject({ reason: 'Debt', level: 'Quick', nodes: [newcomer.metadata.name] });
   const partners = second.status.rounds.flatMap(({ tests }: any) => tests.flatMap(({ nodes }: any) => nodes));
   expect(partners.some((name: string) => before.has(name))).toBe(true);
   expect(breaches(world)).toEqual([]);
@@ -236,6 +243,46 @@ test('a condemned GPU that comes back in another instance is recognised: unrelia
   // Tried as often as the policy says, and there it stands.
   expect(onProbation(world).map(({ metadata }) => metadata.name)).toEqual([again]);
   expect(p5Nodes(world)).toHaveLength(BLOCK_NODES);
+  expect(breaches(world)).toEqual([]);
+}, 120_000);
+
+test('a node of a type that the catalog does not have is left to a person, and all others are proved', async () => {
+  const world = makeProving(9);
+  let strange: string | undefined;
+  world.server.onChange(({ type, object }) => {
+    if (type !== 'ADDED' || strange !== undefined || object.metadata.labels?.['karpenter.sh/nodepool'] !== 'p5') return;
+    strange = object.metadata.name;
+    const labels = { 'node.kubernetes.io/instance-type': 'p9.48xlarge' };
+    world.server.mergePatch(NODES, object.metadata, { metadata: { labels } });
+  }, NODES);
+  await world.runUntil(60 * MINUTE_MS);
+  expect(onProbation(world).map(({ metadata }) => metadata.name)).toEqual([strange]);
+  const validated = world.server
+    .get(NODES, { name: strange! })
+    .status.conditions.find(({ type }: any) => type === 'AiClusterValidated');
+  expect(validated).toMatchObject({ status: 'Unknown', reason: 'Unreliable' });
+  expect(validated.message).toMatch(/type p9\.48xlarge is not in the catalog .* CapacityPool p5 /);
+  expect(said(world, 'ValidationUnreliable')).toEqual([`Node ${strange}`]);
+  expect(said(world, 'Validated')).toHaveLength(BLOCK_NODES - 1);
+  expect(said(world, 'ReplacementRequested')).toEqual([]);
+  expect(breaches(world)).toEqual([]);
+}, 120_000);
+
+test('a pool whose nodes nobody could prove says so before it costs anything', async () => {
+  const world = makeProving(10);
+  const pool = CapacityPool.make('p9', {
+    ...{ instanceType: 'p9.48xlarge', source: 'OnDemand', validation: 'Standard' },
+    nodes: { min: 1, max: 2 },
+    nodeClassRef: { name: 'l40s' },
+  });
+  world.server.create(CAPACITY_POOLS, pool);
+  await world.runUntil(5 * MINUTE_MS);
+  const accepted = world.server
+    .get(CAPACITY_POOLS, { name: 'p9' })
+    .status.conditions.find(({ type }: any) => type === 'Accepted');
+  expect(accepted).toMatchObject({ status: 'False', reason: 'Invalid' });
+  expect(accepted.message).toMatch(/^spec\.validation: Standard needs an instance type .* p9\.48xlarge is not in it\./);
+  expect(world.server.all(NODE_POOLS).map(({ metadata }) => metadata.name)).not.toContain('p9');
   expect(breaches(world)).toEqual([]);
 }, 120_000);
 

@@ -12,6 +12,8 @@ export interface CuttingProxy {
   readonly endpoint: string;
   /** Actions that reached the proxy, in order: `TerminateInstances`; for S3 the method. */
   readonly seen: string[];
+  /** By action: the instances that its calls named, one list for each call. */
+  named(action: string): readonly (readonly string[])[];
   next(action: string, trouble: Trouble): void;
   close(): Promise<void>;
 }
@@ -20,10 +22,14 @@ export interface CuttingProxy {
 export async function startCuttingProxy(target: string): Promise<CuttingProxy> {
   const troubles = new Map<string, Trouble>();
   const seen: string[] = [];
+  const calls: { readonly action: string; readonly ids: readonly string[] }[] = [];
   const server = http.createServer((request, response) => {
     void bodyOf(request).then(async (body) => {
-      const action = new URLSearchParams(body.toString('latin1')).get('Action') ?? request.method ?? '';
+      const parameters = new URLSearchParams(body.toString('latin1'));
+      const action = parameters.get('Action') ?? request.method ?? '';
+      const ids = [...parameters].flatMap(([key, value]) => (key.startsWith('InstanceId.') ? [value] : []));
       seen.push(action);
+      calls.push({ action, ids });
       const trouble = troubles.get(action);
       troubles.delete(action);
       if (trouble?.kind === 'refuse') return refuse(response, trouble);
@@ -37,6 +43,7 @@ export async function startCuttingProxy(target: string): Promise<CuttingProxy> {
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    named: (action) => calls.filter((call) => call.action === action).map(({ ids }) => ids),
     next: (action, trouble) => void troubles.set(action, trouble),
     close: () =>
       new Promise((resolve) => {

@@ -158,11 +158,12 @@ export const ALERTS: readonly Alert[] = [
   {
     name: 'NodesHeldBackLong',
     severity: 'warning',
-    // Holds, cordons and dry runs are somebody's word already.
-    expr: 'max by (brake) (aicluster_health_held_back{brake!~"Cordoned|DryRun|Held"}) > 0',
+    // Holds and cordons are somebody's word already. A dry run is nobody's: it is the default, and a bad node costs as much as a good one.
+    expr: 'max by (brake) (aicluster_health_held_back{brake!~"Cordoned|Held"}) > 0',
     for: '120m',
     summary: 'Bad nodes should leave, and the brake {{ $labels.brake }} keeps them',
-    description: 'It has held nodes back for two hours, {{ $value }} of them now. They are closed to new work.',
+    description:
+      'It has held nodes back for two hours, {{ $value }} of them now. Those that failed take no work; those that are suspected go on with theirs.',
   },
   {
     name: 'NodesOnProbationLong',

@@ -1,5 +1,6 @@
 /** Every rule that needs no cluster, in the order they are reported. */
 import { bucketsHavePools } from './buckets-have-pools';
+import { INVARIANT_RULES } from './invariants';
 import { manifestsAreSmall } from './manifests-are-small';
 import { minimumsFit } from './minimums-fit';
 import { noTokensInOurKinds } from './no-tokens-in-our-kinds';
@@ -19,4 +20,5 @@ export const RULES: readonly Rule[] = [
   nodeClassesExist,
   manifestsAreSmall,
   templatesHaveRoom,
+  ...INVARIANT_RULES,
 ];

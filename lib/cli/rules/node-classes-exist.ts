@@ -10,13 +10,11 @@ export const nodeClassesExist: Rule = {
     const made = new Set(
       assembly.objects.map(({ object }) => `${object.apiVersion.split('/')[0]}/${object.kind}/${object.metadata.name}`),
     );
-    return poolsOf(assembly)
-      .filter(
-        ({ spec: { nodeClassRef } }) => !made.has(`${nodeClassRef.group}/${nodeClassRef.kind}/${nodeClassRef.name}`),
-      )
-      .map(({ name, spec: { nodeClassRef } }) => ({
-        object: `CapacityPool/${name}`,
-        message: `names ${nodeClassRef.kind} '${nodeClassRef.name}', which is not in the assembly: make it, or see that it exists in the cluster`,
-      }));
+    return poolsOf(assembly).flatMap(({ name, spec: { nodeClassRef: named } }) => {
+      // Nodes of a managed node group have none.
+      if (!named || made.has(`${named.group}/${named.kind}/${named.name}`)) return [];
+      const message = `names ${named.kind} '${named.name}', which is not in the assembly: make it, or see that it exists in the cluster`;
+      return [{ object: `CapacityPool/${name}`, message }];
+    });
   },
 };

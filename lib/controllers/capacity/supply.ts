@@ -147,8 +147,9 @@ export class Supply {
     return [this.proving.get(taker.name)?.get(type) ?? [], this.joining.get(type) ?? []];
   }
 
-  /** Nodes a pool may still be asked for. */
+  /** Nodes a pool may still be asked for; one that pools does not accept gives none. */
   room(pool: PoolState): number {
+    if (isRefused(pool)) return 0;
     const most = pool.facts.spec?.nodes.max ?? 0;
     return Math.max(0, most - standing(pool) - (this.growth.get(pool.name) ?? 0));
   }
@@ -193,6 +194,11 @@ function takeAccepted(nodes: NodeState[], filter: NodeFilter, count: number): nu
     }
   }
   return taken;
+}
+
+/** Whether pools has said that it makes nothing of this pool: its spec, or its name. */
+export function isRefused({ facts }: PoolState): boolean {
+  return findCondition(facts.status.conditions, 'Accepted')?.status === 'False';
 }
 
 /** Nodes of a pool that are there to stay. */

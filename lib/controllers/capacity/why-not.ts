@@ -4,7 +4,7 @@ import type { Unit } from './demand';
 import type { FleetState } from './fleet-state';
 import type { Keeper } from './busy';
 import { type NodeFilter } from './placement';
-import { takeable, type Supply } from './supply';
+import { isRefused, takeable, type Supply } from './supply';
 import { leastNodes, sizeOf, zonesOf, type Work } from './work';
 
 /** What explanations look at. */
@@ -145,6 +145,7 @@ function poolParts(type: string, { fleet, supply }: View): readonly string[] {
   return pools.flatMap((pool) => {
     if (pool.startsAtMs !== undefined) return [`block ${pool.name} starts ${formatTime(pool.startsAtMs)}`];
     if (!pool.onDemand) return [];
+    if (isRefused(pool)) return [`pool ${pool.name} is not accepted`];
     if (pool.backOffUntilMs !== undefined) {
       return [`EC2 has none for pool ${pool.name}, asked again at ${clock(pool.backOffUntilMs)}`];
     }

@@ -3,6 +3,7 @@ import { CONFIG_MAPS, INVARIANT_POLICIES } from '../../domain/resources';
 import { SHIPPED_CONFIG_MAP } from '../../domain/shipped';
 import type { Controller, ControllerContext, GaugeSeries } from '../../runtime/controller';
 import { applyRepair, findWriter, tellNews, writeStatus } from './apply';
+import { makeCloudQuestions } from './ask-cloud';
 import type { Finding } from './findings';
 import { DEFAULT_POLICY, LOOKED_AT, LOOKED_AT_WHERE_THERE, observeInvariants, observePolicy } from './observe';
 import { planInvariants, type InvariantsPlan } from './plan';
@@ -27,6 +28,8 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
   let lastMs = -Infinity;
   /** Lost with the process, and looked up anew. */
   const managers = new Map<string, string>();
+  let pending: ReadonlyMap<string, number> = new Map();
+  const askCloud = makeCloudQuestions();
   return {
     name: 'invariants',
     watches: [
@@ -44,8 +47,10 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
       if (nowMs < lastMs + PACE_MS) return { requeueAfterMs: lastMs + PACE_MS - nowMs };
       lastMs = nowMs;
       const policy = observePolicy(context);
-      const state = observeInvariants(context, { namespace, cloud: {}, nowMs });
-      const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, managers });
+      const cloud = await askCloud(context, nowMs);
+      const state = observeInvariants(context, { namespace, cloud, nowMs });
+      const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, managers, pending });
+      pending = plan.pending;
       tellFigures(plan, nowMs, context);
       for (const one of plan.unnamed) managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
       // Before anything is put right it is written down: nobody repairs more often than it says, whenever it dies.

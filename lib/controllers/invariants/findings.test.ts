@@ -1,5 +1,5 @@
 import { NODES } from '../../domain/resources';
-import { planFindings, type Finding, type FindingBounds, type RuleResult } from './findings';
+import { PENDING_MS, planFindings, type Finding, type FindingBounds, type RuleResult } from './findings';
 import { otherWriter } from './managers';
 import { refOf, type RuleOwner, type Violation } from './rule';
 
@@ -27,14 +27,22 @@ class Looks {
   findings: readonly Finding[] = [];
   nowMs = START_MS;
   readonly managers = new Map<string, string>();
+  private pending: ReadonlyMap<string, number> = new Map();
 
   constructor(private readonly bounds: FindingBounds = BOUNDS) {}
+
+  /** What is wrong now, and was wrong for long enough. */
+  found(...results: readonly RuleResult[]) {
+    this.look(0, ...results);
+    return this.look(PENDING_MS, ...results);
+  }
 
   look(afterMs: number, ...results: readonly RuleResult[]) {
     this.nowMs += afterMs;
     const { bounds, managers, nowMs } = this;
-    const plan = planFindings(this.findings, results, { bounds, managers, nowMs });
+    const plan = planFindings(this.findings, results, { bounds, managers, pending: this.pending, nowMs });
     this.findings = plan.findings;
+    this.pending = plan.pending;
     return plan;
   }
 }

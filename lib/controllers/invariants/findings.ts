@@ -68,6 +68,8 @@ export interface FindingsPlan {
   readonly news: readonly { readonly finding: Finding; readonly violation: Violation }[];
   readonly repairs: readonly DueRepair[];
   readonly unnamed: readonly Unnamed[];
+  /** For the next look. */
+  readonly pending: ReadonlyMap<string, number>;
   /** Findings there was no room for. */
   readonly more: number;
   readonly againMs?: number;
@@ -76,6 +78,8 @@ export interface FindingsPlan {
 const HOUR_MS = 3_600_000;
 /** The watch brings what we wrote within this time; before that what is seen is old. */
 const SETTLE_MS = 5_000;
+/** Owners put most things right within a second, and objects come one after the other: what is wrong for so long is a finding. */
+export const PENDING_MS = 15_000;
 const RANK: Readonly<Record<Severity, number>> = { Critical: 0, Warning: 1, Info: 2 };
 
 const keyOf = ({ rule, object }: { readonly rule: string; readonly object: string }) => `${rule} ${object}`;
@@ -84,10 +88,10 @@ const keyOf = ({ rule, object }: { readonly rule: string; readonly object: strin
 export function planFindings(
   before: readonly Finding[],
   results: readonly RuleResult[],
-  { bounds, managers, nowMs }: PlanInput,
+  input: PlanInput,
 ): FindingsPlan {
   const old = new Map(before.map((finding) => [keyOf(finding), finding] as const));
-  const plan = new Plan(bounds, managers, nowMs);
+  const plan = new Plan(input);
   for (const result of results) for (const violation of result.violations) plan.take(violation, result, old);
   for (const [key, finding] of old) if (!plan.has(key)) plan.resolve(finding);
   return plan.end();
@@ -98,6 +102,8 @@ export interface PlanInput {
   readonly bounds: FindingBounds;
   /** `rule object` → field manager that was found to write there. */
   readonly managers: ReadonlyMap<string, string>;
+  /** `rule object` → since when (epoch ms) it has been wrong without a break, of what is no finding yet. */
+  readonly pending: ReadonlyMap<string, number>;
   readonly nowMs: number;
 }
 
@@ -108,11 +114,14 @@ class Plan {
   private readonly repairs: DueRepair[] = [];
   private readonly moments: number[] = [];
 
-  constructor(
-    private readonly bounds: FindingBounds,
-    private readonly managers: ReadonlyMap<string, string>,
-    private readonly nowMs: number,
-  ) {}
+  private readonly pending = new Map<string, number>();
+  private readonly bounds: FindingBounds;
+  private readonly nowMs: number;
+
+  constructor(private readonly input: PlanInput) {
+    this.bounds = input.bounds;
+    this.nowMs = input.nowMs;
+  }
 
   has(key: string): boolean {
     return this.found.has(key);
@@ -125,6 +134,7 @@ class Plan {
     if (this.found.has(key)) return;
     const past = this.stillCounts(old.get(key));
     const open = past?.resolvedAt === undefined ? past : undefined;
+    if (!open && this.isPending(key)) return;
     const finding: Finding = {
       rule: rule.id,
       object: toWords(violation.object),
@@ -140,6 +150,15 @@ class Plan {
     this.found.set(key, this.repair(finding, violation, result));
   }
 
+  /** Whether it is too early to speak of it. */
+  private isPending(key: string): boolean {
+    const sinceMs = this.input.pending.get(key) ?? this.nowMs;
+    if (this.nowMs >= sinceMs + PENDING_MS) return false;
+    this.pending.set(key, sinceMs);
+    this.moments.push(sinceMs + PENDING_MS);
+    return true;
+  }
+
   /** What was put right is forgotten an hour after the last time. */
   private stillCounts(past: Finding | undefined): Finding | undefined {
     const atMs = parseTime(past?.repairedAt);
@@ -151,7 +170,7 @@ class Plan {
   private conflictOf(key: string, past: Finding | undefined, owner: string): Partial<Finding> {
     const often = past !== undefined && owner !== 'person' && (past.repairs ?? 0) >= this.bounds.maxRepairs;
     if (!often && owner !== 'fought') return {};
-    const manager = this.managers.get(key) ?? past?.manager;
+    const manager = this.input.managers.get(key) ?? past?.manager;
     return { conflict: true, ...(manager === undefined ? {} : { manager }) };
   }
 
@@ -195,6 +214,7 @@ class Plan {
       unnamed: findings
         .filter(({ conflict, manager, resolvedAt }) => conflict && manager === undefined && resolvedAt === undefined)
         .map((finding) => ({ ...finding, violation: this.violations.get(keyOf(finding))! })),
+      pending: this.pending,
       more: all.length - findings.length,
       ...(this.moments.length > 0 ? { againMs: Math.min(...this.moments) } : {}),
     };

@@ -13,6 +13,7 @@ import {
   MUTATING_POLICIES,
   NAMESPACES,
   NETWORK_POLICIES,
+  NODE_CLASSES,
   NODE_POOLS,
   NODES,
   POD_GROUPS,
@@ -54,7 +55,7 @@ export const LOOKED_AT: readonly ResourceType[] = [
 ];
 
 /** The same, where the Kind may not be there. */
-export const LOOKED_AT_WHERE_THERE: readonly ResourceType[] = [NODE_POOLS, QUEUES, POD_GROUPS];
+export const LOOKED_AT_WHERE_THERE: readonly ResourceType[] = [NODE_POOLS, NODE_CLASSES, QUEUES, POD_GROUPS];
 
 /** One look at everything. */
 export function observeInvariants(

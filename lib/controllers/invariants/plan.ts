@@ -51,18 +51,29 @@ export interface InvariantsPlan {
   /** The status to write; absent: it is as it should be, or there is no policy. */
   readonly status?: InvariantPolicyStatus;
   readonly rules: number;
+  readonly pending: ReadonlyMap<string, number>;
   readonly againMs?: number;
 }
 
 /** So many are said at once; the status has them all. */
 const MOST_NEWS = 20;
 
+/** What is known from the looks before. */
+export interface LookBefore {
+  /** What counts without a policy. */
+  readonly defaults: InvariantPolicySpec;
+  /** `rule object` → field manager that was found to write there. */
+  readonly managers: ReadonlyMap<string, string>;
+  /** What was wrong and is no finding yet. */
+  readonly pending: ReadonlyMap<string, number>;
+}
+
 /** Looks at everything. */
 export function planInvariants(
   rules: readonly Rule[],
   state: InvariantState,
   policy: PolicyState | undefined,
-  look: { readonly defaults: InvariantPolicySpec; readonly managers: ReadonlyMap<string, string> },
+  look: LookBefore,
 ): InvariantsPlan {
   const spec = policy?.spec ?? look.defaults;
   const results = resultsOf(rules, state, spec);
@@ -72,9 +83,9 @@ export function planInvariants(
     // Without a policy nobody has said that anything may be changed.
     dryRun: spec.repair.dryRun || policy === undefined,
   };
-  const { managers } = look;
+  const { managers, pending } = look;
   const before = policy?.status.findings ?? [];
-  const plan = planFindings(before, results, { bounds, managers, nowMs: state.nowMs });
+  const plan = planFindings(before, results, { bounds, managers, pending, nowMs: state.nowMs });
   const status = policy && statusOf(policy, plan, results.length, state.nowMs);
   return {
     findings: plan.findings.filter(isOpen),
@@ -87,6 +98,7 @@ export function planInvariants(
     })),
     ...(status && !jsonEqual(status, policy.status) ? { status } : {}),
     rules: results.length,
+    pending: plan.pending,
     ...(plan.againMs === undefined ? {} : { againMs: plan.againMs }),
   };
 }

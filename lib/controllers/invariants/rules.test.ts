@@ -322,16 +322,17 @@ test('a leaf below two switches: the node that differs from the others', () => {
 });
 
 test('a label that says another switch than EC2', () => {
-  const places = new Map(CLOUD.places).set('i-p50', { layers: ['nn-1', 'nn-2', 'nn-7'] });
+  const places = new Map(CLOUD.places).set('i-p50', { networkNodes: ['nn-1', 'nn-2', 'nn-7'] });
   expect(findingsOf(kept(), { ...CLOUD, places })).toEqual([
     expect.stringMatching(/^topology-agrees-with-ec2: Node p5-0: layer 3 is nn-3, EC2 says nn-7/),
   ]);
 });
 
 test('a security group closed to itself', () => {
-  const securityGroups = new Map([['sg-1', [{ direction: 'Ingress', protocol: '-1', group: 'sg-1' } as const]]]);
+  const ingress = [{ protocol: '-1', groups: ['sg-1'], ranges: [] }];
+  const securityGroups = new Map([['sg-1', { groupId: 'sg-1', name: 'efa', ingress, egress: [] }]]);
   expect(findingsOf(kept(), { ...CLOUD, securityGroups })).toEqual([
-    expect.stringMatching(/^efa-security-group: SecurityGroup sg-1: it has no rule of all protocols to itself/),
+    expect.stringMatching(/^efa-security-group: NodeClass p5: sg-1 lets nothing out to itself/),
   ]);
 });
 

@@ -12,28 +12,14 @@ import {
   type NodeFacts,
   type PodFacts,
 } from '../../fleet';
-
-/** Where an instance is in the network, coarse to fine, as EC2 describes it; fewer layers on some types. */
-export interface InstancePlace {
-  readonly layers: readonly string[];
-  readonly zone?: string;
-}
-
-/** A rule of a security group. */
-export interface GroupRule {
-  readonly direction: 'Ingress' | 'Egress';
-  /** `-1` is everything. */
-  readonly protocol: string;
-  /** The security group it is about; absent: addresses. */
-  readonly group?: string;
-}
+import type { InstancePlace, SecurityGroup } from '../../domain/cloud';
 
 /** What EC2 said last. Absent: it was not asked, or did not answer. */
 export interface CloudState {
-  /** Instance id → its place. */
-  readonly places?: ReadonlyMap<string, InstancePlace>;
-  /** Security group id → its rules. */
-  readonly securityGroups?: ReadonlyMap<string, readonly GroupRule[]>;
+  /** By instance id. */
+  readonly places?: ReadonlyMap<string, Pick<InstancePlace, 'networkNodes'>>;
+  /** By id. */
+  readonly securityGroups?: ReadonlyMap<string, SecurityGroup>;
 }
 
 /** A node of the fleet. */

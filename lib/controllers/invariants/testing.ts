@@ -171,18 +171,19 @@ export function kept(): readonly KubeObject[] {
       spec: { affinity: { nodeGroupAffinity: { requiredDuringSchedulingIgnoredDuringExecution: ['training'] } } },
     }),
     makeObject('DaemonSet', 'csi', AGENT),
+    makeObject('NodeClass', 'p5', {
+      spec: { securityGroupSelectorTerms: [{ id: 'sg-1' }], advancedNetworking: { networkInterfaces: [{}] } },
+    }),
     ...SHIPPED,
   ];
 }
 
+const ALL = { protocol: '-1', groups: ['sg-1'], ranges: [] };
+
 /** What EC2 says of it. */
 export const CLOUD: CloudState = {
-  places: new Map(
-    ['i-p50', 'i-p51'].map((id) => [id, { layers: ['nn-1', 'nn-2', 'nn-3'], zone: 'us-east-2a' }] as const),
-  ),
-  securityGroups: new Map([
-    ['sg-1', (['Ingress', 'Egress'] as const).map((direction) => ({ direction, protocol: '-1', group: 'sg-1' }))],
-  ]),
+  places: new Map(['i-p50', 'i-p51'].map((id) => [id, { networkNodes: ['nn-1', 'nn-2', 'nn-3'] }] as const)),
+  securityGroups: new Map([['sg-1', { groupId: 'sg-1', name: 'efa', ingress: [ALL], egress: [ALL] }]]),
 };
 
 /** The state of these objects. */

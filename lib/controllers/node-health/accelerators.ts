@@ -14,15 +14,23 @@ export interface Condemned {
   readonly since: string;
   /** The check that decided. */
   readonly reason?: string;
+  /** Id of the instance it failed in. */
+  readonly instance?: string;
 }
 
 /** As many as the status takes. */
 export const MOST_CONDEMNED = 512;
 
-/** Those of a node's accelerators that failed before, sorted by serial. */
-export function recognised(serials: readonly string[], memory: readonly Condemned[]): Condemned[] {
+/** Those of an instance's accelerators that failed before in another one, sorted by serial. After a reboot it is the same, and may be mended. */
+export function recognised(
+  serials: readonly string[],
+  memory: readonly Condemned[],
+  own: string | undefined,
+): Condemned[] {
   const seen = new Set(serials);
-  return memory.filter(({ serial }) => seen.has(serial)).sort((a, b) => (a.serial < b.serial ? -1 : 1));
+  return memory
+    .filter(({ serial, instance }) => seen.has(serial) && (instance === undefined || instance !== own))
+    .sort((a, b) => (a.serial < b.serial ? -1 : 1));
 }
 
 /** Serials of the accelerators that a judgement blames: those its failed checks name, and all of the node where they name none. */

@@ -12,8 +12,21 @@ export interface NodePatch {
   readonly spec?: { readonly taints: readonly Taint[] };
 }
 
-/** An action. `node`, `validation`, `pod` or `move` name the object it is about. */
-export type HealthAction =
+/** Ask EC2 to reboot the instance of a failed node of a managed node group; nothing works on it, and nothing lands there. */
+export interface RebootAction {
+  readonly type: 'Reboot';
+  readonly node: string;
+  readonly resourceVersion: string;
+  readonly providerID: string;
+  /** The boot that is to end. */
+  readonly bootId?: string;
+  readonly nodeGroup: string;
+  readonly atMs: number;
+  readonly why: string;
+}
+
+/** An action of its own call. `node`, `validation`, `pod` or `move` name the object it is about. */
+export type ObjectAction =
   | { readonly type: 'Close'; readonly node: string; readonly patch: NodePatch; readonly why: string }
   | {
       readonly type: 'WriteVerdict';
@@ -65,6 +78,9 @@ export type HealthAction =
       readonly status: FaultReportStatus;
     }
   | { readonly type: 'DeleteReport'; readonly report: string; readonly uid: string };
+
+/** An action. Reboots are sent together. */
+export type HealthAction = ObjectAction | RebootAction;
 
 /** What one look comes to. */
 export interface HealthPlan {

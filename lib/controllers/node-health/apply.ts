@@ -18,7 +18,7 @@ import { setCondition } from '../../domain/conditions';
 import type { ControllerContext } from '../../runtime/controller';
 import { AlreadyExists } from '../../runtime/errors';
 import type { ObjectName } from '../../runtime/ports';
-import type { HealthAction } from './actions';
+import type { ObjectAction } from './actions';
 import { evidenceOf, writeEvidence } from './evidence';
 import type { Round } from './snapshot';
 import { CONDITION, EVENT, METRIC } from './telemetry';
@@ -26,9 +26,9 @@ import { CONDITION, EVENT, METRIC } from './telemetry';
 /** Field manager of what node-health applies: the condition on Nodes, and its statuses. */
 export const FIELD_MANAGER = 'eks-ai-cluster-health';
 
-type Of<T extends HealthAction['type']> = Extract<HealthAction, { readonly type: T }>;
+type Of<T extends ObjectAction['type']> = Extract<ObjectAction, { readonly type: T }>;
 
-type Appliers = { readonly [T in HealthAction['type']]: (action: Of<T>, context: ControllerContext) => Promise<void> };
+type Appliers = { readonly [T in ObjectAction['type']]: (action: Of<T>, context: ControllerContext) => Promise<void> };
 
 /** One for each action; the type says that none is missing. */
 const APPLIERS: Appliers = {
@@ -47,8 +47,8 @@ const APPLIERS: Appliers = {
   DeleteReport: ({ report, uid }, { cluster }) => cluster.delete(FAULT_REPORTS, nameOf(report), { uid }),
 };
 
-/** Does one action. Rejects with Conflict when the world has changed since it was decided. */
-export function applyHealthAction<T extends HealthAction['type']>(
+/** Does one action; reboots are in apply-reboots.ts. Rejects with Conflict when the world has changed since it was decided. */
+export function applyHealthAction<T extends ObjectAction['type']>(
   action: Of<T>,
   context: ControllerContext,
 ): Promise<void> {

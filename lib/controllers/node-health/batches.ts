@@ -12,6 +12,7 @@ import { hasTaint, taintedAtMs } from '../../domain/taints';
 import { freeName, shortHash, type NodeFacts } from '../../fleet';
 import type { HealthAction } from './actions';
 import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
+import { isMeasurable, UNKNOWN_TYPE } from './measurable';
 import { isOfThisBoot } from './suspects';
 import { NOT_LOOKED_AT } from './verdicts';
 
@@ -76,10 +77,10 @@ function candidates(snapshot: HealthSnapshot, { policy, judged, nowMs }: Batches
     .sort((a, b) => (a.node.name < b.node.name ? -1 : 1));
 }
 
-/** On probation; one that failed only if that was before it booted anew. */
+/** On probation; one that failed, or that nobody can measure, only if that was said of another boot. */
 function isUnproved(node: HealthNode): boolean {
   if (node.phase === 'Quarantined') return hasTaint(node.facts.taints, PROBATION_TAINT) && !isOfThisBoot(node);
-  return node.phase === 'Probation' || node.phase === 'Suspect';
+  return node.phase === 'Probation' || (node.phase === 'Suspect' && (isMeasurable(node.facts) || !isOfThisBoot(node)));
 }
 
 function hasDevices({ allocatable, createdAtMs }: NodeFacts, nowMs: number): boolean {
@@ -96,7 +97,10 @@ export function attemptsOf(node: NodeFacts, { validations }: Pick<HealthSnapshot
 function wasInVain({ spec, status }: ValidationState, { name, providerID, bootId }: NodeFacts): boolean {
   const record = status.nodes?.find((one) => one.name === name);
   if (spec?.reason === 'Person' || record?.result !== 'Unreliable') return false;
-  return !NOT_LOOKED_AT.has(record.reason ?? '') && record.providerID === providerID && record.bootId === bootId;
+  const reason = record.reason ?? '';
+  // No check could have changed that: known to a later release, it has all its tries.
+  if (NOT_LOOKED_AT.has(reason) || reason === UNKNOWN_TYPE) return false;
+  return record.providerID === providerID && record.bootId === bootId;
 }
 
 function candidate(
@@ -108,15 +112,20 @@ function candidate(
   const sinceMs = addedMs ?? node.createdAtMs;
   const poolLevel = pools.get(node.pool ?? '')?.level ?? 'Standard';
   const reason = reasonOf(node, sinceMs, parseDuration(policy.verdict.maxAge));
-  return { node, sinceMs, reason, level: reason === 'Reboot' || reason === 'Age' ? 'Quick' : poolLevel };
+  // One that had failed is proved as deeply as it was found out.
+  const quick = SHORT.has(reason) && !(reason === 'Reboot' && node.verdict?.result === 'Fail');
+  return { node, sinceMs, reason, level: quick ? 'Quick' : poolLevel };
 }
+
+/** Nothing is said against these nodes, and the rest was measured before. */
+const SHORT: ReadonlySet<Candidate['reason']> = new Set<Candidate['reason']>(['Reboot', 'Age', 'Debt']);
 
 /** Why a node is on probation, as its last verdict tells it. */
 function reasonOf({ verdict, bootId }: NodeFacts, closedMs: number, maxAgeMs: number): Candidate['reason'] {
   if (!verdict?.result || verdict.result === 'Unreliable') return 'New';
   if (verdict.bootId !== bootId) return 'Reboot';
-  const owes = verdict.provisional === true || closedMs - (verdict.timeMs ?? 0) >= maxAgeMs;
-  return owes ? 'Age' : 'Report';
+  if (verdict.provisional) return 'Debt';
+  return closedMs - (verdict.timeMs ?? 0) >= maxAgeMs ? 'Age' : 'Report';
 }
 
 function groupsOf(all: readonly Candidate[]): readonly (readonly Candidate[])[] {

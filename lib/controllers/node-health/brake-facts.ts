@@ -3,6 +3,7 @@ import { FINAL_STEPS, type NodeHealthPolicySpec } from '../../api';
 import { PROBATION_TAINT } from '../../domain/node-keys';
 import { hasTaint, taintedAtMs } from '../../domain/taints';
 import { UNKNOWN_LEAF, type NodeFacts, type NodePhase } from '../../fleet';
+import { ATTEMPTS_WINDOW_MS } from './brake-rules';
 import type { Breaker } from './breaker';
 import type { BatchFailures, BrakeFacts, BrakeNode, PastRemoval } from './removals';
 import type { HealthMove, HealthNode, HealthSnapshot, ValidationState } from './snapshot';
@@ -24,7 +25,11 @@ export function brakeFacts({ snapshot, policy, breaker, nowMs }: BrakeInput): Om
     nodes: [...snapshot.nodes.values()].map(toBrakeNode),
     pools: [...snapshot.pools.values()],
     minimums: snapshot.minimums,
-    history: [...snapshot.moves.flatMap((move) => toRemovals(move, snapshot.nodes)), ...closedNodes(snapshot)],
+    history: [
+      ...snapshot.moves.flatMap((move) => toRemovals(move, snapshot.nodes)),
+      ...closedNodes(snapshot),
+      ...reboots(snapshot, nowMs),
+    ],
     batches: new Map(snapshot.validations.map((one) => [one.name, failuresOf(one)] as const)),
     breaker,
     // A shift cordons the nodes of its zone, and cordoned nodes are nobody's to remove.
@@ -38,9 +43,10 @@ const ON_PROBATION: ReadonlySet<NodePhase> = new Set<NodePhase>(['Probation', 'S
 
 /** A node as brakes see it. */
 export function toBrakeNode({ facts, phase, work }: HealthNode): BrakeNode {
-  const { name, providerID, pool = '', bucket, leaf, zone, createdAtMs } = facts;
+  const { name, providerID, pool = '', nodeGroup, bucket, leaf, zone, createdAtMs } = facts;
   const working = work.length > 0 && ON_PROBATION.has(phase) ? { working: true as const } : {};
-  return { name, providerID, pool, bucket, leaf, zone, phase, createdAtMs, ...working };
+  const group = nodeGroup === undefined ? {} : { nodeGroup };
+  return { name, providerID, pool, ...group, bucket, leaf, zone, phase, createdAtMs, ...working };
 }
 
 /** What a NodeMove has done, or is doing, to the population. */
@@ -86,6 +92,21 @@ function closedNodes({ nodes, moves }: HealthSnapshot): readonly PastRemoval[] {
     if (closedMs === undefined || facts.verdict?.result !== 'Pass' || hasLiveMove(facts.name, moves)) return [];
     const { name: node, providerID, pool = '', bucket, leaf } = facts;
     return [{ node, providerID, pool, bucket, leaf, kind: 'Validation', atMs: closedMs, outcome: 'Done' }];
+  });
+}
+
+/** Attempts to mend nodes by a reboot, as they stand on the nodes. */
+function reboots({ nodes }: HealthSnapshot, nowMs: number): readonly PastRemoval[] {
+  return [...nodes.values()].flatMap(({ facts }): PastRemoval[] => {
+    const { name: node, providerID, pool = '', bucket, leaf, reboot } = facts;
+    if (!reboot || reboot.atMs <= nowMs - ATTEMPTS_WINDOW_MS) return [];
+    const { atMs, notBeforeMs: untilMs, why = 'nobody knows why' } = reboot;
+    const attempt = { node, providerID, pool, bucket, leaf, kind: 'Reboot', atMs } as const;
+    if (untilMs !== undefined) return [{ ...attempt, outcome: 'NotSent', inVain: { why, untilMs } }];
+    const outcome = reboot.bootId === facts.bootId ? 'Pending' : 'Done';
+    // As with a move to Validation: it is away until it is proved.
+    const back = hasTaint(facts.taints, PROBATION_TAINT) ? {} : { endedAtMs: facts.verdict?.timeMs ?? atMs };
+    return [{ ...attempt, outcome, ...back }];
   });
 }
 

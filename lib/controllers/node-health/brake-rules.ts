@@ -53,6 +53,15 @@ const handsOff: Rule = ({ node }) => {
   return found && { brake: found[0], why: found[1] };
 };
 
+/** Nobody would end it: what its pool says of who makes its nodes is not true of this one. */
+const notInPool: Rule = ({ kind, node: { nodeGroup: group }, pool }) => {
+  if (kind === 'Validation' || !pool || group === pool.nodeGroup) return undefined;
+  const is = group === undefined ? 'is of no managed node group' : `is of node group ${group}`;
+  const asks = pool.nodeGroup === undefined ? 'Karpenter makes the nodes' : `node group ${pool.nodeGroup} makes those`;
+  const why = `it ${is}, and ${asks} of ${pool.name}: nobody of ours can reboot or replace it`;
+  return { brake: 'NotInPool', why, person: true };
+};
+
 const zonalShift: Rule = ({ node }, _, { shiftedZones }) =>
   node.zone !== undefined && shiftedZones.has(node.zone)
     ? { brake: 'ZonalShift', why: `a zonal shift is away from ${node.zone}: nothing is replaced there` }
@@ -91,6 +100,13 @@ const attempts: Rule = ({ kind, before }, _, { settings, nowMs }) => {
   const untilMs = (pending?.atMs ?? -Infinity) + PENDING_MS;
   if (untilMs <= nowMs) return undefined;
   return { brake: 'Pending', why: `the attempt of ${formatTime(pending!.atMs)} has no answer yet`, untilMs };
+};
+
+/** EC2 throttled, was away or refused: nothing was sent, so it is no attempt, and not repeated at once either. */
+const inVain: Rule = ({ kind, before }, _, { nowMs }) => {
+  const tried = kind === 'Reboot' ? before.findLast((one) => one.kind === 'Reboot')?.inVain : undefined;
+  if (!tried || tried.untilMs <= nowMs) return undefined;
+  return { brake: 'Pending', why: `it could not be rebooted: ${tried.why}`, untilMs: tried.untilMs };
 };
 
 const quarantine: Rule = ({ kind, pool, wanted, before }, _, { nowMs }) => {
@@ -198,8 +214,8 @@ const perHour: Rule = ({ node }, { groups }, { settings }) => {
 
 /** Every brake, in the order they are asked. */
 export const RULES: readonly Rule[] = [
-  ...[unreliable, handsOff, zonalShift],
+  ...[unreliable, handsOff, notInPool, zonalShift],
   ...[breakerTripped, oldEvidence, checksFault],
-  ...[attempts, quarantine, backOff, slotMissing, blockEnds],
+  ...[attempts, inVain, quarantine, backOff, slotMissing, blockEnds],
   ...[bucketMinimum, atOnce, perHour],
 ];

@@ -3,14 +3,15 @@
  *
  * The rules are in brake-rules.ts, one function each, asked in this order; the first that objects is the answer:
  *
- *   what may never be      unreliable, unknown, held, cordoned, leaving, moving or joining nodes, a zone that is shifted away
+ *   what may never be      unreliable, unknown, held, cordoned, leaving, moving or joining nodes, those that nobody of ours could end,
+ *                          a zone that is shifted away
  *   whether to believe it  evidence from before the trip or the reset; a check that fails on most of its batch
  *   whether at all         the breaker; attempts at this machine
  *   what can be had        reboot and quarantine before replacement of reserved nodes; back-off, missing slots, the end of a block
  *   how many               the bucket's minimum; caps of fleet, bucket and leaf; the rate
  *
- * Budgets are spent inside the loop, dry run included, so that it says what would really be done. What is allowed is reserved on the
- * policy BEFORE it is done: an attempt whose answer never came is an attempt.
+ * Budgets are spent inside the loop, dry run included, so that it says what would really be done. What is allowed is noted BEFORE it is
+ * done, in a NodeMove or, of a reboot, on the Node: an attempt whose answer never came is an attempt.
  */
 import { countGroups, FLEET, groupKeys, noteRemoval } from './brake-counts';
 import { RULES } from './brake-rules';

@@ -9,7 +9,7 @@
  * Pods of one test find each other by name: `<pod>.checks.aicluster-validation`, a headless Service that publishes pods before they are
  * ready. Rank 0 is the master.
  */
-import { requireInstanceType } from '../../catalog';
+import type { InstanceType } from '../../catalog';
 import type { KubeObject } from '../../domain/kube';
 import { BUCKET_KEY, PROBATION_TAINT, UNASSIGNED_TAINT } from '../../domain/node-keys';
 import {
@@ -42,6 +42,8 @@ export interface CheckPodWish {
   readonly nodes: readonly string[];
   readonly rank: number;
   readonly node: NodeFacts;
+  /** Its type: one that the catalog does not have cannot be measured. */
+  readonly type: InstanceType;
   readonly image: string;
   readonly timeoutMs: number;
 }
@@ -110,9 +112,9 @@ function onlyOn(node: string) {
   };
 }
 
-function container({ validation, test, check, level, nodes, rank, node, image }: CheckPodWish) {
-  const devices = devicesOf(node);
-  const { accelerators, efa } = requireInstanceType(node.instanceType);
+function container({ validation, test, check, level, nodes, rank, node, type, image }: CheckPodWish) {
+  const { accelerators, efa } = type;
+  const devices = devicesOf(node, type);
   // The words are in checks/README.md.
   const env = {
     CHECK: check,
@@ -148,8 +150,7 @@ function container({ validation, test, check, level, nodes, rank, node, image }:
 }
 
 /** All accelerators of the node, and all its EFA interfaces: a check shares its node with nobody. */
-function devicesOf({ instanceType, allocatable }: NodeFacts): Record<string, string> {
-  const { accelerators } = requireInstanceType(instanceType);
+function devicesOf({ allocatable }: NodeFacts, { accelerators }: InstanceType): Record<string, string> {
   const efa = allocatable[EFA] ?? 0;
   return {
     [accelerators.resourceName]: String(allocatable[accelerators.resourceName] ?? accelerators.count),

@@ -13,8 +13,9 @@ import {
 } from '../../domain/resources';
 import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
 import { worstOf } from '../../runtime/errors';
-import type { HealthAction } from './actions';
+import type { HealthAction, ObjectAction } from './actions';
 import { applyHealthAction } from './apply';
+import { applyReboots } from './apply-reboots';
 import { NODE_EVENTS_NAMESPACE } from './faults';
 import { healthFigures } from './figures';
 import { readStatuses } from './instance-statuses';
@@ -92,9 +93,10 @@ function tellFigures(snapshot: HealthSnapshot, plan: HealthOutcome, { metrics }:
 }
 
 /** Does the actions, several objects at a time, those of one object in order. Returns whether somebody was faster. */
-async function applyAll(actions: readonly HealthAction[], context: ControllerContext): Promise<boolean> {
-  const chains = chainsOf(actions);
-  const failures: unknown[] = [];
+async function applyAll(all: readonly HealthAction[], context: ControllerContext): Promise<boolean> {
+  const chains = chainsOf(all.filter((action) => action.type !== 'Reboot'));
+  const reboots = all.filter((action) => action.type === 'Reboot');
+  const failures: unknown[] = await applyReboots(reboots, context);
   const work = async () => {
     for (let chain = chains.shift(); chain; chain = chains.shift()) {
       for (const action of chain) {
@@ -115,8 +117,8 @@ async function applyAll(actions: readonly HealthAction[], context: ControllerCon
 }
 
 /** What is about one node is done in order: closed first, then moved. */
-function chainsOf(actions: readonly HealthAction[]): HealthAction[][] {
-  const chains = new Map<string, HealthAction[]>();
+function chainsOf(actions: readonly ObjectAction[]): ObjectAction[][] {
+  const chains = new Map<string, ObjectAction[]>();
   actions.forEach((action, i) => {
     const key = 'node' in action ? `node ${action.node}` : `other ${i}`;
     const chain = chains.get(key);

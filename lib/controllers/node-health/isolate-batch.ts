@@ -40,7 +40,7 @@ interface WholeRuns {
 }
 
 /** Builds a batch from what is recorded. */
-export function toBatch(state: IsolationState, instanceType: string, nowMs: number): Batch {
+export function toBatch(state: IsolationState, instanceType: string): Batch {
   const nodes = state.nodes.filter((node) => node.instanceType === instanceType).sort(byName);
   const own = new Set(nodes.map(({ name }) => name));
   const rounds = state.rounds.map(({ tests }) => tests.filter((test) => test.nodes.some((name) => own.has(name))));
@@ -52,7 +52,7 @@ export function toBatch(state: IsolationState, instanceType: string, nowMs: numb
   const whole = wholeRuns(rounds);
   const here = Uint8Array.from([
     ...nodes.map(({ gone }) => (gone ? 0 : 1)),
-    ...partners.map((partner) => (isFree(offered, partner, nowMs) ? 1 : 0)),
+    ...partners.map((partner) => (offered.includes(partner) ? 1 : 0)),
   ]);
   const search: Search = {
     field: named.field,
@@ -77,10 +77,6 @@ function partnersOf(
     if (!own.has(name) && !known.has(name)) known.set(name, { name, instanceType: '', leaf: UNKNOWN_LEAF });
   }
   return [...known.values()].sort(byName);
-}
-
-function isFree(offered: readonly Partner[], partner: Partner, nowMs: number): boolean {
-  return offered.includes(partner) && (partner.freeAtMs ?? nowMs) <= nowMs;
 }
 
 /** Rounds in which pairs were tested. What cannot have been (a node twice in a round, or with itself) is left out. */
@@ -130,23 +126,18 @@ export function stepOf(batch: Batch, state: IsolationState, nowMs: number): Batc
   if (whole.passed || whole.fails >= WHOLE.fails) return { kind: 'Over' };
   const tests = step.pairs.map(([a, b]): PlannedTest => ({ nodes: [names[a]!, names[b]!], check: 'Pair' }));
   if (tests.length > 0) return { kind: 'Tests', tests };
-  const untilMs = partnerFreeAt(batch, state, nowMs);
+  const untilMs = partnerWaitedFor(batch, state, nowMs);
   if (untilMs !== undefined) return { kind: 'Wait', untilMs };
   const members = batch.nodes.filter(({ gone }, i) => !gone && step.standing[i] === 'Good').map(({ name }) => name);
   if (!state.whole || members.length < LEAST_WHOLE || whole.unanswered >= WHOLE.unanswered) return { kind: 'Over' };
   return { kind: 'Tests', tests: [{ nodes: members, check: 'Whole' }] };
 }
 
-/** When the first partner comes that could help somebody, or until when one may come any moment; if that is soon enough. */
-function partnerFreeAt({ instanceType, search, step }: Batch, state: IsolationState, nowMs: number) {
+/** Until when a partner is waited for that could help somebody and may come any moment. */
+function partnerWaitedFor({ instanceType, search, step }: Batch, state: IsolationState, nowMs: number) {
   if (!step.wanting) return undefined;
   if (search.field.batch === 0) return undefined;
   const waitedMs = (state.rounds.at(-1)?.finishedAtMs ?? state.startedAtMs) + state.partnerWaitMs;
-  const soon = state.partners
-    .filter((one) => one.instanceType === instanceType && !state.nodes.some(({ name }) => name === one.name))
-    .flatMap(({ freeAtMs }) => (freeAtMs !== undefined && freeAtMs > nowMs ? [freeAtMs] : []))
-    .filter((freeAtMs) => freeAtMs <= waitedMs);
-  if (soon.length > 0) return Math.min(...soon);
   return state.awaited.includes(instanceType) && nowMs < waitedMs ? waitedMs : undefined;
 }
 

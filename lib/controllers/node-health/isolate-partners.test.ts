@@ -1,7 +1,7 @@
 import { awaitedTypes, debtsDue, type FleetNode, partnersFor } from './isolate-partners';
+import { toFleetNode } from './searching';
+import { makeHealthNode } from './testing-fleet';
 
-const NOW = 1_000_000;
-const MINUTE = 60_000;
 const fleetNode = (name: string, rest: Partial<FleetNode> = {}): FleetNode => ({
   name,
   instanceType: 'p5.48xlarge',
@@ -11,20 +11,18 @@ const fleetNode = (name: string, rest: Partial<FleetNode> = {}): FleetNode => ({
   idle: true,
   ...rest,
 });
-const names = (fleet: readonly FleetNode[]) =>
-  partnersFor(['p5.48xlarge'], fleet, NOW + 15 * MINUTE).map(({ name }) => name);
+const names = (fleet: readonly FleetNode[]) => partnersFor(['p5.48xlarge'], fleet).map(({ name }) => name);
 
 describe('partners for newcomers', () => {
-  test('are idle proved nodes of the type first, then those at a boundary within 15 minutes, soonest first', () => {
-    const fleet = [
-      fleetNode('later', { idle: false, boundaryAtMs: NOW + 15 * MINUTE }),
-      fleetNode('soon', { idle: false, boundaryAtMs: NOW + MINUTE }),
-      fleetNode('too-late', { idle: false, boundaryAtMs: NOW + 16 * MINUTE }),
-      fleetNode('works', { idle: false }),
-      fleetNode('b'),
-      fleetNode('a'),
-    ];
-    expect(names(fleet)).toEqual(['a', 'b', 'soon', 'later']);
+  test('are idle proved nodes of the type, by name', () => {
+    expect(names([fleetNode('works', { idle: false }), fleetNode('b'), fleetNode('a')])).toEqual(['a', 'b']);
+  });
+
+  test('bring the place that their labels say, the switch above the leaf included', () => {
+    const node = makeHealthNode('a', { leaf: 'nn-3', spine: 'nn-2', instanceType: 'p5.48xlarge' });
+    const fleet = [{ ...toFleetNode(node, false), proved: true, untouchable: false }];
+    const place = { instanceType: 'p5.48xlarge', leaf: 'nn-3', spine: 'nn-2' };
+    expect(partnersFor(['p5.48xlarge'], fleet)).toEqual([{ name: 'a', ...place }]);
   });
 
   test('are never unproved, held, or of another type', () => {
@@ -36,12 +34,11 @@ describe('partners for newcomers', () => {
     expect(names(fleet)).toEqual([]);
   });
 
-  test('may come any moment where proved ones work, nobody knows until when', () => {
+  test('may come any moment where proved ones work', () => {
     const fleet = [
       fleetNode('works', { idle: false }),
       fleetNode('works-too', { idle: false }),
       fleetNode('idle', { instanceType: 'a' }),
-      fleetNode('known', { instanceType: 'b', idle: false, boundaryAtMs: NOW + MINUTE }),
       fleetNode('new', { instanceType: 'c', idle: false, proved: false }),
       fleetNode('held', { instanceType: 'd', idle: false, untouchable: true }),
     ];

@@ -1,9 +1,9 @@
 /**
  * Partners for newcomers in a busy fleet, and when a debt can be settled.
  *
- * A partner is a proved node of the same type: an idle one of any bucket, or one whose gang comes to a boundary soon. Where all of them
- * work, nobody knows until when, one is waited for (`batch.partnerWait`). When none has come, a newcomer without company passes
- * provisionally and owes its pair test until it is idle together with another debtor or a proved node.
+ * A partner is an idle proved node of the same type, of any bucket. When a gang ends nobody knows beforehand, so where all of them work one is
+ * waited for (`batch.partnerWait`). When none has come, a newcomer without company passes provisionally and owes its pair test until it is
+ * idle together with another debtor or a proved node.
  */
 import type { Place } from './isolate-field';
 import type { Partner } from './isolate-state';
@@ -17,41 +17,33 @@ export interface FleetNode extends Place {
   /** Nothing may be run on it: held, cordoned, on the move, leaving. */
   readonly untouchable: boolean;
   readonly idle: boolean;
-  /** When its gang ends or stops at a checkpoint anyway, epoch ms; unset when nobody knows. */
-  readonly boundaryAtMs?: number;
 }
 
-/** More partners than this help nobody: each node is tested eight times at most. */
+/** More partners than this help nobody: a node is tested a dozen times at most. */
 const MOST_PARTNERS = 32;
 
-/** Those that may be partners for nodes of these types by then, idle ones first, then by when they are free. At most 32 of each type. */
-export function partnersFor(types: readonly string[], fleet: readonly FleetNode[], byMs: number): readonly Partner[] {
-  return [...new Set(types)].sort().flatMap((type) => {
-    const fit = fleet.filter(
-      ({ instanceType, proved, untouchable }) => instanceType === type && proved && !untouchable,
-    );
-    const offers = fit.flatMap((node): Partner[] => {
-      const { name, instanceType, leaf, spine, idle, boundaryAtMs } = node;
-      const place = { name, instanceType, leaf, ...(spine === undefined ? {} : { spine }) };
-      if (idle) return [place];
-      if (boundaryAtMs === undefined || boundaryAtMs > byMs) return [];
-      return [{ ...place, freeAtMs: boundaryAtMs }];
-    });
-    return offers.sort(byFree).slice(0, MOST_PARTNERS);
-  });
+/** Those that may be partners for nodes of these types now. At most 32 of each type. */
+export function partnersFor(types: readonly string[], fleet: readonly FleetNode[]): readonly Partner[] {
+  return [...new Set(types)].sort().flatMap((type) =>
+    fleet
+      .filter((node) => node.instanceType === type && mayHelp(node) && node.idle)
+      .map(({ name, instanceType, leaf, spine }) => ({
+        ...{ name, instanceType, leaf },
+        ...(spine === undefined ? {} : { spine }),
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .slice(0, MOST_PARTNERS),
+  );
 }
 
-/** Types whose proved nodes work, nobody knows until when: a partner may come any moment. */
+/** Types whose proved nodes work: a partner may come any moment. */
 export function awaitedTypes(fleet: readonly FleetNode[]): readonly string[] {
-  const working = fleet.filter(
-    ({ proved, untouchable, idle, boundaryAtMs }) => proved && !untouchable && !idle && boundaryAtMs === undefined,
-  );
+  const working = fleet.filter((node) => mayHelp(node) && !node.idle);
   return [...new Set(working.map(({ instanceType }) => instanceType))].sort();
 }
 
-function byFree(a: Partner, b: Partner): number {
-  const [freeA, freeB] = [a.freeAtMs ?? 0, b.freeAtMs ?? 0];
-  return freeA - freeB || (a.name < b.name ? -1 : 1);
+function mayHelp({ proved, untouchable }: FleetNode): boolean {
+  return proved && !untouchable;
 }
 
 /**

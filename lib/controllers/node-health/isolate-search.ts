@@ -8,8 +8,8 @@ import { drawPairs, Meetings, type Pair } from './isolate-pairing';
 
 /** When a search is over and what a node must have shown to be called good or bad. Chosen by measuring: docs/decisions/0011. */
 export const RULE = {
-  /** A search never takes more rounds of pairs. */
-  rounds: 8,
+  /** A search never takes more rounds of pairs. Most need half of them; the others are for batches in which bad nodes often look healthy. */
+  rounds: 12,
   /** A node is bad only when it failed this often … */
   leastFails: 3,
   /** … with this many different partners that can be trusted, … */

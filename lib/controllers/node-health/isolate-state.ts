@@ -9,12 +9,10 @@ export interface SearchedNode extends Place {
   readonly gone?: boolean;
 }
 
-/** A proved node from outside the batch that may be a partner. */
+/** A proved node from outside the batch that is idle, and may be a partner. */
 export interface Partner extends Place {
   readonly name: string;
   readonly instanceType: string;
-  /** When its gang comes to a boundary, epoch ms. Unset: idle now. */
-  readonly freeAtMs?: number;
 }
 
 /** What is tested: two nodes, or all that passed. */
@@ -43,7 +41,7 @@ export interface IsolationState {
   /** Offered now. May be others than before; one that was used stays in the evidence. */
   readonly partners: readonly Partner[];
   readonly rounds: readonly RecordedRound[];
-  /** Instance types of which a partner works now, nobody knows until when. */
+  /** Instance types of which a partner works now: it may come any moment. */
   readonly awaited: readonly string[];
   /** How long a partner is waited for, in milliseconds. */
   readonly partnerWaitMs: number;

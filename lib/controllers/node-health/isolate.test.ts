@@ -143,15 +143,7 @@ describe('a newcomer alone', () => {
     expect(summary(play(stateOf(lone, { partners }), badOnes('n000')))).toBe('Bad: n000');
   });
 
-  test('waits for a node whose gang comes to a boundary within 15 minutes, and not longer', () => {
-    const soon = stateOf(lone, { partners: [partner('p1', { freeAtMs: START + 15 * MINUTE })] });
-    expect(nextRound(soon, START)).toEqual({ kind: 'Wait', untilMs: START + 15 * MINUTE });
-    expect(nextRound(soon, START + 15 * MINUTE)).toMatchObject({ kind: 'Round', tests: [{ nodes: ['n000', 'p1'] }] });
-    const late = stateOf(lone, { partners: [partner('p1', { freeAtMs: START + 16 * MINUTE })] });
-    expect(nextRound(late, START)).toMatchObject({ nodes: [{ result: 'Provisional' }] });
-  });
-
-  test('waits for as long for one of those that work now, nobody knows until when', () => {
+  test('waits for one of those that work now, and not for ever', () => {
     const busy = stateOf(lone, { awaited: ['p4d.24xlarge', 'p5.48xlarge'], partnerWaitMs: 5 * MINUTE });
     expect(nextRound(busy, START + MINUTE)).toEqual({ kind: 'Wait', untilMs: START + 5 * MINUTE });
     expect(nextRound({ ...busy, partners: [partner('p1')] }, START + MINUTE)).toMatchObject({ kind: 'Round' });

@@ -20,7 +20,7 @@ export function nextRound(state: IsolationState, nowMs: number): NextRound {
   const running = (state.rounds.at(-1)?.tests ?? []).filter(({ result }) => result === undefined);
   if (running.length > 0) return { kind: 'Running', tests: running };
   const types = [...new Set(state.nodes.map(({ instanceType }) => instanceType))].sort();
-  const batches = types.map((type) => toBatch(state, type, nowMs));
+  const batches = types.map((type) => toBatch(state, type));
   const steps = batches.map((batch) => stepOf(batch, state, nowMs));
   const tests = steps.flatMap((step) => (step.kind === 'Tests' ? step.tests : []));
   if (tests.length > 0) return { kind: 'Round', tests };

@@ -167,8 +167,15 @@ describe('accelerators that failed for good', () => {
   const old: Condemned = { serial: '1653000002', since: '2026-11-01T00:00:00Z', reason: 'gpu.hbm.gb_s' };
 
   it('are recognised by serial in another instance', () => {
-    expect(recognised(['1653000001', '1653000002'], [old])).toEqual([old]);
-    expect(recognised(['1653000001'], [old])).toEqual([]);
+    expect(recognised(['1653000001', '1653000002'], [old], 'i-2')).toEqual([old]);
+    expect(recognised(['1653000001'], [old], 'i-2')).toEqual([]);
+  });
+
+  it('are measured as any other where they failed: a reboot may have mended them', () => {
+    const known = { ...old, instance: 'i-1' };
+    expect(recognised([old.serial], [known], 'i-1')).toEqual([]);
+    expect(recognised([old.serial], [known], 'i-2')).toEqual([known]);
+    expect(recognised([old.serial], [known], undefined)).toEqual([known]);
   });
 
   it('are those the failed checks name, or all of the node when they name none', () => {

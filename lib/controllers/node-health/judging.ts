@@ -4,6 +4,7 @@
  */
 import { findInstanceType, HEALTH_CHECKS, type HealthExtra, type InstanceType } from '../../catalog';
 import type { NodeHealthPolicySpec, NodeValidationSpec } from '../../api';
+import { instanceIdOf } from '../../domain/instance-id';
 import { recognised } from './accelerators';
 import { judgeMessage, summed, type JudgeContext, type NodeJudgement } from './judge';
 import { judgeBatch, testResult, type BatchMember } from './judge-batch';
@@ -71,7 +72,7 @@ function judge(answer: Answer, test: Settled['test'], judging: Judging): NodeJud
     extras: extrasOf(type),
     overrides: policy.checks,
   };
-  return withAcquaintances(judgeMessage(answer.text, context), snapshot);
+  return withAcquaintances(judgeMessage(answer.text, context), node, snapshot);
 }
 
 /** What the check pods are asked to measure beside the usual: EFA where the type has it. */
@@ -80,9 +81,10 @@ function extrasOf(type: InstanceType | undefined): ReadonlySet<HealthExtra> {
 }
 
 /** An accelerator that failed for good is no better in another instance, and replacing it again may bring it again: a person decides. */
-function withAcquaintances(judgement: NodeJudgement, { policy }: HealthSnapshot): NodeJudgement {
+function withAcquaintances(judgement: NodeJudgement, node: string, { policy, nodes }: HealthSnapshot): NodeJudgement {
   const serials = judgement.measured ? serialsOf(judgement.measured) : [];
-  const known = recognised(serials, policy?.status.condemned ?? [])[0];
+  const own = instanceIdOf(nodes.get(node)?.facts.providerID);
+  const known = recognised(serials, policy?.status.condemned ?? [], own)[0];
   if (!known) return judgement;
   const because = known.reason ? ` (${known.reason})` : '';
   const sentence = `gpu.serial: accelerator ${known.serial} failed on ${known.since}${because} and has come back in another instance.`;

@@ -198,6 +198,24 @@ describe('the test with a partner that is owed', () => {
   });
 });
 
+describe('a validation says why it is made', () => {
+  const WEEK_MS = 7 * 24 * HOUR_MS;
+  const passed = { result: 'Pass' as const, bootId: 'boot-a', validation: 'old' };
+  it.each([
+    ['New', 'Standard', undefined],
+    ['Reboot', 'Quick', { ...passed, timeMs: NOW_MS - HOUR_MS, bootId: 'another' }],
+    ['Debt', 'Quick', { ...passed, timeMs: NOW_MS - HOUR_MS, provisional: true as const }],
+    ['Debt', 'Quick', { ...passed, timeMs: NOW_MS - 2 * WEEK_MS, provisional: true as const }],
+    ['Age', 'Quick', { ...passed, timeMs: NOW_MS - 2 * WEEK_MS }],
+    ['Report', 'Standard', { ...passed, timeMs: NOW_MS - HOUR_MS }],
+  ] as const)('%s, at level %s', (reason, level, verdict) => {
+    const closed = { ...taint(PROBATION_TAINT), timeAdded: formatTime(NOW_MS - 600_000) };
+    const node = makeHealthNode('a', { taints: [closed], ...(verdict ? { verdict } : {}) });
+    const [create] = planNodeHealth(makeSnapshot([node]), NOW_MS).actions;
+    expect(create).toMatchObject({ type: 'CreateValidation', spec: { nodes: ['a'], reason, level } });
+  });
+});
+
 describe('a partner that fails newcomers who pass with others', () => {
   const lent = (results: readonly ('Pass' | 'Fail')[]) => {
     const tests = results.map((result, i) => ({

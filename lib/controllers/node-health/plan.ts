@@ -13,7 +13,7 @@
  * Killed between any two writes: everything is rebuilt from objects. A node that nobody looks after keeps its taint and waits.
  */
 import { NodeHealthPolicySpec, type NodeValidationStatus } from '../../api';
-import { findInstanceType } from '../../catalog';
+import { findInstanceType, type InstanceType } from '../../catalog';
 import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
 import { jsonEqual } from '../../domain/json-equal';
@@ -157,11 +157,15 @@ function planRun(validation: Valid, { snapshot, facts, policy, held, nowMs }: Lo
     search: (left, rounds) => searchNext(left, rounds, { validation, snapshot, policy, isOthers, nowMs }),
     nowMs,
   });
-  const pods = step.pods.map((pod): HealthAction => {
-    const wish = { validation: { name, uid }, level: spec.level, image: imageOf(pod.node, snapshot, policy) };
-    const { test, check, rank, node } = pod;
-    const member = { test: test.name, nodes: test.nodes, check, rank, node };
-    return { type: 'CreatePod', validation: name, pod: renderCheckPod({ ...wish, ...member, timeoutMs: times.runMs }) };
+  const pods = step.pods.flatMap(({ test, check, rank, node }): HealthAction[] => {
+    const type = findInstanceType(node.instanceType);
+    // Who is not in the catalog begins no check; a process with a smaller one lets the test run out of time.
+    if (!type) return [];
+    const wish = { validation: { name, uid }, level: spec.level, image: imageOf(type, snapshot, policy) };
+    const member = { test: test.name, nodes: test.nodes, check, rank, node, type };
+    return [
+      { type: 'CreatePod', validation: name, pod: renderCheckPod({ ...wish, ...member, timeoutMs: times.runMs }) },
+    ];
   });
   const write: HealthAction[] =
     step.status && !jsonEqual(step.status, status)
@@ -176,9 +180,8 @@ function planRun(validation: Valid, { snapshot, facts, policy, held, nowMs }: Lo
 }
 
 /** The image that checks run in: the policy's, else the one that the process was started with. */
-function imageOf({ instanceType }: NodeFacts, { images }: HealthSnapshot, policy: NodeHealthPolicySpec): string {
-  const isNeuron = findInstanceType(instanceType)?.accelerators.kind === 'neuron';
-  return isNeuron ? (policy.neuronImage ?? images.neuron) : (policy.image ?? images.nvidia);
+function imageOf({ accelerators }: InstanceType, { images }: HealthSnapshot, policy: NodeHealthPolicySpec): string {
+  return accelerators.kind === 'neuron' ? (policy.neuronImage ?? images.neuron) : (policy.image ?? images.nvidia);
 }
 
 /** On probation, and nothing works there. */

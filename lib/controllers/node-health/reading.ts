@@ -50,9 +50,10 @@ export const toPoolHealth: (object: KubeObject) => PoolHealth = once((object): P
   const { name } = object.metadata;
   const { spec } = CapacityPool.parse(object) as { spec?: CapacityPoolSpec };
   if (!spec) return { name, instanceType: '', source: 'OnDemand', path: 'Karpenter', missing: 0 };
-  const { instanceType, source, validation } = spec;
+  const { instanceType, source, validation, nodeGroup } = spec;
   return {
-    ...{ name, instanceType, source, path: 'Karpenter' },
+    ...{ name, instanceType, source, path: nodeGroup === undefined ? 'Karpenter' : 'NodeGroup' },
+    ...(nodeGroup === undefined ? {} : { nodeGroup }),
     ...(validation === 'None' ? {} : { level: validation }),
     ...supplyOf(spec, (object.status ?? {}) as CapacityPoolStatus),
   };

@@ -3,10 +3,12 @@
  *
  * Suspected: closed at once, nothing new lands there. That harms no work and is undone by a passed validation, so only the breaker, a dry
  * run and a person's hand hold it back. What works on it leaves by a NodeMove to Validation, within the brakes; it comes back to its bucket
- * when it is proved. Failed: a NodeMove to Replacement, within the brakes. A notice of EKS (accelerators broken) passes all
+ * when it is proved. Failed: a NodeMove to Replacement, within the brakes; a reserved node of a managed node group is rebooted first, and
+ * measured again. A notice of EKS (accelerators broken) passes all
  * brakes but the breaker: the node goes in any case, and its gang still wants its checkpoint.
  *
- * The history of removals is the NodeMoves themselves: each is made before anything happens, so no crash hides an attempt.
+ * The history of removals is the NodeMoves themselves, and what stands on the Node of its reboot: each is made before anything happens, so
+ * no crash hides an attempt.
  */
 import type { NodeHealthPolicySpec } from '../../api';
 import { POOL_LABEL } from '../../domain/node-keys';
@@ -58,12 +60,26 @@ export function planRemedies(input: RemedyInput): Remedies {
       ...notices.flatMap((one) => heedNotice(one, leaving, input)),
       ...askedFor(input).flatMap(({ node, why }) => leaving.of(node, { kind: 'Validation', why })),
       ...allowed.flatMap(({ node, kind, why }) => {
+        const one = snapshot.nodes.get(node)!;
+        if (kind === 'Reboot' && isIdle(one, snapshot)) return reboot(one, why, input);
         const deadlineMs = kind === 'Validation' && byNode.get(node)!.severity === 'Now' ? input.nowMs : undefined;
-        return leaving.of(snapshot.nodes.get(node)!, { kind, why, deadlineMs });
+        return leaving.of(one, { kind, why, deadlineMs });
       }),
     ],
     rulings,
   };
+}
+
+/** Nothing works on it, nothing lands there, and no move has it. One that works is emptied first, as one that is to be measured. */
+function isIdle(node: HealthNode, { moves }: HealthSnapshot): boolean {
+  return node.work.length === 0 && !isOpen(node) && !hasLiveMove(node.facts.name, moves);
+}
+
+function reboot({ facts }: HealthNode, why: string, { nowMs }: RemedyInput): readonly HealthAction[] {
+  const { name: node, resourceVersion, providerID, nodeGroup, bootId } = facts;
+  if (providerID === undefined || nodeGroup === undefined) return [];
+  const boot = bootId === undefined ? {} : { bootId };
+  return [{ type: 'Reboot', node, resourceVersion, providerID, ...boot, nodeGroup, atMs: nowMs, why }];
 }
 
 /** Whoever may go on to the end of its gang is closed and left alone. */

@@ -10,6 +10,8 @@ export interface BrakeNode {
   /** `spec.providerID`: what attempts are counted by, because names come back with other machines. */
   readonly providerID?: string;
   readonly pool: string;
+  /** Managed node group that made it; absent for Karpenter's nodes. */
+  readonly nodeGroup?: string;
   readonly bucket?: string;
   readonly leaf: string;
   readonly zone?: string;
@@ -26,6 +28,8 @@ export interface BrakePool {
   readonly source: 'Block' | 'Reservation' | 'OnDemand';
   /** Who makes its nodes. Only instances of a node group may be rebooted or terminated by us; Auto Mode's are EC2's managed instances. */
   readonly path: 'Karpenter' | 'NodeGroup';
+  /** For path NodeGroup: which one. */
+  readonly nodeGroup?: string;
   /** While it lies ahead EC2 has no capacity. */
   readonly backOffUntilMs?: number;
   /** Nodes it should have and has not. */
@@ -67,6 +71,8 @@ export interface PastRemoval {
   readonly outcome: RemovalOutcome;
   /** When the node was back at work, or another in its place. Absent: not yet. */
   readonly endedAtMs?: number;
+  /** For `NotSent`: why, and when it may be tried again. */
+  readonly inVain?: { readonly why: string; readonly untilMs: number };
 }
 
 /** How many nodes of one NodeValidation failed which check. */
@@ -111,6 +117,7 @@ export interface BrakeFacts {
 export type Brake =
   | 'Unreliable'
   | 'NotInFleet'
+  | 'NotInPool'
   | 'Held'
   | 'Cordoned'
   | 'Leaving'

@@ -2,6 +2,7 @@
 import type { NodeHealthPolicyStatus } from '../../api';
 import { setCondition } from '../../domain/conditions';
 import { jsonEqual } from '../../domain/json-equal';
+import { instanceIdOf } from '../../domain/instance-id';
 import { formatTime } from '../../domain/kube';
 import { condemn, type Condemned } from './accelerators';
 import type { HealthAction } from './actions';
@@ -96,9 +97,12 @@ function condemned(
     const failed = nodes.filter(({ result }) => result === 'Fail');
     memory = condemn(
       memory,
-      failed.flatMap(({ serials = [], reason }) =>
-        serials.map((serial) => ({ serial, since, ...(reason ? { reason } : {}) })),
-      ),
+      failed.flatMap(({ serials = [], reason, providerID }) => {
+        const instance = instanceIdOf(providerID);
+        return serials.map((serial) => ({
+          ...{ serial, since, ...(reason ? { reason } : {}), ...(instance ? { instance } : {}) },
+        }));
+      }),
     );
     const cleared = new Set(nodes.filter(({ result }) => result === 'Pass').flatMap(({ serials = [] }) => serials));
     memory = memory.filter(({ serial }) => !cleared.has(serial));

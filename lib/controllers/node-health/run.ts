@@ -12,6 +12,7 @@
 import type { NodeValidationSpec, NodeValidationStatus } from '../../api';
 import { formatTime } from '../../domain/kube';
 import type { NodeFacts } from '../../fleet';
+import { isMeasurable, UNKNOWN_TYPE, unknownTypeText } from './measurable';
 import { stateOf, waitedFor, type RunTimes, type Settled, type WantedPod } from './answers';
 import type { CheckPodFacts, Round, Test, ValidatedNode, ValidationState } from './snapshot';
 
@@ -75,13 +76,13 @@ function begun({ validation, nodes, isFree, nowMs }: RunInput): NodeValidationSt
     const node = nodes.get(name);
     if (!node) return { name, result: 'Unreliable', reason: 'NoNode', message: 'there is no such node' };
     const known = { name, providerID: node.providerID, bootId: node.bootId };
-    if (isFree(name)) return known;
+    if (isFree(name)) return isMeasurable(node) ? known : { ...known, ...unmeasured(node) };
     return { ...known, result: 'Unreliable', reason: 'NotFree', message: 'it works, or is not on probation' };
   });
   const open = present.filter(({ result }) => result === undefined);
   const status = { ...validation.status, step: 'OneNode' as const, startedAt: formatTime(nowMs), nodes: present };
   return open.length === 0
-    ? done(status, nowMs, 'none of the nodes is there')
+    ? done(status, nowMs, 'none of the nodes can be measured')
     : {
         ...status,
         rounds: [
@@ -92,6 +93,10 @@ function begun({ validation, nodes, isFree, nowMs }: RunInput): NodeValidationSt
           ),
         ],
       };
+}
+
+function unmeasured(node: NodeFacts): Partial<ValidatedNode> {
+  return { result: 'Unreliable', reason: UNKNOWN_TYPE, message: unknownTypeText(node) };
 }
 
 function newRound(number: number, planned: readonly Planned[], nowMs: number): Round {

@@ -2,7 +2,7 @@
 import type { NodeHealthPolicySpec, NodeValidationSpec } from '../../api';
 import { parseDuration } from '../../domain/duration';
 import { parseTime } from '../../domain/kube';
-import { UNKNOWN_LEAF } from '../../fleet';
+import { UNKNOWN_LEAF, type NodeFacts } from '../../fleet';
 import { nextRound } from './isolate';
 import { awaitedTypes, partnersFor, type FleetNode } from './isolate-partners';
 import type { BatchVerdict, IsolationState, NodeVerdict, SearchedNode } from './isolate-state';
@@ -57,7 +57,6 @@ function toState(
     partners: partnersFor(
       nodes.map(({ instanceType }) => instanceType),
       fleet,
-      nowMs + partnerWaitMs,
     ),
     // Quick is for whoever is needed within minutes.
     awaited: spec.level === 'Quick' ? [] : awaitedTypes(fleet),
@@ -74,15 +73,18 @@ function toState(
 function toSearched({ name, providerID, bootId }: ValidatedNode, { nodes }: HealthSnapshot): SearchedNode {
   const facts = nodes.get(name)?.facts;
   if (!facts) return { name, instanceType: '', leaf: UNKNOWN_LEAF, gone: true };
-  const { instanceType, leaf } = facts;
-  return { name, instanceType, leaf, gone: facts.providerID !== providerID || facts.bootId !== bootId };
+  return { name, ...placeOf(facts), gone: facts.providerID !== providerID || facts.bootId !== bootId };
+}
+
+function placeOf({ instanceType, leaf, spine }: NodeFacts) {
+  return { instanceType, leaf, ...(spine === undefined ? {} : { spine }) };
 }
 
 /** A node with nothing on it that has proved itself may help others to. */
 export function toFleetNode({ facts, phase, work }: HealthNode, isBusy: boolean): FleetNode {
-  const { name, instanceType, leaf, verdict } = facts;
+  const { name, verdict } = facts;
   return {
-    ...{ name, instanceType, leaf },
+    ...{ name, ...placeOf(facts) },
     proved: verdict?.result === 'Pass' && verdict.provisional !== true,
     untouchable: (phase !== 'Active' && phase !== 'Unassigned') || isBusy,
     idle: work.length === 0,

@@ -67,6 +67,7 @@ test('in no minute more than the budgets allow, whoever asks when, across restar
     namespace: fc.constantFrom('x', 'y'),
     restart: fc.integer({ min: 0, max: 19 }).map((lot) => lot === 0),
   });
+  const met = new Set<string>();
   fc.assert(
     fc.property(fc.array(step, { minLength: 30, maxLength: 120 }), (steps) => {
       const done: Deed[] = [];
@@ -79,15 +80,27 @@ test('in no minute more than the budgets allow, whoever asks when, across restar
         done.push(wanted);
         memory = { ...memory, deeds: [...memory.deeds, wanted] };
       }
-      for (const { atMs } of done) {
+      const worst = { perMinute: 0, perOwnerPerMinute: 0, perNamespacePerMinute: 0 };
+      for (const { atMs, owner, namespace } of done) {
         const within = done.filter((one) => one.atMs >= atMs && one.atMs < atMs + MINUTE_MS);
-        const most = (of: (one: Deed) => string) =>
-          Math.max(...within.map((one) => within.filter((other) => of(other) === of(one)).length));
-        expect(within.length).toBeLessThanOrEqual(LIMITS.perMinute);
-        expect(most(({ owner }) => owner)).toBeLessThanOrEqual(LIMITS.perOwnerPerMinute);
-        expect(most(({ namespace }) => namespace)).toBeLessThanOrEqual(LIMITS.perNamespacePerMinute);
+        const count = (counts: (one: Deed) => boolean) => within.filter(counts).length;
+        worst.perMinute = Math.max(worst.perMinute, within.length);
+        worst.perOwnerPerMinute = Math.max(
+          worst.perOwnerPerMinute,
+          count((one) => one.owner === owner),
+        );
+        worst.perNamespacePerMinute = Math.max(
+          worst.perNamespacePerMinute,
+          count((one) => one.namespace === namespace),
+        );
+      }
+      for (const limit of Object.keys(LIMITS) as (keyof typeof LIMITS)[]) {
+        expect(worst[limit]).toBeLessThanOrEqual(LIMITS[limit]);
+        if (worst[limit] === LIMITS[limit]) met.add(limit);
       }
     }),
-    { numRuns: 300, ...seedOf('budgets of the janitor') },
+    { numRuns: 200, ...seedOf('budgets of the janitor') },
   );
+  // Each of them was what held something back.
+  expect(met.size).toBe(3);
 });

@@ -17,6 +17,7 @@ export interface Wait {
 interface Meter {
   readonly words: string;
   readonly most: number;
+  /** Ascending. */
   readonly times: number[];
 }
 
@@ -29,8 +30,8 @@ export class Budgets {
     deeds: readonly Deed[],
     private readonly moment: { readonly nowMs: number; readonly openAtMs: number },
   ) {
-    for (const deed of deeds) {
-      if (deed.atMs <= moment.nowMs - MINUTE_MS) continue;
+    const recent = deeds.filter(({ atMs }) => atMs > moment.nowMs - MINUTE_MS);
+    for (const deed of recent.sort((a, b) => a.atMs - b.atMs)) {
       for (const meter of this.metersOf(deed)) meter.times.push(deed.atMs);
     }
   }
@@ -69,6 +70,5 @@ export class Budgets {
 /** When enough of what was done has left the window that one more fits in: limits may have been lowered meanwhile. */
 function freeAtMs({ most, times }: Meter): number {
   if (most <= 0) return Infinity;
-  const sorted = [...times].sort((a, b) => a - b);
-  return sorted[sorted.length - most]! + MINUTE_MS;
+  return times[times.length - most]! + MINUTE_MS;
 }

@@ -76,7 +76,7 @@ export function goneNodes(
   const hostnames = new Set([...machines.nodes.values()].map(({ hostname }) => hostname));
   const now = new Map<string, number>();
   for (const { facts, pinnedTo = [] } of pods) {
-    const bound = facts.nodeName !== undefined && !facts.ended ? [facts.nodeName] : [];
+    const bound = facts.nodeName !== undefined && (facts.deleting || !facts.ended) ? [facts.nodeName] : [];
     const names = facts.nodeName === undefined ? pinnedTo.filter((name) => !hostnames.has(name)) : bound;
     for (const name of names) if (isGone(name, machines)) now.set(name, goneSince.get(name) ?? nowMs);
   }

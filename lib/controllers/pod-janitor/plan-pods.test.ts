@@ -135,8 +135,12 @@ describe('a pod whose Node is gone', () => {
     expect(acts({ ...world, ec2: { 'node-0': 'stopped' } })).toEqual([]);
   });
 
-  it('and that has ended, is nobody’s trouble', () => {
+  it('and that has ended, is nobody’s trouble until it should be gone', () => {
     expect(acts({ pods: [makePod({ phase: 'Succeeded' })], memory })).toEqual([]);
+    const pods = [late({ phase: 'Succeeded' })];
+    const { memory: seen } = plan({ pods });
+    expect(seen.goneSince.get('node-0')).toBe(NOW_MS);
+    expect(acts({ pods, memory })).toEqual(FREED('NodeGone'));
   });
 
   it('keeps the grace that it was given', () => {

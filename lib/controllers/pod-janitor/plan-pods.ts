@@ -96,7 +96,8 @@ function surroundingsOf(snapshot: JanitorSnapshot, all: readonly StuckPod[], mom
   return {
     ...snapshot,
     ...moment,
-    pulls: readPulls(snapshot.pods, snapshot.events),
+    // Which image is where is a look at every container of the cluster, and is asked for when one fails.
+    pulls: readPulls(all.some(({ stuck }) => stuck.state === 'ImagePull') ? snapshot.pods : [], snapshot.events),
     withoutAddress: nodesWhere(({ state }) => state === 'NoAddress'),
     withoutDriver: nodesWhere(({ cause }) => cause?.state === 'VolumeAttached' && cause.kind === 'NoDriver'),
   };

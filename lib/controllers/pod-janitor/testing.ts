@@ -1,7 +1,7 @@
 /** Makers of pods, nodes and snapshots for tests of this folder: raw objects, read as the caches' are. */
 import { JanitorPolicySpec } from '../../api';
 import { formatTime, type KubeObject, type OwnerReference } from '../../domain/kube';
-import { BUCKET_KEY } from '../../domain/node-keys';
+import { BUCKET_KEY, HOLD_ANNOTATION } from '../../domain/node-keys';
 import { freshMemory, type JanitorMemory } from './memory';
 import { toNodeStates, UNREACHABLE_TAINT, type InstanceState } from './node-state';
 import { toAttachmentState, toClaimState, toPodEvents } from './objects';
@@ -104,7 +104,7 @@ export function makeNode({ name = 'node-0', ready, unreachable = false, ...over 
     ...{ apiVersion: 'v1', kind: 'Node' },
     metadata: {
       ...{ name, uid: `uid-${name}`, resourceVersion: '3', creationTimestamp: ago(over.createdMin ?? 600) },
-      annotations: over.held ? { 'aicluster.dev/hold': 'me' } : {},
+      annotations: over.held ? { [HOLD_ANNOTATION]: 'me' } : {},
       labels: { 'kubernetes.io/hostname': name },
     },
     spec: {

@@ -16,6 +16,9 @@ export interface DeleteNode {
   readonly why: string;
 }
 
+/** An emptied node of a managed node group; its instance may be ended only if it is still exactly this one. */
+export type EmptiedInstance = Pick<DeleteNode, 'node' | 'uid' | 'providerID' | 'move'>;
+
 /** An action on behalf of one pool. */
 export type PoolAction =
   | {
@@ -35,6 +38,14 @@ export type PoolAction =
     }
   | { readonly type: 'DeleteNodePool'; readonly pool: string; readonly uid: string; readonly why: string }
   | DeleteNode
+  | {
+      /** Ends the instances of these nodes in EC2; the node group makes others. */
+      readonly type: 'EndInstances';
+      readonly pool: string;
+      readonly nodeGroup: string;
+      readonly nodes: readonly EmptiedInstance[];
+      readonly why: string;
+    }
   | {
       readonly type: 'CutDrainShort';
       readonly pool: string;

@@ -6,6 +6,7 @@ import { apiVersionOf, CAPACITY_POOLS, NODE_CLAIMS, NODE_MOVES, NODE_POOLS, NODE
 import type { ControllerContext } from '../../runtime/controller';
 import { AlreadyExists, Conflict, NotFound } from '../../runtime/errors';
 import type { DeleteNode, PoolAction } from './actions';
+import { endInstances } from './apply-instances';
 import { FIELD_MANAGER } from './node-pool';
 import { refuseDelete } from './removal';
 import { EVENT, METRIC, SUPPLIED } from './telemetry';
@@ -27,6 +28,8 @@ export async function applyPoolAction(action: PoolAction, context: ControllerCon
       return say(context, action.pool, EVENT.nodePoolDeleted, 'Delete', `NodePool deleted: ${action.why}`);
     case 'DeleteNode':
       return deleteNode(action, context);
+    case 'EndInstances':
+      return endInstances(action, context);
     case 'CutDrainShort':
       return cutDrainShort(action, context);
     case 'CreateMove':

@@ -5,6 +5,7 @@ import { ApiError, Conflict, LeaseLost, TooManyRequests } from '../../runtime/er
 import type { CloudPort } from '../../runtime/ports';
 import { applyPoolAction, isGone } from './apply';
 import { toFigures } from './figures';
+import { askedUntilMs, nextAskMs } from './apply-instances';
 import { observePools, toPoolFacts } from './observe';
 import { planPools } from './plan';
 import type { PoolAction } from './actions';
@@ -37,11 +38,13 @@ export const poolsController: Controller = {
 async function reconcilePools(_key: string, context: ControllerContext): Promise<Outcome> {
   const nowMs = context.clock.now();
   const { readings, retryMs } = await readDue(context, nowMs);
-  const snapshot = observePools(context, readings);
+  const snapshot = observePools(context, { readings, askedUntilMs: askedUntilMs(context.cloud) });
   const { actions, requeueAfterMs } = planPools(snapshot, nowMs);
   for (const [name, series] of toFigures(snapshot, actions)) context.metrics.gauges(name, series);
   const conflicts = await applyAll(actions, context);
-  const waits = [requeueAfterMs, retryMs, conflicts ? CONFLICT_RETRY_MS : undefined];
+  // What was asked of EC2 just now: when that is due again.
+  const askMs = nextAskMs(context.cloud, nowMs);
+  const waits = [requeueAfterMs, retryMs, conflicts ? CONFLICT_RETRY_MS : undefined, askMs && askMs - nowMs];
   const next = Math.min(...waits.filter((ms) => ms !== undefined));
   return Number.isFinite(next) ? { requeueAfterMs: next } : {};
 }

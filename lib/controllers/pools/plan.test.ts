@@ -81,6 +81,7 @@ const snapshot = (overrides: Partial<PoolsSnapshot> = {}): PoolsSnapshot => ({
   nodes: many(3, (i) => node(i)),
   moves: [],
   moveNames: new Set(),
+  askedUntilMs: new Map(),
   readings: new Map(),
   ...overrides,
 });

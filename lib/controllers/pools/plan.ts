@@ -1,14 +1,15 @@
 /**
  * Supply: the only controller that makes or removes nodes. PURE.
  *
- * Each CapacityPool is one static NodePool of the same name. For each pool, in this order:
+ * Each CapacityPool is one static NodePool of the same name, or the nodes of a managed node group, which EKS sizes: of that 4 to 6 and 8. For each pool, in this order:
  *   1. hold it: the finalizer, so that its NodePool never outlives it unseen
  *   2. where it should go: from EC2's window (blocks, reservations) or from capacity's word (on demand), see state.ts
  *   3. the two numbers of the NodePool that lead there without Karpenter choosing a victim, see sizing.ts
  *   4. nodes emptied by a move leave by name, once the limit is low enough that nothing replaces them, see removal.ts
  *   5. the end of a block: ask every node to leave, ahead of time; take it back when the block is extended, see departure.ts
- *   6. drains that hang past their deadline are cut short
- *   7. say all this in the status, when something changed
+ *   6. instances of a managed node group that a move has emptied are ended, and the group makes others
+ *   7. drains that hang past their deadline are cut short
+ *   8. say all this in the status, when something changed
  * Nothing is remembered between two looks but what NodePool, NodeMoves, Nodes and the status say.
  */
 import { EC2_LEAD_MS } from '../../fleet';
@@ -17,7 +18,7 @@ import { LAUNCH_PATIENCE_MS, RETRY_MS } from './back-off';
 import { departureMoves, deletionStep, DELETE_PATIENCE_MS, POOL_FINALIZER, withdrawnMoves } from './departure';
 import { jsonEqual } from '../../domain/json-equal';
 import { needsApply, renderNodePool } from './node-pool';
-import { deletions, drainDeadlineMs, hangingDrains } from './removal';
+import { deletions, drainDeadlineMs, endings, hangingDrains } from './removal';
 import { nextMoments, renderStatus } from './report';
 import { FORGOTTEN_AFTER_MS } from './sizing';
 import type { PoolsSnapshot } from './snapshot';
@@ -48,6 +49,7 @@ function planPool(state: PoolState, snapshot: PoolsSnapshot, nowMs: number): Poo
     ...(sizing ? [sizing] : []),
     ...(mayRemove ? deletions(state.released, false) : []),
     ...(state.size ? deletions(state.replaced, true) : []),
+    ...endedInstances(state, snapshot, nowMs),
     ...departures(state, snapshot),
     ...hangingDrains(pool, claims, snapshot.moves, nowMs),
     ...withStatus(state, nowMs),
@@ -55,10 +57,17 @@ function planPool(state: PoolState, snapshot: PoolsSnapshot, nowMs: number): Poo
   ];
 }
 
+/** Released ones are left to the group: whoever makes it smaller, or EKS before the end of the block, ends them. */
+function endedInstances({ pool, spec, replaced }: PoolState, { askedUntilMs }: PoolsSnapshot, nowMs: number) {
+  if (spec?.nodeGroup === undefined) return [];
+  return endings(pool.name, spec.nodeGroup, replaced, (providerID) => (askedUntilMs.get(providerID) ?? 0) <= nowMs);
+}
+
 /** The finalizer comes before the NodePool. */
 function holdPool({ pool, spec }: PoolState): PoolAction | undefined {
   const { name, resourceVersion, finalizers, deletionMs } = pool;
-  if (!spec || deletionMs !== undefined || finalizers.includes(POOL_FINALIZER)) return undefined;
+  if (!spec || spec.nodeGroup !== undefined || deletionMs !== undefined || finalizers.includes(POOL_FINALIZER))
+    return undefined;
   return {
     type: 'SetFinalizers',
     pool: name,
@@ -113,5 +122,6 @@ function momentsOf(state: PoolState, snapshot: PoolsSnapshot): number[] {
   const { pool, spec, window, claims } = state;
   const reads = spec?.reservationId && pool.deletionMs === undefined ? [nextWindowReadMs(window)] : [];
   const drains = claims.flatMap((claim) => drainDeadlineMs(pool, claim, snapshot.moves) ?? []);
-  return [...reads, ...drains, ...nextMoments(state, [RETRY_MS, FORGOTTEN_AFTER_MS, LAUNCH_PATIENCE_MS])];
+  const asks = state.replaced.flatMap(({ node }) => snapshot.askedUntilMs.get(node.providerID!) ?? []);
+  return [...reads, ...drains, ...asks, ...nextMoments(state, [RETRY_MS, FORGOTTEN_AFTER_MS, LAUNCH_PATIENCE_MS])];
 }

@@ -3,13 +3,13 @@
  *
  * A NodeMove brings a node to step Empty and waits; then the node is ours. Release: the limit is lowered first (sizing.ts), in a
  * later look the Node is deleted, and when Node and NodeClaim are gone the replicas follow. Replacement: the Node is deleted, and
- * Karpenter makes another. Where we are is read from NodePool, NodeMove and Node, so it does not matter when we die.
+ * Karpenter makes another; of a managed node group the instance is ended, and the group makes another. Where we are is read from NodePool, NodeMove and Node, so it does not matter when we die.
  */
 import { parseDuration } from '../../domain/duration';
 import type { Node } from '../../domain/kube';
 import { formatTime } from '../../domain/kube';
 import { toNodeFacts } from '../../fleet';
-import type { DeleteNode, PoolAction } from './actions';
+import type { DeleteNode, EmptiedInstance, PoolAction } from './actions';
 import type { ClaimFacts, MoveFacts, PoolFacts, SuppliedNode } from './snapshot';
 
 /** A drain that Karpenter should have ended by itself gets this much more time before we say so. */
@@ -57,8 +57,30 @@ export function deletions(emptied: readonly EmptiedNode[], replace: boolean): De
     }));
 }
 
-/** Why the live Node is not to be deleted after all; undefined when it is exactly what was decided on. */
-export function refuseDelete(live: Node, action: DeleteNode): string | undefined {
+/** EC2 takes so many instances in one call. */
+const MOST_INSTANCES = 100;
+
+/** Ends the instances of emptied nodes of a node group, all of them in one call: it has no Node to delete, the group makes others. */
+export function endings(
+  pool: string,
+  nodeGroup: string,
+  emptied: readonly EmptiedNode[],
+  mayAsk: (providerID: string) => boolean,
+): PoolAction[] {
+  const nodes = emptied
+    .filter(({ node }) => node.deletionMs === undefined && !node.held && mayAsk(node.providerID!))
+    .map(({ node: { name, uid, providerID }, move }) => {
+      return { node: name, uid, providerID: providerID!, move: move.name };
+    })
+    .slice(0, MOST_INSTANCES);
+  if (nodes.length === 0) return [];
+  const moves = [...new Set(nodes.map(({ move }) => move))].join(', ');
+  const why = `${moves} emptied ${nodes.length === 1 ? 'it' : 'them'} for Replacement`;
+  return [{ type: 'EndInstances', pool, nodeGroup, nodes, why }];
+}
+
+/** Why the live Node is not to be removed after all; undefined when it is exactly what was decided on. */
+export function refuseDelete(live: Node, action: EmptiedInstance): string | undefined {
   const node = toNodeFacts(live);
   if (node.uid !== action.uid) return `another Node has the name ${action.node} now`;
   if (node.providerID !== action.providerID) return `its instance is ${node.providerID}, not ${action.providerID}`;

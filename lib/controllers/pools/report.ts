@@ -2,7 +2,7 @@
 import type { CapacityPoolStatus } from '../../api';
 import { findCondition, setCondition } from '../../domain/conditions';
 import { formatTime, parseTime, type Condition } from '../../domain/kube';
-import { isBackingOff } from './back-off';
+import { isBackingOff, LAUNCH_PATIENCE_MS } from './back-off';
 import { DELETE_PATIENCE_MS } from './departure';
 import type { PoolState } from './state';
 import { CONDITION, SUPPLIED } from './telemetry';
@@ -21,6 +21,7 @@ export function renderStatus(state: PoolState, nowMs: number): CapacityPoolStatu
     observedGeneration: pool.generation,
     conditions: conditions(state, nowMs),
     ...(size ? { desired: size.replicas } : {}),
+    ...groupDesired(state),
     nodes: nodes.length,
     ready: nodes.filter(({ ready }) => ready).length,
     ...(limit === undefined ? {} : { limit }),
@@ -29,6 +30,13 @@ export function renderStatus(state: PoolState, nowMs: number): CapacityPoolStatu
     ...(shortSinceMs === undefined ? {} : { shortSince: formatTime(shortSinceMs) }),
     ...(backOff ? { backOff } : {}),
   };
+}
+
+/** A managed node group over reserved capacity has all of it, or what `nodes.max` says that the group has. */
+function groupDesired({ spec, phase, limit, pool, within }: PoolState): Pick<CapacityPoolStatus, 'desired'> {
+  if (spec?.nodeGroup === undefined) return {};
+  const known = phase === 'Active' && within?.reason !== SUPPLIED.reservationMismatch ? limit : pool.status.desired;
+  return known === undefined ? {} : { desired: known };
 }
 
 function conditions(state: PoolState, nowMs: number): Condition[] {
@@ -60,7 +68,7 @@ function accepted({ pool, nodePool }: PoolState): Draft {
     const message = pool.errors.map(({ path, message }) => `${path}: ${message}`).join('; ');
     return condition(CONDITION.accepted, 'False', 'Invalid', message.slice(0, 2048));
   }
-  if (nodePool && !nodePool.ours) {
+  if (nodePool && !nodePool.ours && pool.spec?.nodeGroup === undefined) {
     const message = `a NodePool named ${pool.name} exists that is not ours: delete it or give this CapacityPool another name`;
     return condition(CONDITION.accepted, 'False', 'NameTaken', message);
   }
@@ -71,10 +79,24 @@ function supplied(state: PoolState, nowMs: number): Draft {
   const { pool, spec } = state;
   const no = (reason: string, message: string) => condition(CONDITION.supplied, 'False', reason, message);
   if (pool.deletionMs !== undefined) return no(SUPPLIED.deleting, 'the CapacityPool is being deleted');
-  if (!spec || !state.size) {
+  if (!spec || (!state.size && spec.nodeGroup === undefined)) {
     return condition(CONDITION.supplied, 'Unknown', SUPPLIED.notAccepted, 'see condition Accepted');
   }
-  return windowWord(state) ?? launchWord(state, nowMs);
+  return windowWord(state) ?? (spec.nodeGroup === undefined ? launchWord(state, nowMs) : groupWord(state, nowMs));
+}
+
+/** How far the nodes of a managed node group are; how many it makes is EKS' and its owner's to say. */
+function groupWord({ spec, nodes, limit = 0, shortSinceMs }: PoolState, nowMs: number): Draft {
+  const no = (reason: string, message: string) => condition(CONDITION.supplied, 'False', reason, message);
+  const ready = nodes.filter((node) => node.ready && node.deletionMs === undefined).length;
+  if (shortSinceMs !== undefined) {
+    const hint = `node group ${spec?.nodeGroup} makes them, and nodes.max says how many it has where that is less`;
+    const message = `${nodes.length} of ${limit} nodes since ${formatTime(shortSinceMs)}: ${hint}`;
+    const patient = nowMs < shortSinceMs + LAUNCH_PATIENCE_MS;
+    return no(patient ? SUPPLIED.launching : SUPPLIED.insufficientCapacity, message);
+  }
+  if (ready < limit) return no(SUPPLIED.joining, `${ready} of ${limit} nodes are Ready`);
+  return condition(CONDITION.supplied, 'True', SUPPLIED.supplied, `${limit} nodes`);
 }
 
 /** What the reservation says, when that is the whole answer. */

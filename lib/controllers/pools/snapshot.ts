@@ -110,6 +110,8 @@ export interface PoolsSnapshot {
   readonly moves: readonly MoveFacts[];
   /** Names of all, finished ones included. */
   readonly moveNames: ReadonlySet<string>;
+  /** Instance (`spec.providerID`) of a node group → until when EC2 is not asked again to end it. */
+  readonly askedUntilMs: ReadonlyMap<string, number>;
   /** Fresh answers of EC2, by reservation id. Reservations that were not asked for, or gave no answer, are absent. */
   readonly readings: ReadonlyMap<string, Reading | null>;
 }

@@ -88,7 +88,7 @@ type Unsized = Omit<PoolState, 'shortSinceMs' | 'backOff' | 'size'>;
 function sized(state: Unsized, nowMs: number): Pick<PoolState, 'shortSinceMs' | 'backOff' | 'size'> {
   const { pool, nodePool, claims, standing, released } = state;
   const target = targetOf(state);
-  if (!target) return { shortSinceMs: undefined, backOff: undefined, size: undefined };
+  if (!target) return { shortSinceMs: groupShortSinceMs(state, nowMs), backOff: undefined, size: undefined };
   const replicas = nodePool?.replicas ?? 0;
   const { status } = pool;
   // A node that drains still has its slot: the pool is full, not refused.
@@ -108,6 +108,13 @@ function sized(state: Unsized, nowMs: number): Pick<PoolState, 'shortSinceMs' | 
   return { shortSinceMs, backOff, size };
 }
 
+/** Since when a managed node group, which has no NodeClaims, has had fewer nodes than it should. */
+function groupShortSinceMs({ pool, spec, nodes, phase, limit = 0 }: Unsized, nowMs: number): number | undefined {
+  const staying = nodes.filter(({ deletionMs }) => deletionMs === undefined).length;
+  if (spec?.nodeGroup === undefined || phase !== 'Active' || staying >= limit) return undefined;
+  return parseTime(pool.status.shortSince) ?? nowMs;
+}
+
 function isStanding(node: SuppliedNode, claims: readonly ClaimFacts[]): boolean {
   return claims.some((claim) => claim.nodeName === node.name && claim.launched && claim.deletionMs === undefined);
 }
@@ -115,6 +122,7 @@ function isStanding(node: SuppliedNode, claims: readonly ClaimFacts[]): boolean 
 /** Where the pool should go; undefined when it is not ours to say. */
 function targetOf(state: Unsized): Target | undefined {
   const { pool, spec, nodePool, phase } = state;
+  if (spec?.nodeGroup !== undefined) return undefined;
   if (nodePool && !nodePool.ours) return undefined;
   if (pool.deletionMs !== undefined) return { kind: 'Fade' };
   return spec && TARGETS[phase](state, spec);

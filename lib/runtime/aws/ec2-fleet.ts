@@ -1,6 +1,6 @@
 /** Every instance of a cluster, found by its tags. */
 import { DescribeInstancesCommand, type EC2Client, type Instance } from '@aws-sdk/client-ec2';
-import type { ClusterInstance } from '../ports';
+import type { ClusterInstance } from '../../domain/cloud';
 import { toCloudError } from './cloud-error';
 import {
   AUTO_CLUSTER_TAG,

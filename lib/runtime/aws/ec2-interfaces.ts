@@ -13,7 +13,8 @@ import {
   type NetworkInterface,
 } from '@aws-sdk/client-ec2';
 import { Conflict } from '../errors';
-import type { CloudInterface, InterfaceFate, InterfaceOwner } from '../ports';
+import type { CloudInterface } from '../../domain/cloud';
+import type { InterfaceFate, InterfaceOwner } from '../ports';
 import { toCloudError } from './cloud-error';
 import {
   AUTO_CLUSTER_TAG,

@@ -7,7 +7,7 @@ import {
   type IpPermission,
   type SecurityGroup as Ec2Group,
 } from '@aws-sdk/client-ec2';
-import type { InstancePlace, SecurityGroup, SecurityRule } from '../ports';
+import type { InstancePlace, SecurityGroup, SecurityRule } from '../../domain/cloud';
 import { toCloudError } from './cloud-error';
 import { MOST_IDS } from './ec2-instances';
 import { describeKnown } from './known-ids';

@@ -26,8 +26,9 @@ describe(`cache sync, ${STEPS.toLocaleString('en')} steps with a server that dro
   let left: readonly string[];
   beforeAll(async () => {
     await simulation.run(STEPS);
+    process.stdout.write(`  cache sync: ${simulation.summary()}\n`);
     left = await simulation.settle();
-  }, 300_000);
+  }, 600_000);
 
   it.each(Object.entries(RULES) as [Rule, string][])('%s: %s', (rule) => {
     expect(simulation.breaches.filter((breach) => breach.rule === rule).map(toText)).toEqual([]);
@@ -38,12 +39,12 @@ describe(`cache sync, ${STEPS.toLocaleString('en')} steps with a server that dro
     expect(simulation.rarerThan(TIMES)).toEqual([]);
   });
 
-  it('what is left over is repaired, thousands of times, and the last look has stopped what was not so any more', () => {
+  it('what is left over is repaired, hundreds of times each, and the last look has stopped what was not so any more', () => {
     const times = (outcome: RegExp) =>
       [...simulation.outcomes].filter(([name]) => outcome.test(name)).reduce((sum, [, count]) => sum + count, 0);
     for (const action of ['DeleteNode', 'DeleteAttachment', 'DeleteInterface', 'DeletePodGroup'])
-      expect([action, times(new RegExp(`^${action} Done`)) > 400]).toEqual([action, true]);
-    expect(times(/Refused/)).toBeGreaterThan(50);
+      expect([action, times(new RegExp(`^${action} Done`)) > 200]).toEqual([action, true]);
+    expect(times(/Refused/)).toBeGreaterThan(500);
   });
 
   it('when everything is calm nothing is left over but what is said, with the reason why it stays', () => {
@@ -62,7 +63,9 @@ describe('cache sync without its last look', () => {
     const simulation = new Simulation(seed, applyBlindly);
     await simulation.run(60_000);
     const broken = new Set(simulation.breaches.map(({ rule }) => rule));
-    expect([...broken].sort()).toEqual(expect.arrayContaining(['ownedGroup', 'tooSoon']));
+    expect([...broken].sort()).toEqual(
+      expect.arrayContaining(['aliveNode', 'aliveVolume', 'ownedGroup', 'peopledGroup', 'tooSoon']),
+    );
   }, 60_000);
 });
 

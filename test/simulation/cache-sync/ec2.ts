@@ -1,14 +1,7 @@
 /** EC2, as far as leftovers need it: instances through all of their states until they are forgotten, and interfaces attached or free. */
 import { TooManyRequests, Unavailable, Ambiguous } from '../../../lib/runtime/errors';
-import type {
-  Clock,
-  CloudInterface,
-  CloudPort,
-  ClusterInstance,
-  InterfaceFate,
-  InterfaceOwner,
-  Random,
-} from '../../../lib/runtime/ports';
+import type { CloudInterface, ClusterInstance } from '../../../lib/domain/cloud';
+import type { Clock, CloudPort, InterfaceFate, InterfaceOwner, Random } from '../../../lib/runtime/ports';
 
 /** The cluster's name in its tags. */
 export const CLUSTER = 'simulated';

@@ -1,17 +1,13 @@
 /** The janitor's part: the real caches, the real comparison and the real repairs; killed and started again, it remembers its status alone. */
 import type { SyncAction } from '../../../lib/controllers/pod-janitor/sync/actions';
-import { applySync, askOwner } from '../../../lib/controllers/pod-janitor/sync/apply';
+import type { applySync } from '../../../lib/controllers/pod-janitor/sync/apply';
 import { planSync } from '../../../lib/controllers/pod-janitor/sync/plan';
-import { instancesToAsk, ownersToAsk } from '../../../lib/controllers/pod-janitor/sync/questions';
+import { observeSync } from '../../../lib/controllers/pod-janitor/sync/observe';
+import type { SyncFinding, SyncPolicy, SyncSnapshot } from '../../../lib/controllers/pod-janitor/sync/snapshot';
+import type { KubeObject } from '../../../lib/domain/kube';
 import {
-  toSyncAttachment,
-  toSyncNode,
-  toSyncPod,
-  toSyncPodGroup,
-} from '../../../lib/controllers/pod-janitor/sync/reading';
-import type { Presence, SyncCloud, SyncFinding, SyncPolicy } from '../../../lib/controllers/pod-janitor/sync/snapshot';
-import type { Node, Pod } from '../../../lib/domain/kube';
-import {
+  CAPACITY_POOLS,
+  NODE_CLAIMS,
   NODES,
   POD_GROUPS,
   PODS,
@@ -19,8 +15,8 @@ import {
   VOLUME_ATTACHMENTS,
   type ResourceType,
 } from '../../../lib/domain/resources';
-import { toPodFacts } from '../../../lib/fleet';
 import { WatchCache } from '../../../lib/runtime/cache';
+import type { AssumingCache, ControllerContext } from '../../../lib/runtime/controller';
 import { ApiError } from '../../../lib/runtime/errors';
 import { MemoryMetrics } from '../../../lib/runtime/memory-metrics';
 import type { Clock, CloudPort, ClusterPort, Random } from '../../../lib/runtime/ports';
@@ -32,6 +28,20 @@ import type { UnreliablePort } from './unreliable-port';
 const WATCHED: readonly ResourceType[] = [NODES, VOLUME_ATTACHMENTS, POD_GROUPS, PODS];
 const HOUR_MS = 60 * 60_000;
 const POOLS = new Set([POOL]);
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const POOL_OBJECT = { apiVersion: 'aicluster.dev/v1alpha1', kind: 'CapacityPool', metadata: { name: POOL } };
+/** CapacityPools do not change here; NodeClaims are nobody's to repair. */
+const still = (objects: readonly KubeObject[]): AssumingCache => ({
+  get: (key) => objects.find(({ metadata }) => metadata.name === key),
+  list: () => objects,
+  byIndex: () => [],
+  hasSynced: () => true,
+  assume: () => undefined,
+});
+const STILL: ReadonlyMap<string, AssumingCache> = new Map([
+  [resourceName(CAPACITY_POOLS), still([POOL_OBJECT])],
+  [resourceName(NODE_CLAIMS), still([])],
+]);
 
 /** What it does with an action: the real apply, or a worse one. */
 export type Apply = typeof applySync;
@@ -64,11 +74,10 @@ export class Janitor {
   restart(): void {
     const { port, clock, random } = this.options;
     for (const cache of this.caches.values()) cache.stop();
-    const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
     const metrics = new MemoryMetrics();
     this.caches = new Map(
       WATCHED.map((resource) => {
-        const options = { resource, cluster: port as unknown as ClusterPort, clock, random, log, metrics };
+        const options = { resource, cluster: port as unknown as ClusterPort, clock, random, log: SILENT, metrics };
         // A process whose cache has heard nothing for minutes ends; another one starts.
         const onFatal = () => void clock.after(1000, () => this.restart());
         const prune = pruneOf(resource);
@@ -88,28 +97,31 @@ export class Janitor {
   async look(policy: SyncPolicy): Promise<void> {
     const { clock, random, ec2 } = this.options;
     if (![...this.caches.values()].every((cache) => cache.hasSynced())) return;
-    const seen = this.see();
     const nowMs = clock.now();
-    const cloud = await this.askCloud(seen);
-    const owners = await this.askOwners(seen, policy);
-    const done = this.status.done.filter((atMs) => atMs > clock.now() - HOUR_MS);
-    const snapshot = { ...seen, cloud, owners, known: this.status.findings, doneLastHour: done.length };
+    const done = this.status.done.filter((atMs) => atMs > nowMs - HOUR_MS);
+    const surroundings = {
+      ...{ clusterName: CLUSTER, policy, known: this.status.findings, doneLastHour: done.length },
+      ...{ watches: () => true, ignores: () => false },
+    };
+    const snapshot = await observeSync(this.context(), surroundings, nowMs);
     const { findings, actions } = planSync(snapshot, policy, nowMs);
     // What was found is written down before anything is done about it; without that nothing is.
     if (!ec2.calm && random() < 0.02) return;
     this.status = { findings, done };
-    this.options.looked(findings, uidsOf(seen));
+    this.options.looked(findings, uidsOf(snapshot));
     for (const action of actions) await this.act(action, policy);
   }
 
+  private context(): Pick<ControllerContext, 'cache' | 'cluster' | 'cloud' | 'log'> {
+    const { port, ec2 } = this.options;
+    const cache = (resource: ResourceType) =>
+      this.caches.get(resourceName(resource)) ?? STILL.get(resourceName(resource))!;
+    return { cache, cluster: port as unknown as ClusterPort, cloud: ec2 as unknown as CloudPort, log: SILENT };
+  }
+
   private async act(action: SyncAction, policy: SyncPolicy): Promise<void> {
-    const { port, ec2, apply, clock } = this.options;
-    const ports = {
-      cluster: port as unknown as ClusterPort,
-      cloud: ec2 as unknown as CloudPort,
-      clusterName: CLUSTER,
-      pools: POOLS,
-    };
+    const { apply, clock } = this.options;
+    const ports = { ...this.context(), clusterName: CLUSTER, pools: POOLS };
     this.options.acts(action, policy);
     // Counted before it is sent: whether it was done nobody knows when the answer is lost.
     this.status.done = [...this.status.done, clock.now()];
@@ -121,47 +133,9 @@ export class Janitor {
       this.options.acted(`${action.type} failed`);
     }
   }
-
-  private see() {
-    const list = (resource: ResourceType) => this.caches.get(resourceName(resource))!.list();
-    return {
-      nodes: list(NODES).map((node) => toSyncNode(node as Node)),
-      claims: [],
-      attachments: list(VOLUME_ATTACHMENTS).map(toSyncAttachment),
-      podGroups: list(POD_GROUPS).map((group) => toSyncPodGroup(group, false)),
-      pods: list(PODS).map((pod) => toSyncPod(toPodFacts(pod as Pod), true)),
-      pools: POOLS,
-    };
-  }
-
-  private async askCloud(seen: ReturnType<Janitor['see']>): Promise<SyncCloud | undefined> {
-    const { ec2 } = this.options;
-    try {
-      const [instances, interfaces] = [await ec2.readInstances(), await ec2.readNetworkInterfaces()];
-      const ids = instancesToAsk({ ...seen, cloud: { instances, interfaces } });
-      const said = new Map(
-        (await ec2.readInstanceStatus(ids)).map(({ instanceId, state }) => [instanceId, state] as const),
-      );
-      return { instances, interfaces, states: new Map(ids.map((id) => [id, said.get(id)] as const)) };
-    } catch (error) {
-      if (error instanceof ApiError) return undefined;
-      throw error;
-    }
-  }
-
-  private async askOwners(seen: ReturnType<Janitor['see']>, policy: SyncPolicy): Promise<Map<string, Presence>> {
-    const { clock, port } = this.options;
-    const survey = { ...seen, cloud: { instances: [], interfaces: [] } };
-    const found = new Map<string, Presence>();
-    for (const { namespace, owner } of ownersToAsk(survey, policy, clock.now())) {
-      const presence = await askOwner(port as unknown as ClusterPort, namespace, owner).catch(() => 'Unknown' as const);
-      found.set(owner.uid, presence);
-    }
-    return found;
-  }
 }
 
-function uidsOf(seen: ReturnType<Janitor['see']>): ReadonlyMap<string, string> {
+function uidsOf(seen: SyncSnapshot): ReadonlyMap<string, string> {
   return new Map([
     ...seen.nodes.map(({ name, uid }) => [`Node ${name}`, uid] as const),
     ...seen.attachments.map(({ name, uid }) => [`VolumeAttachment ${name}`, uid] as const),

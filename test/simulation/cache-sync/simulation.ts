@@ -82,7 +82,7 @@ export class Simulation {
     this.janitor = new Janitor({
       ...{ port: this.port, ec2: this.ec2, clock, random: random('janitor'), apply },
       acts: (action, policy) => void (this.acting = { action, policy }),
-      acted: (outcome) => this.count(this.outcomes, outcome.replace(/i-[0-9a-f]+|\d+/g, '#')),
+      acted: (outcome) => this.acted(outcome),
       looked: (found, uids) => this.remember(found, uids),
     });
   }
@@ -121,19 +121,39 @@ export class Simulation {
 
   /** Pairs of phase and event that were met less often than that. */
   rarerThan(times: number): string[] {
-    const pairs = Object.entries(PHASES).flatMap(([kind, phases]) =>
+    return this.pairs().filter((pair) => (this.met.get(pair) ?? 0) < times);
+  }
+
+  /** How it went, for people. */
+  summary(): string {
+    const counts = this.pairs().map((pair) => [this.met.get(pair) ?? 0, pair] as const);
+    const [times, pair] = counts.sort(([a], [b]) => a - b)[0]!;
+    const sum = (what: RegExp) =>
+      [...this.outcomes].filter(([name]) => what.test(name)).reduce((all, [, count]) => all + count, 0);
+    const deletions = `${sum(/ Done/)} deletions, ${sum(/ Refused/)} stopped by the last look, ${sum(/ failed/)} without an answer`;
+    return `${this.steps} steps: ${deletions}; rarest of ${counts.length} pairs: ${pair}, ${times} times`;
+  }
+
+  private pairs(): string[] {
+    return Object.entries(PHASES).flatMap(([kind, phases]) =>
       phases.flatMap((phase) => {
         const events = kind === 'Interface' ? STROKES : [...EVENT_FAULTS, ...STROKES];
         return events.map((event) => `${kind} ${phase} × ${event}`);
       }),
     );
-    return pairs.filter((pair) => (this.met.get(pair) ?? 0) < times);
   }
 
   private meanwhile(): void {
     if (this.random() > 0.3) return;
     this.steps++;
-    this.truth.move();
+    const { action } = this.acting ?? {};
+    if (action && this.random() < 0.3) this.truth.pester(action.object);
+    else this.truth.move();
+  }
+
+  private acted(outcome: string): void {
+    this.acting = undefined;
+    this.count(this.outcomes, outcome.replace(/(meanwhile): .*/, '$1').replace(/i-[0-9a-f]+|\d+/g, '#'));
   }
 
   private disturb(): void {

@@ -49,6 +49,8 @@ const VOLUMES = 8;
 const GANGS = 8;
 const INTERFACES = 10;
 
+const ENDING: Readonly<Record<string, Phase>> = { 'shutting-down': 'Node ShuttingDown', stopped: 'Node Stopped' };
+
 type Chances = readonly (readonly [chance: number, move: () => void])[];
 
 /** The truth. */
@@ -72,6 +74,67 @@ export class Truth {
     if (at < SLOTS + VOLUMES) return this.moveVolume(at - SLOTS);
     if (at < SLOTS + VOLUMES + GANGS) return this.moveGang(at - SLOTS - VOLUMES);
     this.moveInterface();
+  }
+
+  /** Something happens to the very thing that somebody is about to delete: it comes back to life, or another one takes its name. */
+  pester(object: string): void {
+    const [kind, key = ''] = object.split(' ');
+    const name = key.split('/').at(-1)!;
+    if (kind === 'Node') this.pesterNode(name);
+    else if (kind === 'VolumeAttachment') this.pesterVolume(name);
+    else if (kind === 'PodGroup') this.pesterGroup(name);
+  }
+
+  private pesterNode(name: string): void {
+    const slot = this.slots.find((one) => one.machine && this.nodeName(one) === name);
+    const node = this.server.find(NODES, { name }) as Node | undefined;
+    if (!slot || !node) return;
+    const replace = () => {
+      this.remove(NODES, node);
+      slot.machine = this.ec2.launch(POOL);
+      this.join(slot);
+    };
+    this.choose([
+      [0.2, () => this.hold(node)],
+      [0.2, () => this.setReady(node, true)],
+      [0.2, () => this.beat(NODES, node)],
+      [0.4, replace],
+    ]);
+  }
+
+  private pesterVolume(name: string): void {
+    const live = this.server.find(VOLUME_ATTACHMENTS, { name });
+    if (!live) return;
+    const replace = () => {
+      this.remove(VOLUME_ATTACHMENTS, live);
+      this.server.mergePatch(VOLUME_ATTACHMENTS, { name }, { metadata: { finalizers: [] } });
+      this.attach(name);
+    };
+    this.choose([
+      [0.3, () => this.beat(VOLUME_ATTACHMENTS, live)],
+      [0.7, replace],
+    ]);
+  }
+
+  private pesterGroup(name: string): void {
+    const group = this.server.find(POD_GROUPS, { namespace: NAMESPACE, name });
+    if (!group) return;
+    const job = { namespace: NAMESPACE, name: name.replace('gang', 'job') };
+    const owner = () => this.server.find(VOLCANO_JOBS, job) ?? this.makeJob(job);
+    const replace = () => {
+      this.remove(POD_GROUPS, group);
+      this.makeGroup(name, owner());
+    };
+    const takeOver = () => {
+      this.adopt(group, owner());
+      this.makePod(name);
+    };
+    this.choose([
+      [0.2, () => this.beat(POD_GROUPS, group)],
+      [0.2, () => void owner()],
+      [0.3, replace],
+      [0.3, takeOver],
+    ]);
   }
 
   /** Phase of everything that is there. */
@@ -101,11 +164,11 @@ export class Truth {
     if (!machine) return undefined;
     const node = this.nodeOf(slot);
     if (!this.ec2.machines.has(machine.id)) return node ? 'Node Forgotten' : undefined;
+    const ending = ENDING[machine.state];
+    if (ending) return ending;
     if (machine.state === 'terminated') return node ? 'Node Terminated' : 'Node TerminatedNoNode';
-    if (machine.state === 'shutting-down') return 'Node ShuttingDown';
-    if (machine.state === 'stopped') return 'Node Stopped';
-    if (!node) return slot.joined ? 'Node NodeDeleted' : undefined;
-    return isReady(node) ? 'Node Ready' : 'Node Unreachable';
+    if (node) return isReady(node) ? 'Node Ready' : 'Node Unreachable';
+    return slot.joined ? 'Node NodeDeleted' : undefined;
   }
 
   phaseOfVolume({ metadata, spec }: KubeObject): Phase {
@@ -298,9 +361,7 @@ export class Truth {
     const job = { namespace: NAMESPACE, name: `job-${index}` };
     const owner = () => this.server.find(VOLCANO_JOBS, job);
     const group = this.server.find(POD_GROUPS, { namespace: NAMESPACE, name });
-    const makeOwner = () =>
-      owner() ??
-      this.server.create(VOLCANO_JOBS, { apiVersion: 'batch.volcano.sh/v1alpha1', kind: 'Job', metadata: job });
+    const makeOwner = () => owner() ?? this.makeJob(job);
     if (!group) return this.makeGroup(name, makeOwner());
     const removeOwner = () => this.remove(VOLCANO_JOBS, owner()!);
     const removePods = () => this.podsOf(group).forEach((pod) => this.remove(PODS, pod));
@@ -337,6 +398,10 @@ export class Truth {
       ],
     };
     this.choose(chances[this.phaseOfGroup(group)]!);
+  }
+
+  private makeJob(metadata: { readonly namespace: string; readonly name: string }): KubeObject {
+    return this.server.create(VOLCANO_JOBS, { apiVersion: 'batch.volcano.sh/v1alpha1', kind: 'Job', metadata });
   }
 
   private makeGroup(name: string, owner: KubeObject): void {

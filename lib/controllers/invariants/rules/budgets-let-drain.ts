@@ -11,7 +11,7 @@ export const budgetsLetDrain: Rule = {
   severity: 'Warning',
   owner: 'person',
   source: 'https://docs.aws.amazon.com/eks/latest/userguide/troubleshooting.html (PodEvictionFailure)',
-  atSynth: false,
+  atSynth: true,
   check: (state) =>
     state.objects(DISRUPTION_BUDGETS).flatMap((budget) => {
       const { namespace } = budget.metadata;

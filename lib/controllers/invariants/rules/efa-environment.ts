@@ -12,7 +12,7 @@ export const efaEnvironment: Rule = {
   severity: 'Warning',
   owner: 'person',
   source: 'https://github.com/aws/aws-ofi-nccl/blob/master/doc/efa-env-var.md',
-  atSynth: false,
+  atSynth: true,
   check: ({ work }) =>
     work.flatMap(({ pod }) =>
       ranksOf(pod)

@@ -16,7 +16,7 @@ export const nobodyToleratesProbation: Rule = {
   owner: 'person',
   source:
     'https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html (pods that tolerate all taints)',
-  atSynth: false,
+  atSynth: true,
   check: (state) =>
     state.objects(PODS).flatMap((object) => {
       const pod = object as Pod;

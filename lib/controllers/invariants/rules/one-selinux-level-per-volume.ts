@@ -11,7 +11,7 @@ export const oneSelinuxLevelPerVolume: Rule = {
   severity: 'Warning',
   owner: 'person',
   source: 'https://docs.aws.amazon.com/eks/latest/userguide/auto-troubleshoot.html (sharing volumes across pods)',
-  atSynth: false,
+  atSynth: true,
   check: (state) => {
     const users = new Map<string, Pod[]>();
     for (const { pod, facts } of state.work) {

@@ -14,7 +14,7 @@ export const sharedMemorySized: Rule = {
   severity: 'Warning',
   owner: 'person',
   source: 'https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html#shared-memory',
-  atSynth: false,
+  atSynth: true,
   check: ({ work }) =>
     work.flatMap(({ pod }) => {
       for (const rank of ranksOf(pod)) {

@@ -16,7 +16,7 @@ export const topologyAgreesWithEc2: Rule = {
   atSynth: false,
   check: ({ fleet, cloud }) =>
     fleet.flatMap(({ facts, object }) => {
-      const layers = cloud.places?.get(instanceIdOf(facts.providerID) ?? '')?.layers ?? [];
+      const layers = cloud.places?.get(instanceIdOf(facts.providerID) ?? '')?.networkNodes ?? [];
       const labels = object.metadata.labels ?? {};
       const wrong = LAYERS.filter((layer) => {
         const [label, place] = [labels[FOREIGN_KEYS.networkLayer(layer)], layers[layer - 1]];

@@ -39,7 +39,7 @@ function filled(
   missing: readonly (1 | 2 | 3)[],
   { cloud }: InvariantState,
 ): Repair | undefined {
-  const layers = cloud.places?.get(instanceIdOf(facts.providerID) ?? '')?.layers;
+  const layers = cloud.places?.get(instanceIdOf(facts.providerID) ?? '')?.networkNodes;
   if (layers?.length !== LAYERS.length) return undefined;
   const labels = Object.fromEntries(
     missing.map((layer) => [FOREIGN_KEYS.networkLayer(layer), layers[layer - 1]!] as const),

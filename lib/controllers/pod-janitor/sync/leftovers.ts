@@ -1,5 +1,5 @@
 /** What ended instances and deleted work have left behind: VolumeAttachments, network interfaces, PodGroups. PURE. */
-import type { CloudInterface } from '../../../runtime/ports';
+import type { CloudInterface } from '../../../domain/cloud';
 import { endOf, endWords, heldBy, instanceOfName, lifeOf } from './machines';
 import type { SyncAttachment, SyncNode, SyncPodGroup, SyncPolicy, SyncSnapshot } from './snapshot';
 import { carriedOn, carriedOnAll, type Suspicion } from './suspicion';

@@ -6,6 +6,8 @@
  * end, and a question about one that is a second old may find nothing either. But an id does not come back, so what EC2 has said once
  * stays true: it is remembered in the message of the finding, which outlives the process.
  */
+import { once } from '../../../fleet';
+import type { ClusterInstance } from '../../../domain/cloud';
 import type { EndOfInstance } from './actions';
 import type { SyncFinding, SyncNode, SyncSnapshot } from './snapshot';
 
@@ -17,10 +19,15 @@ export function lifeOf(instanceId: string, { cloud }: Pick<SyncSnapshot, 'cloud'
   if (!cloud) return 'Silent';
   const named = cloud.states.get(instanceId);
   if (named !== undefined) return { state: named };
-  const listed = cloud.instances.find((one) => one.instanceId === instanceId);
+  const listed = byId(cloud.instances).get(instanceId);
   if (listed) return { state: listed.state };
   return cloud.states.has(instanceId) ? 'Absent' : 'Silent';
 }
+
+/** Thousands of nodes ask for theirs. */
+const byId = once(
+  (instances: readonly ClusterInstance[]) => new Map(instances.map((one) => [one.instanceId, one] as const)),
+);
 
 /** How a message begins whose finding remembers the end of an instance. */
 export const endWords = (instanceId: string): string => `EC2 has terminated instance ${instanceId}`;

@@ -1,5 +1,5 @@
 /** Nodes, NodeClaims and instances that do not agree; pods on nodes that are not there. PURE. */
-import type { ClusterInstance } from '../../../runtime/ports';
+import type { ClusterInstance } from '../../../domain/cloud';
 import { endOf, endWords, heldBy, lifeOf } from './machines';
 import type { SyncClaim, SyncNode, SyncPolicy, SyncSnapshot } from './snapshot';
 import { carriedOn, carriedOnAll, type About, type Suspicion } from './suspicion';

@@ -29,9 +29,15 @@ export interface OwnerQuestion {
 
 /** Owners asked for in one look: a GET each, and there is always a next look. */
 const MOST_OWNERS = 50;
+const MINUTE_MS = 60_000;
 
 /** Instances that a Node, a NodeClaim, an attachment or an interface names and that the list does not show alive. */
-export function instancesToAsk({ nodes, claims, attachments, cloud }: SyncSurvey): readonly string[] {
+export function instancesToAsk({
+  nodes,
+  claims,
+  attachments,
+  cloud,
+}: Pick<SyncSurvey, 'nodes' | 'claims' | 'attachments' | 'cloud'>): readonly string[] {
   const byName = new Map(nodes.map((node) => [node.name, node] as const));
   const alive = new Set(cloud.instances.filter(({ state }) => state === 'running').map(({ instanceId }) => instanceId));
   const named = [
@@ -45,17 +51,22 @@ export function instancesToAsk({ nodes, claims, attachments, cloud }: SyncSurvey
 
 const NOBODY: ReadonlyMap<string, SyncNode> = new Map();
 
-/** Owners of PodGroups that have no pods and are old enough. */
-export function ownersToAsk(survey: SyncSurvey, { olderThanMs }: SyncPolicy, nowMs: number): readonly OwnerQuestion[] {
-  return childlessPodGroups(survey)
+/** Owners of PodGroups that have no pods and are old enough; others of them minute by minute when there are more than one look asks for. */
+export function ownersToAsk(
+  survey: Pick<SyncSurvey, 'podGroups' | 'pods'>,
+  { olderThanMs }: SyncPolicy,
+  nowMs: number,
+): readonly OwnerQuestion[] {
+  const all = childlessPodGroups(survey)
     .filter(({ createdMs }) => nowMs - createdMs >= olderThanMs)
     .flatMap(({ namespace, owners }) =>
       owners.flatMap((owner) => {
         const resource = resourceOfOwner(owner);
         return resource ? [{ resource, namespace, owner }] : [];
       }),
-    )
-    .slice(0, MOST_OWNERS);
+    );
+  const from = all.length > MOST_OWNERS ? (Math.floor(nowMs / MINUTE_MS) * MOST_OWNERS) % all.length : 0;
+  return [...all.slice(from), ...all.slice(0, from)].slice(0, MOST_OWNERS);
 }
 
 /** What may own a PodGroup and can be asked for. */

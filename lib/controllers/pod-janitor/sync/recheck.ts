@@ -1,6 +1,7 @@
 /** The last look, right before something is deleted: everything read live, judged again. PURE. Undefined: it may be done. */
 import type { KubeObject, Node } from '../../../domain/kube';
 import { FOREIGN_KEYS } from '../../../domain/node-keys';
+import { saysIgnore } from '../reading';
 import type { DeleteAttachment, DeleteNode, DeletePodGroup, EndOfInstance } from './actions';
 import { whyAttachmentStays } from './leftovers';
 import { instanceOfName } from './machines';
@@ -54,6 +55,7 @@ export function recheckPodGroup(
 ): string | undefined {
   const { uid, deletionTimestamp, ownerReferences = [] } = live.metadata;
   if (uid !== action.uid) return 'another PodGroup has its name now';
+  if (saysIgnore(live)) return 'a person has said hands off';
   if (deletionTimestamp !== undefined) return 'its deletion was asked for';
   const decided = new Set(action.owners.map((owner) => owner.uid));
   const same = ownerReferences.length === decided.size && ownerReferences.every((owner) => decided.has(owner.uid));

@@ -1,6 +1,6 @@
 /** What one comparison is decided on: Kubernetes, EC2, and what was found before. Plain values, times in epoch milliseconds. */
 import type { OwnerReference } from '../../../domain/kube';
-import type { CloudInterface, ClusterInstance } from '../../../runtime/ports';
+import type { CloudInterface, ClusterInstance } from '../../../domain/cloud';
 
 /** What can be found. */
 export type SyncKind =

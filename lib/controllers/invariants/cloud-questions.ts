@@ -1,0 +1,24 @@
+/** What EC2 is to be asked. PURE. */
+import { INSTANCE_TYPES } from '../../catalog';
+import { instanceIdOf } from '../../domain/instance-id';
+import type { KubeObject, Node } from '../../domain/kube';
+import { isFleetNode, toNodeFacts } from '../../fleet';
+
+const withEfa = new Set(INSTANCE_TYPES.filter(({ efa }) => efa.count > 0).map(({ name }) => name));
+
+/** Instances whose place in the network matters: those of fleet nodes with EFA, sorted. */
+export function placedInstances(nodes: readonly KubeObject[]): readonly string[] {
+  return nodes
+    .map((node) => toNodeFacts(node as Node))
+    .filter((facts) => isFleetNode(facts) && withEfa.has(facts.instanceType))
+    .flatMap(({ providerID }) => instanceIdOf(providerID) ?? [])
+    .sort();
+}
+
+/** Ids of the security groups of a NodeClass, when its nodes have EFA interfaces. */
+export function efaGroupsOf({ spec = {} }: KubeObject): readonly string[] {
+  const interfaces: readonly unknown[] = spec.advancedNetworking?.networkInterfaces ?? [];
+  if (interfaces.length === 0) return [];
+  const terms: readonly { readonly id?: string }[] = spec.securityGroupSelectorTerms ?? [];
+  return terms.flatMap(({ id }) => id ?? []);
+}
