@@ -47,11 +47,16 @@ class World {
     this.nowMs += STEP_MS;
     operate(this.operators);
     this.disturb();
+    this.look();
+    for (const [lineage, starts] of this.starts)
+      if (starts > 1 + (this.failures.get(lineage) ?? 0)) throw new Error(`${lineage} was started ${starts} times`);
+  }
+
+  private look(): void {
     try {
       this.janitor ??= this.newJanitor();
-      const { caches } = this.janitor;
-      // Each kind for itself, and never more than three steps behind.
-      for (const kind of WATCHED) if (!this.killing || this.random() < 0.6) caches.hear(kind);
+      // Each kind for itself, and never in order.
+      for (const kind of WATCHED) if (!this.killing || this.random() < 0.6) this.janitor.caches.hear(kind);
       this.janitor.look();
     } catch (error) {
       if (error instanceof Lost) return;
@@ -59,8 +64,6 @@ class World {
       this.kills += 1;
       this.janitor = undefined;
     }
-    for (const [lineage, starts] of this.starts)
-      if (starts > 1 + (this.failures.get(lineage) ?? 0)) throw new Error(`${lineage} was started ${starts} times`);
   }
 
   calm(): void {
