@@ -11,10 +11,12 @@ import {
   PYTORCH_JOBS,
   RAY_CLUSTERS,
   RAY_JOBS,
+  RESUBMISSIONS,
   resourceName,
   VOLCANO_COMMANDS,
   VOLCANO_JOBS,
 } from '../domain/resources';
+import { resubmissionNote } from '../fleet/suspension';
 import type { ApiServer } from './api-server';
 import { hasEnded } from './pod-rules';
 import { CONTROLLERS_ACTOR } from './replica';
@@ -56,12 +58,13 @@ function checkOrder(server: ApiServer, command: KubeObject, breach: Breach): voi
 
 /** After calm: no suspension of ours without the live move that will end it, and every gang whole, or waiting. */
 export function checkGangs(server: ApiServer, breach: Breach): void {
-  const live = new Set(
-    server
+  const live = new Set([
+    ...server
       .all(NODE_MOVES)
       .filter(({ status }) => status?.finishedAt === undefined)
       .map(({ metadata }) => metadata.name),
-  );
+    ...server.all(RESUBMISSIONS).flatMap(notesOfOpenAttempts),
+  ]);
   for (const workload of SUSPENDABLE.flatMap((resource) => server.all(resource))) {
     const move = suspenderOf(workload);
     if (move !== undefined && !live.has(move))
@@ -72,6 +75,13 @@ export function checkGangs(server: ApiServer, breach: Breach): void {
       breach('no gang is forgotten', `Job ${metadata.name}`, 'is Aborted for good');
   }
   for (const group of server.all(POD_GROUPS)) checkWhole(server, group, breach);
+}
+
+/** What attempts of the pod janitor that are under way note on the workloads they restart. */
+function notesOfOpenAttempts({ metadata, status }: KubeObject): string[] {
+  const attempts: readonly { readonly step: string; readonly number: number }[] = status?.attempts ?? [];
+  const open = attempts.filter(({ step }) => step === 'Reserved' || step === 'Suspended');
+  return open.map(({ number }) => resubmissionNote(metadata.name, number));
 }
 
 function checkWhole(server: ApiServer, group: KubeObject, breach: Breach): void {

@@ -48,6 +48,18 @@ describe('a gang is half dead', () => {
     expect(stateOf([...three(failed(5)), another], { podGroups: [] })).toBeUndefined();
   });
 
+  it('by rank, where pods say theirs: whoever died while its mates were still being made is not replaced by them', () => {
+    const rank = (number: number) => ({
+      labels: { 'batch.kubernetes.io/job-name': 'llama', 'batch.kubernetes.io/job-completion-index': String(number) },
+    });
+    const died = makeWorkPod('llama-0', { phase: 'Failed', ...rank(0) }, ended(1, NOW - 59 * MINUTE));
+    const later = { createdAtMs: NOW - 58 * MINUTE };
+    const others = [makeWorkPod('llama-1', { ...later, ...rank(1) }), makeWorkPod('llama-2', rank(2))];
+    expect(stateOf([died, ...others], { podGroups: [] })?.state).toBe('GangHalfDead');
+    const again = makeWorkPod('llama-3', { ...later, ...rank(0) });
+    expect(stateOf([died, ...others, again], { podGroups: [] })).toBeUndefined();
+  });
+
   it.each([
     ['all members run', three(makeWorkPod('llama-0')), {}],
     [

@@ -114,12 +114,28 @@ function sort(pods: readonly WorkPod[], { snapshot, groups, policy, nowMs }: Gan
   return { alive, running, waiting, dead, need, podGroup };
 }
 
+/** Labels that say which rank a pod is: of a Job (a JobSet's too), of a PyTorchJob. */
+const RANK_LABELS = [
+  'batch.kubernetes.io/job-name',
+  'batch.kubernetes.io/job-completion-index',
+  'training.kubeflow.org/replica-type',
+  'training.kubeflow.org/replica-index',
+];
+
+function rankOf({ facts: { labels = {} } }: WorkPod): string | undefined {
+  const rank = RANK_LABELS.flatMap((key) => labels[key] ?? []);
+  return rank.length < 2 ? undefined : rank.join(' ');
+}
+
 /** Pods of one gang are made within this time; one that was made later stands for one that died. */
 const MADE_WITHIN_MS = 60_000;
 
+/** Another pod of the same rank; where pods do not say their rank, one that was made after it had died. */
 function isReplaced({ pod }: Died, alive: readonly WorkPod[]): boolean {
+  const rank = rankOf(pod);
+  if (rank !== undefined) return alive.some((other) => rankOf(other) === rank);
   const afterMs = endOf(pod) ?? pod.facts.createdAtMs + MADE_WITHIN_MS;
-  return alive.some(({ facts }) => facts.createdAtMs >= afterMs);
+  return alive.some(({ facts }) => facts.createdAtMs > afterMs);
 }
 
 /** When (epoch ms) each of them was first seen dead. */

@@ -121,9 +121,16 @@ describe('a gang that is half dead', () => {
     ).toEqual(['Resume']);
   });
 
-  it('that has recovered is asked to go on, in case a cache is behind, and not stopped', () => {
+  it('that has recovered is not stopped any more, and asked to go on, in case a cache was behind', () => {
     const whole = { pods: ['llama-0', 'llama-1', 'llama-2'].map((name) => makeWorkPod(name)) };
-    expect(plan({ ...whole, ledgers: [ledger({ attempts: [attempt()] })] }).actions.map(verb)).toEqual(['Resume']);
+    expect(plan({ ...whole, ledgers: [ledger({ attempts: [attempt()] })] }).actions).toMatchObject([
+      {
+        type: 'WriteLedger',
+        status: { attempts: [{ step: 'Suspended', message: 'there was nothing to restart any more' }] },
+      },
+    ]);
+    const closing = ledger({ attempts: [attempt({ step: 'Suspended' })] });
+    expect(plan({ ...whole, ledgers: [closing] }).actions.map(verb)).toEqual(['Resume']);
   });
 
   it('is not reserved for again while an attempt is under way', () => {
@@ -245,8 +252,13 @@ describe('work that has ended in failure', () => {
     ]);
   });
 
-  it('is not brought back any more after three times, and says so', () => {
+  it('is not brought back any more after three times, and says so, once there was time to hear of it', () => {
     expect(plan({ ...failed, ledgers: [ledger({ counted: 3 })] }).actions).toMatchObject([
+      { status: { nextAt: expect.any(String) } },
+    ]);
+    expect(
+      plan({ ...failed, ledgers: [ledger({ counted: 3, nextAt: '2026-11-26T12:00:00Z' })] }).actions,
+    ).toMatchObject([
       {
         type: 'WriteLedger',
         status: {
@@ -430,7 +442,7 @@ describe('ledgers', () => {
       pods: [],
       ledgers: [ledger({ attempts: [attempt({ at: '2026-11-01T00:00:00Z' })] }, old)],
     }).actions;
-    expect(actions.map(verb)).toEqual(['Resume']);
+    expect(actions.map(verb)).toEqual(['WriteLedger']);
   });
 });
 

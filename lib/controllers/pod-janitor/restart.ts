@@ -1,19 +1,22 @@
 /**
  * A restart in place: the workload is suspended, its old pods end, it is resumed. PURE.
  *
- *   Reserved   in the ledger; the workload is asked to stop until it has, with our note on it, and none of its pods is left
- *   Suspended  nothing of it runs any more; it is asked to go on until our note is off
+ *   Reserved   in the ledger; the workload is asked to stop until it has, with our note on it, and none of its pods is left. It is never
+ *              asked to go on
+ *   Suspended  nothing of it runs any more, or there was nothing to restart; it is asked to go on until our note is off. It is never asked
+ *              to stop
  *   Done       it may run again
- *   Refused    nothing was done: it recovered, somebody else stopped it, it is gone
+ *   Refused    nothing was done: somebody else stopped it, it is gone
  *
- * What has no suspension is evicted, all members at once, and its own controller makes them anew. Killed between any two writes: the
- * ledger says how far it was meant to be, the note on the workload how far it is. A record is closed only after the workload was read live
- * and asked to resume, so no gang stays suspended because a cache was behind.
+ * So each attempt stops once and lets go once, whatever a cache shows meanwhile: the step between is written down before the other order
+ * is given. What has no suspension is evicted, all members at once, and its own controller makes them anew. Killed between any two writes:
+ * the ledger says how far it was meant to be, the note on the workload how far it is. A record is closed only after the workload was read
+ * live and asked to go on, so no gang stays suspended because a cache was behind.
  */
 import { parseTime } from '../../domain/kube';
 import type { ResubmissionStatus } from '../../api';
 import type { WorkloadRef } from '../../fleet';
-import type { WorkloadAct, WorkloadReport } from '../../fleet/suspension';
+import type { WorkloadAct, WorkloadOutcome, WorkloadReport } from '../../fleet/suspension';
 import type { StuckGang } from './gang-states';
 import { advance, carrierOf, noteOf, refuse, stop, type Attempt, type LedgerState } from './ledger';
 import type { WorkKind } from './pod-templates';
@@ -42,24 +45,24 @@ export interface RestartInput {
 /** The next step; undefined: something is waited for. */
 export function stepRestart(input: RestartInput): WorkAction | undefined {
   const { attempt, work } = input;
-  if (attempt.step === 'Suspended') return resume(input);
+  if (attempt.step === 'Suspended') return ask(input, 'Resume');
   const noSuspension = input.kind === 'PodGroup' || input.kind === 'LeaderWorkerSet' || work?.evicted === true;
   return noSuspension ? evict(input) : suspend(input);
 }
 
+/** What a record says that was closed before anything was stopped. */
+const NOTHING = 'there was nothing to restart any more';
+
 function suspend(input: RestartInput): WorkAction | undefined {
   const { ledger, attempt, work, members, stuck, handsOff } = input;
-  const live = members.filter(({ facts }) => !facts.ended);
+  const letGo = (message: string) =>
+    write(ledger, advance(ledger.status, attempt.number, { step: 'Suspended', message }));
   if (work?.suspendedBy === noteOf(ledger, attempt)) {
-    if (live.length > 0 || work.phase !== 'Suspended') return ask(input, 'Suspend');
-    const message = 'its old pods are gone, and it is let go';
-    return write(ledger, advance(ledger.status, attempt.number, { step: 'Suspended', message }));
+    const stopped = work.phase === 'Suspended' && members.every(({ facts }) => facts.ended);
+    return stopped ? letGo('its old pods are gone, and it is let go') : ask(input, 'Suspend');
   }
-  // The caches may be behind: whoever closes this asks the workload itself.
-  return stuck && work?.phase === 'Live' && handsOff === undefined ? ask(input, 'Suspend') : resume(input);
+  return stuck && work?.phase === 'Live' && handsOff === undefined ? ask(input, 'Suspend') : letGo(handsOff ?? NOTHING);
 }
-
-const resume = (input: RestartInput) => ask(input, 'Resume');
 
 function ask(input: RestartInput, verb: WorkloadAct['act']): WorkAction {
   const { ledger, attempt, kind, work, key, nowMs } = input;
@@ -109,9 +112,7 @@ export function afterRestart(
   const maker = makers.get(key);
   if (maker !== undefined) return refuse(status, number, `${maker} makes it`);
   const outcome = outcomes.get(key);
-  const step = status.attempts?.find((attempt) => attempt.number === number)?.step;
-  if (act === 'Resume')
-    return afterResume(status, number, { gone: outcome === 'Gone', resumed: outcome === 'Resumed', step }, nowMs);
+  if (act === 'Resume') return afterResume(status, number, outcome, nowMs);
   if (outcome === 'Wait') {
     const message = 'somebody else has stopped it, or it has ended: it is left to them';
     return refuse(status, number, message);
@@ -125,15 +126,14 @@ export function afterRestart(
 function afterResume(
   status: ResubmissionStatus,
   number: number,
-  { gone, resumed, step }: { readonly gone: boolean; readonly resumed: boolean; readonly step?: Attempt['step'] },
+  outcome: WorkloadOutcome | undefined,
   nowMs: number,
 ): ResubmissionStatus {
-  if (gone) {
+  if (outcome === 'Gone') {
     const message = 'it was deleted';
     return stop(refuse(status, number, message), 'Person', message, nowMs);
   }
-  if (!resumed) return status;
-  return step === 'Suspended'
-    ? advance(status, number, { step: 'Done', message: 'it may run again' })
-    : refuse(status, number, 'there was nothing to restart any more');
+  if (outcome !== 'Resumed') return status;
+  const before = status.attempts?.find((attempt) => attempt.number === number)?.message;
+  return advance(status, number, { step: 'Done', message: before === NOTHING ? NOTHING : 'it may run again' });
 }

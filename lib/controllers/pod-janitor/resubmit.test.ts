@@ -50,15 +50,6 @@ describe('what a workload answered goes into the ledger', () => {
       'attempt 4: somebody else has stopped it, or it has ended: it is left to them',
     ],
     ['it may run again', 'Resume', 'Suspended', 'Resumed', 'Done', 2, 'attempt 4: it may run again'],
-    [
-      'it had recovered',
-      'Resume',
-      'Reserved',
-      'Resumed',
-      'Refused',
-      1,
-      'attempt 4: there was nothing to restart any more',
-    ],
     ['it was deleted', 'Resume', 'Suspended', 'Gone', 'Refused', 1, 'it was deleted'],
   ])('%s', (...[, verb, before, outcome, step, counted, message]) => {
     const status = afterRestart(statusOf({ step: before }), asked(verb), report(outcome), NOW);

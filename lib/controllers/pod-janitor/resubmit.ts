@@ -44,13 +44,11 @@ export function dueOf(ledger: LedgerState, cause: Cause, policy: Resubmitting, n
     return { stop: 'Application', message: `${cause.message}; it is not started again` };
   if (cause.because === 'Infrastructure') return freeOf(status, cause, nowMs);
   const counted = status.counted ?? 0;
-  if (counted >= policy.attempts) {
-    const message = `${cause.message}; it was started again ${counted} times for causes like that, and is not any more`;
-    return { stop: 'Attempts', message };
-  }
   // Counted from when this failure was first seen, and written down: by then the caches know more of it, too.
   const atMs = parseTime(status.nextAt) ?? nowMs + backOffMs(ledger, counted, policy.backOff);
-  return { atMs, message: cause.message };
+  if (counted < policy.attempts || atMs > nowMs) return { atMs, message: cause.message };
+  const message = `${cause.message}; it was started again ${counted} times for causes like that, and is not any more`;
+  return { stop: 'Attempts', message };
 }
 
 function freeOf(status: ResubmissionStatus, cause: Cause, nowMs: number): Due {

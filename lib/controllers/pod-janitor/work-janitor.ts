@@ -24,6 +24,8 @@ export const WATCHED = ['VolcanoJob', 'JobSet', 'Job', 'PodGroup', 'Pod', 'Resub
 
 /** Thrown where the process dies. */
 export class Killed extends Error {}
+/** Thrown where the answer to a write never comes: the process goes on, and does not know. */
+export class Lost extends Error {}
 
 type Of<T extends WorkAction['type']> = Extract<WorkAction, { readonly type: T }>;
 
@@ -33,7 +35,7 @@ export interface Surroundings {
   readonly policy: WorkPolicy;
   readonly now: () => number;
   readonly deadSince: ReadonlyMap<string, number>;
-  /** Called before and after every write: may throw Killed. */
+  /** Called before and after every write: may throw Killed or Lost. */
   readonly mayDie: () => void;
 }
 
@@ -181,7 +183,8 @@ export class WorkJanitor {
     this.around.mayDie();
     const object = doIt();
     this.around.mayDie();
-    if (object && WATCHED.includes(kind)) this.caches.assume(kind, object);
+    // What was written to workloads comes with the watch: it is shared with moves, which does not watch them.
+    if (object && kind === 'Resubmission') this.caches.assume(kind, object);
     return object;
   }
 }

@@ -134,6 +134,11 @@ function start(kind: string, work: KubeObject, around: OperatorSurroundings): vo
   onStart(work.metadata.labels![LINEAGE]!);
 }
 
+const rankLabels = (job: string, rank: number) => ({
+  'batch.kubernetes.io/job-name': job,
+  'batch.kubernetes.io/job-completion-index': String(rank),
+});
+
 function makePod(
   kind: string,
   { apiVersion, kind: plain, metadata, spec }: KubeObject,
@@ -145,7 +150,9 @@ function makePod(
     kind === 'VolcanoJob' ? { [FOREIGN_KEYS.gangName]: `${metadata.name}-pg` } : {};
   const labels: Record<string, string> = {
     'test/of': `${kind}/${metadata.uid}`,
-    ...(kind === 'JobSet' ? { 'jobset.sigs.k8s.io/jobset-name': metadata.name } : {}),
+    ...(kind === 'JobSet'
+      ? { 'jobset.sigs.k8s.io/jobset-name': metadata.name, ...rankLabels(metadata.name, rank) }
+      : {}),
   };
   const name = `${metadata.name}-${kind === 'VolcanoJob' ? rank : `${rank}-${Math.floor(around.random() * 1e6)}`}`;
   return {
