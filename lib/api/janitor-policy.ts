@@ -173,6 +173,16 @@ export const JanitorPolicyStatus = z.object({
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['state'] })
     .describe('What is stuck now, by state.'),
+  acted: z
+    .array(z.object({ at: time(), count: z.int32().min(1) }))
+    .max(128)
+    .optional()
+    .describe('When something was about to be done within the last hour, and how much: written before it is done.'),
+  repaired: z
+    .array(time())
+    .max(128)
+    .optional()
+    .describe('When cache sync repaired something within the last hour: written before it is done.'),
   doneLastHour: z.int32().min(0).optional().describe('Things done to stuck pods and gangs within the last hour.'),
   findings: z
     .array(syncFinding)

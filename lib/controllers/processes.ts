@@ -10,7 +10,7 @@ import { METRICS as INVARIANTS } from './invariants/telemetry';
 import { movesController } from './moves/controller';
 import { makeNodeHealthController, toHealthSettings } from './node-health/controller';
 import { METRICS as HEALTH } from './node-health/telemetry';
-import { podJanitorController } from './pod-janitor/controller';
+import { makePodJanitorController } from './pod-janitor/controller';
 import { METRICS as JANITOR } from './pod-janitor/telemetry';
 import { poolsController } from './pools/controller';
 import { METRICS as POOLS } from './pools/telemetry';
@@ -39,7 +39,10 @@ export interface ProcessSurroundings {
 const PROCESSES: Readonly<Record<ProcessName, (surroundings: ProcessSurroundings) => readonly Controller[]>> = {
   capacity: () => [capacityController, movesController, poolsController],
   health: ({ env, namespace }) => [makeNodeHealthController(toHealthSettings(env, namespace))],
-  janitor: ({ namespace }) => [podJanitorController, makeInvariantsController({ namespace })],
+  janitor: ({ env, namespace }) => [
+    makePodJanitorController({ clusterName: env['CLUSTER_NAME'] }),
+    makeInvariantsController({ namespace }),
+  ],
 };
 
 /** Names of all processes, sorted. */

@@ -7,7 +7,7 @@ const WATCH: readonly Verb[] = ['list', 'watch'];
 /** Watched, and read live for the field manager that keeps changing it: caches keep none. */
 const LOOK: readonly Verb[] = ['get', 'list', 'watch'];
 /** Restarted in place, looked up as the owner of a pod, or copied when it has ended for good. */
-const RESTART: readonly Verb[] = ['get', 'create', 'patch'];
+const RESTART: readonly Verb[] = ['get', 'list', 'watch', 'create', 'patch'];
 
 const POD_JANITOR: ControllerPermissions = {
   controller: 'pod-janitor',
@@ -43,7 +43,11 @@ const POD_JANITOR: ControllerPermissions = {
     },
     { resource: r.NODE_CLAIMS, verbs: WATCH, why: 'instances of our pools that never joined' },
     { resource: r.CAPACITY_POOLS, verbs: WATCH, why: 'which nodes are ours' },
-    { resource: r.NAMESPACES, verbs: WATCH, why: "which namespace's pods belong to which bucket, and which opted out" },
+    {
+      resource: r.NAMESPACES,
+      verbs: ['get', 'list', 'watch'],
+      why: "which namespace's pods belong to which bucket, and which opted out: live read before a pod is freed",
+    },
     { resource: r.NODE_MOVES, verbs: WATCH, why: 'gangs that a move holds are not touched' },
     { resource: r.CHECKPOINTS, verbs: WATCH, why: 'a gang that publishes progress and stops is hung' },
     {
@@ -53,13 +57,13 @@ const POD_JANITOR: ControllerPermissions = {
     },
     {
       resource: r.RESUBMISSIONS,
-      verbs: ['list', 'watch', 'create', 'delete'],
+      verbs: ['get', 'list', 'watch', 'create', 'delete'],
       why: 'the ledger: written before anything is started again; history is deleted after 7 days',
     },
     { resource: r.RESUBMISSIONS, subresource: 'status', verbs: ['patch'], why: 'tell the story of each attempt' },
     {
       resource: r.POD_GROUPS,
-      verbs: ['get', 'list', 'watch', 'delete'],
+      verbs: ['get', 'list', 'watch', 'create', 'delete'],
       why: 'who is lost together; those whose owner is gone, where the policy says so',
     },
     {
@@ -87,18 +91,22 @@ const POD_JANITOR: ControllerPermissions = {
     { resource: r.RAY_CLUSTERS, verbs: RESTART, why: 'restart and copy a gang' },
     { resource: r.RAY_JOBS, verbs: RESTART, why: 'restart and copy a gang' },
     { resource: r.PYTORCH_JOBS, verbs: RESTART, why: 'restart and copy a gang' },
-    { resource: r.LEADER_WORKER_SETS, verbs: ['get'], why: 'whether it restarts its group by itself' },
+    { resource: r.LEADER_WORKER_SETS, verbs: ['get', 'list', 'watch'], why: 'whether it restarts its group by itself' },
     { resource: r.STATEFUL_SETS, verbs: ['get'], why: 'is the owner of a finalizer gone' },
     { resource: r.REPLICA_SETS, verbs: ['get'], why: 'is the owner of a finalizer, or of a PodGroup, gone' },
     { resource: r.DEPLOYMENTS, verbs: ['get'], why: 'is the owner of a finalizer, or of a PodGroup, gone' },
     { resource: r.DAEMON_SETS, verbs: ['get'], why: 'is the owner of a finalizer gone' },
-    { resource: r.VOLUME_CLAIMS, verbs: WATCH, why: 'pods with a volume that one node alone may write are precious' },
-    { resource: r.VOLUMES, verbs: WATCH, why: 'which claim a volume is of' },
+    {
+      resource: r.VOLUME_CLAIMS,
+      verbs: ['get', 'list', 'watch'],
+      why: 'pods with a volume that one node alone may write are precious: live read before a pod is freed',
+    },
     {
       resource: r.VOLUME_ATTACHMENTS,
       verbs: ['get', 'list', 'watch', 'delete'],
       why: 'volumes that a dead node holds; detached where the policy says so',
     },
+    { resource: r.EVENTS, verbs: WATCH, why: 'why a pod does not start' },
     { resource: r.LEASES, verbs: ['list'], why: 'a pod that holds the lease of a leader is precious' },
   ],
   cloud: [

@@ -1,6 +1,6 @@
 /** The JanitorPolicy is read and answered by the real controller, under its own rights. */
 import { JanitorPolicy } from '../../lib/api';
-import { podJanitorController } from '../../lib/controllers/pod-janitor/controller';
+import { makePodJanitorController } from '../../lib/controllers/pod-janitor/controller';
 import { isTrue } from '../../lib/domain/conditions';
 import { JANITOR_POLICIES } from '../../lib/domain/resources';
 import { makeWorld } from '../../lib/simulator';
@@ -12,7 +12,11 @@ const NAME = { name: 'default' };
 describe('the policy of the janitor', () => {
   it('is understood, generation by generation, and nothing is written twice', async () => {
     const policy = JanitorPolicy.make('default', {});
-    const world = makeWorld({ seed: 1, objects: [...smallCluster(), policy], controllers: [podJanitorController] });
+    const world = makeWorld({
+      seed: 1,
+      objects: [...smallCluster(), policy],
+      controllers: [makePodJanitorController()],
+    });
     await world.runUntil(MINUTE_MS);
     const answered = world.server.find(JANITOR_POLICIES, NAME)!;
     expect(isTrue(answered.status.conditions, 'Accepted')).toBe(true);
@@ -40,7 +44,7 @@ describe('the policy of the janitor', () => {
       cluster: { mergePatch: (...call: unknown[]) => Promise.resolve(written.push(call)) },
       metrics: { count: () => undefined },
     };
-    await podJanitorController.reconcile('fleet', context);
+    await makePodJanitorController().reconcile('fleet', context);
     const [[resource, name, patch, options]] = written;
     expect([resource, name, options]).toEqual([JANITOR_POLICIES, NAME, { subresource: 'status' }]);
     expect(patch.metadata).toEqual({ resourceVersion: '7' });

@@ -128,26 +128,32 @@ class Plan {
   }
 
   take(violation: Violation, result: RuleResult, old: ReadonlyMap<string, Finding>): void {
-    const { rule, severity } = result;
+    const { rule } = result;
     const key = keyOf({ rule: rule.id, object: toWords(violation.object) });
     // Of two things wrong with one object the first is said; the other comes when that is right.
     if (this.found.has(key)) return;
     const past = this.stillCounts(old.get(key));
     const open = past?.resolvedAt === undefined ? past : undefined;
     if (!past && this.isPending(key)) return;
-    const finding: Finding = {
-      rule: rule.id,
-      object: toWords(violation.object),
-      message: violation.message.slice(0, MESSAGE_LENGTH),
-      severity,
-      owner: rule.owner,
-      since: open?.since ?? formatTime(this.input.pending.get(key) ?? this.nowMs),
-      ...historyOf(past),
-      ...this.conflictOf(key, past, violation.fought === true ? 'fought' : rule.owner),
-    };
+    const finding = this.findingOf(key, violation, { result, past });
     this.violations.set(key, violation);
     if (!open || (finding.conflict && !open.conflict)) this.fresh.push(key);
     this.found.set(key, this.repair(finding, violation, result));
+  }
+
+  private findingOf(
+    key: string,
+    { object, message, fought }: Violation,
+    { result, past }: { readonly result: RuleResult; readonly past: Finding | undefined },
+  ): Finding {
+    const { rule, severity } = result;
+    const since = past && isOpen(past) ? past.since : formatTime(this.input.pending.get(key) ?? this.nowMs);
+    return {
+      ...{ rule: rule.id, object: toWords(object), message: message.slice(0, MESSAGE_LENGTH), severity },
+      ...{ owner: rule.owner, since },
+      ...historyOf(past),
+      ...this.conflictOf(key, past, fought === true ? 'fought' : rule.owner),
+    };
   }
 
   /** Whether it is too early to speak of it. */

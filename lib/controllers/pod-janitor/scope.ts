@@ -20,6 +20,7 @@ export function scopeOf(pod: JanitorPod, facts: ScopeFacts, { excludeNamespaces 
   return ignored || (owner !== undefined && facts.ignoredOwners.has(owner.uid)) ? 'Ignored' : 'In';
 }
 
-function isExcluded(namespace: string): boolean {
+/** Namespaces that are never touched, whatever a policy says. */
+export function isExcluded(namespace: string): boolean {
   return namespace.startsWith('kube-') || namespace === CONTROLLERS_NAMESPACE || namespace === VALIDATION_NAMESPACE;
 }
