@@ -51,6 +51,11 @@ const rows: readonly Row[] = [
     'Leaving',
   ],
   ['a node with broken accelerators is leaving', { ...training, acceleratorsBrokenSinceMs: NOW }, 'Leaving'],
+  [
+    'one of a managed node group is not: nobody replaces it',
+    { ...training, nodeGroup: 'p5-block', acceleratorsBrokenSinceMs: NOW },
+    'Active',
+  ],
   ['a node whose block is about to end is leaving', training, 'Leaving', { leaveAtMs: new Map([['p5', NOW]]) }],
   ['a node whose block ends later is active', training, 'Active', { leaveAtMs: new Map([['p5', NOW + 1]]) }],
   ['a cordoned node is cordoned', { ...training, unschedulable: true }, 'Cordoned'],

@@ -9,7 +9,7 @@
  *
  *  1 Leaving      under way: deletionTimestamp, or Karpenter disrupts it. No word of ours or a person's brings it back.
  *  2 Held         a person's annotation. Nobody of ours acts, not even when a repair by EKS is due.
- *  3 Leaving      announced: accelerators broken (EKS replaces it at T+10 min) or its block is about to end. Before Cordoned,
+ *  3 Leaving      announced: accelerators broken (EKS replaces it at T+10 min, but no node of a managed node group) or its block ends soon. Before Cordoned,
  *                 because a zonal shift cordons nodes with gangs on them, and those gangs still want their checkpoint.
  *  4 Cordoned     a person or a zonal shift. Not counted, not taken, not replaced; a move under way pauses.
  *  5 Moving       a live NodeMove names it; also what a dead move left behind (claim annotation, releasing taint), until moves
@@ -95,7 +95,8 @@ const held = (node: NodeFacts): NodePhase | undefined => (node.held ? 'Held' : u
 const cordoned = (node: NodeFacts): NodePhase | undefined => (node.unschedulable ? 'Cordoned' : undefined);
 
 function leavingSoon(node: NodeFacts, context: PhaseContext, nowMs: number): NodePhase | undefined {
-  if (node.acceleratorsBrokenSinceMs !== undefined) return 'Leaving';
+  // Of a managed node group nobody replaces it: it is measured, and mended by node-health.
+  if (node.acceleratorsBrokenSinceMs !== undefined && node.nodeGroup === undefined) return 'Leaving';
   const leaveAtMs = node.pool === undefined ? undefined : context.leaveAtMs?.get(node.pool);
   return leaveAtMs !== undefined && nowMs >= leaveAtMs ? 'Leaving' : undefined;
 }

@@ -25,6 +25,7 @@ describe('the guide on node health', () => {
   it('shows objects of five Kinds, and the runbooks more of them', () => {
     expect(objects.map(({ kind }) => kind)).toEqual([
       'NodeHealthPolicy',
+      'CapacityPool',
       'FaultReport',
       'FaultReport',
       'NodeValidation',

@@ -30,9 +30,22 @@ export interface Violation {
 
 type Path = readonly (string | number)[];
 
-/** Every violation of one constraint. `whole` is a valid spec with every field of the schema in it. */
-export function violationsOf(schema: BreakableSchema, whole: unknown): Violation[] {
-  return broken(schema, whole, []).map(({ path, constraint, value }) => ({
+/**
+ * Every violation of one constraint. `whole` is a valid spec with every field of the schema in it; fields that exclude those are in
+ * `other`, which is valid as well.
+ */
+export function violationsOf(schema: BreakableSchema, whole: object, other: object = {}): Violation[] {
+  const fields = Object.entries(schema.properties ?? {});
+  const elsewhere = fields.filter(([field]) => !(field in whole) && field in other);
+  const here = { ...schema, properties: Object.fromEntries(fields.filter((one) => !elsewhere.includes(one))) };
+  return [
+    ...brokenSpecs(broken(here, whole, []), whole),
+    ...elsewhere.flatMap(([field, inner]) => brokenSpecs(broken(inner, (other as any)[field], [field]), other)),
+  ];
+}
+
+function brokenSpecs(breaks: readonly Break[], whole: object): Violation[] {
+  return breaks.map(({ path, constraint, value }) => ({
     path: ['spec', ...path].join('.'),
     constraint,
     spec: withValue(whole, path, value),

@@ -99,6 +99,25 @@ describe('a failed node of a managed node group', () => {
   });
 });
 
+describe("what EKS' agent says of a node of a managed node group", () => {
+  const broken = (atMs: number) => ({
+    ...{ id: 'condition w1 AcceleratedHardwareReady', node: 'w1', source: 'Agent', kind: 'AcceleratedHardwareReady' },
+    ...{ loudness: 'Critical', atMs },
+  });
+  const said = (atMs: number) => ({ faults: [broken(atMs) as HealthSnapshot['faults'][number]] });
+
+  it('is a report and no notice, because nobody replaces it: closed and measured, once', () => {
+    const of = snapshot([], said(NOW_MS + 1));
+    expect(acts(of, NOW_MS + 60_000)).toEqual(['Close w1']);
+    expect(look(of, NOW_MS + 60_000).suspicions[0]).toMatchObject({
+      action: 'Validate',
+      why: expect.not.stringMatching(/EKS/),
+    });
+    // It was measured since: the condition may stay as it is.
+    expect(acts(snapshot([], said(NOW_MS - 60_000)))).toEqual([]);
+  });
+});
+
 describe('EC2 is asked for nothing', () => {
   const none = (of: HealthSnapshot) => expect(acts(of).filter((act) => /Reboot|Replacement/.test(act))).toEqual([]);
 

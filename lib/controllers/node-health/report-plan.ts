@@ -30,6 +30,9 @@ export function planReports(snapshot: HealthSnapshot, policy: NodeHealthPolicySp
     ),
     ...(resetMs === undefined ? {} : { resetMs }),
     disprovedMs: disproved(snapshot),
+    ofNodeGroups: new Set(
+      [...nodes.values()].flatMap(({ facts }) => (facts.nodeGroup === undefined ? [] : [facts.name])),
+    ),
     runsOn,
     perNodePerHour: policy.reports.perNodePerHour,
     xidOf: findXid,

@@ -13,8 +13,9 @@
  * The strongest thing this file can say is Validate: measure the node again. Nothing that was reported replaces anything.
  * A notice of EKS is no report (see severity.ts): the node goes whatever we think of it, so its gang is told at once.
  */
+import { formatTime } from '../../domain/kube';
 import { FAULT_SOURCES, type Fault, type FaultSource, type Loudness } from './faults';
-import { noticeOf, severityOf, sooner, type Leaving, type Severity, type XidWord } from './severity';
+import { noticeOf, REPAIR_AFTER_MS, severityOf, sooner, type Leaving, type Severity, type XidWord } from './severity';
 
 const HOUR_MS = 3_600_000;
 /** Reports further apart than this are not about one thing. Half of a night shift: a fault that comes and goes still adds up. */
@@ -75,6 +76,8 @@ export interface ReportContext {
   readonly runsOn: ReadonlyMap<string, number>;
   readonly perNodePerHour: number;
   readonly xidOf: (code: number) => XidWord;
+  /** Nodes of managed node groups: EKS repairs none of them, so what its agent says of them is a report. @default none */
+  readonly ofNodeGroups?: ReadonlySet<string>;
 }
 
 /** Everything that follows from the reports. */
@@ -93,12 +96,19 @@ export function reckon(faults: readonly Fault[], context: ReportContext): Reckon
   const reckoned = ordered.map((fault): Reckoned => {
     const tally = tallies.get(fault.node) ?? newTally();
     tallies.set(fault.node, tally);
-    const leaving = severityOf(fault, context.xidOf, context.nowMs);
+    const said = severityOf(fault, context.xidOf, context.nowMs);
+    const leaving = context.ofNodeGroups?.has(fault.node) ? unrepaired(fault, said) : said;
     const [reckoning, message] = reckonOne(fault, leaving, tally, { ...context, workloads });
     return { id: fault.id, node: fault.node, reckoning, message };
   });
   const nodes = [...tallies].sort(([a], [b]) => (a < b ? -1 : 1)).map(([node, tally]) => suspicionOf(node, tally));
   return { nodes, faults: reckoned, workloads: [...workloads.keys()].sort() };
+}
+
+/** Where EKS repairs nothing, its conditions say what is broken, and not when the node goes. */
+function unrepaired(fault: Fault, leaving: Leaving): Leaving {
+  if (fault.source !== 'Agent' || REPAIR_AFTER_MS[fault.kind] === undefined) return leaving;
+  return { severity: leaving.severity, why: `${fault.kind} is False since ${formatTime(fault.atMs)}` };
 }
 
 interface Tally {
@@ -121,7 +131,7 @@ const newTally = (): Tally => ({
 type Reckon = ReportContext & { readonly workloads: ReadonlyMap<string, string> };
 
 function reckonOne(fault: Fault, leaving: Leaving, tally: Tally, context: Reckon): [Reckoning, string] {
-  const notice = noticeOf(fault);
+  const notice = context.ofNodeGroups?.has(fault.node) ? undefined : noticeOf(fault);
   if (notice) {
     count(tally, fault, leaving, THRESHOLD);
     tally.goneAtMs = Math.min(tally.goneAtMs ?? Infinity, notice.goneAtMs);
