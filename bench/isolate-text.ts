@@ -70,7 +70,7 @@ function losses(entries: readonly IsolateEntry[]): readonly string[] {
   return [
     '## Where we lose',
     '',
-    'Where another scheme is more often exact than ours, by at least a point; fifteen rounds are an hour where ours takes 8 to 32 minutes.',
+    'Where another scheme is more often exact than ours, by at least a point; fifteen rounds are an hour where ours takes 8 to 48 minutes.',
     `Cells lost, of ${entries.filter(({ algorithm }) => algorithm === OURS).length}: ${rivals.map((name) => `${name} ${count(name)}`).join(', ')}.`,
     '',
     ...(lines.length > 0 ? lines : ['Nowhere in what was played.']),
