@@ -198,8 +198,9 @@ export class AiControllers extends Construct {
   private addIdentity(process: ProcessPermissions, bundle: ControllersBundle | undefined): PodIdentity {
     const name = processName(process);
     const { cluster, evidence } = this.props;
-    const instances = Stack.of(this).formatArn({ service: 'ec2', resource: 'instance', resourceName: '*' });
-    const scope = { clusterName: cluster.clusterName, instances, evidence };
+    const every = (resource: string) => Stack.of(this).formatArn({ service: 'ec2', resource, resourceName: '*' });
+    const [instances, interfaces] = [every('instance'), every('network-interface')];
+    const scope = { clusterName: cluster.clusterName, instances, interfaces, evidence };
     const { statements, everywhere, wildcards } = cloudStatements(process, scope);
     const identity = new PodIdentity(this, process.process, {
       cluster: this.props.cluster,

@@ -20,7 +20,11 @@ const process: ProcessPermissions = {
   ],
 };
 
-const SCOPE = { clusterName: 'cortex', instances: 'arn:aws:ec2:us-east-2:1:instance/*' };
+const SCOPE = {
+  clusterName: 'cortex',
+  instances: 'arn:aws:ec2:us-east-2:1:instance/*',
+  interfaces: 'arn:aws:ec2:us-east-2:1:network-interface/*',
+};
 
 describe('what a process may do in AWS', () => {
   const written = (bucket?: (stack: Stack) => s3.IBucket, prefix?: string) => {
@@ -47,6 +51,22 @@ describe('what a process may do in AWS', () => {
       },
     ]);
     expect([...cloudStatements(process, SCOPE).wildcards.keys()]).toEqual([SCOPE.instances]);
+  });
+
+  it('is to delete interfaces of this cluster alone', () => {
+    const deletes = { action: 'ec2:DeleteNetworkInterface', on: 'interfaces', why: 'left behind' } as const;
+    const janitor: ProcessPermissions = {
+      process: 'janitor',
+      controllers: [{ controller: 'sweeper', cluster: [], cloud: [deletes] }],
+    };
+    const { statements, wildcards } = cloudStatements(janitor, SCOPE);
+    expect(statements.map((one) => one.toStatementJson())).toEqual([
+      {
+        ...{ Effect: 'Allow', Action: 'ec2:DeleteNetworkInterface', Resource: SCOPE.interfaces },
+        Condition: { StringEquals: { 'aws:ResourceTag/cluster.k8s.amazonaws.com/name': 'cortex' } },
+      },
+    ]);
+    expect([...wildcards.keys()]).toEqual([SCOPE.interfaces]);
   });
 
   it('is to write evidence under its prefix alone, and to ask for a data key where the bucket has a key', () => {

@@ -23,6 +23,8 @@ export interface CloudScope {
   readonly clusterName: string;
   /** ARN of every instance of account and region, `arn:…:instance/*`. */
   readonly instances: string;
+  /** ARN of every network interface of account and region, `arn:…:network-interface/*`. */
+  readonly interfaces: string;
   readonly evidence?: EvidenceStore;
 }
 
@@ -30,17 +32,20 @@ export interface CloudScope {
 export function cloudStatements(process: ProcessPermissions, scope: CloudScope) {
   const permissions = process.controllers.flatMap(({ cloud }) => cloud);
   const of = (wanted: CloudPermission['on']) => actionsOf(permissions.filter(({ on }) => on === wanted));
-  const [everywhere, onEvidence, onNodeGroups] = [of(undefined), of('evidence'), of('nodeGroups')];
+  const [everywhere, onEvidence] = [of(undefined), of('evidence')];
+  const [onNodeGroups, onInterfaces] = [of('nodeGroups'), of('interfaces')];
   const { evidence } = scope;
   const statements: iam.PolicyStatement[] = [];
   if (everywhere.length > 0) statements.push(new iam.PolicyStatement({ actions: everywhere, resources: ['*'] }));
   if (onNodeGroups.length > 0) statements.push(nodeGroupStatement(scope, onNodeGroups));
+  if (onInterfaces.length > 0) statements.push(interfaceStatement(scope, onInterfaces));
   if (evidence && onEvidence.length > 0) statements.push(...evidenceStatements(evidence, onEvidence));
   return {
     ...{ statements, everywhere },
     /** Wildcard → why it is there. */
     wildcards: new Map([
       ...(onNodeGroups.length > 0 ? [[scope.instances, NODE_GROUPS_ONLY] as const] : []),
+      ...(onInterfaces.length > 0 ? [[scope.interfaces, INTERFACES_ONLY] as const] : []),
       ...(evidence && onEvidence.length > 0 ? [[objectsOf(evidence), UNDER_PREFIX] as const] : []),
     ]),
   };
@@ -48,6 +53,7 @@ export function cloudStatements(process: ProcessPermissions, scope: CloudScope) 
 
 const NODE_GROUPS_ONLY =
   'instances come and go: those of managed node groups of this cluster, by the tags EKS puts on them';
+const INTERFACES_ONLY = 'interfaces come and go: those that the VPC CNI made for this cluster, by its tag';
 const UNDER_PREFIX = 'evidence of node health is written, and only under its own prefix';
 
 /** Tags of EKS on the instances of a managed node group (EKS user guide, managed-node-groups.html). */
@@ -58,6 +64,12 @@ function nodeGroupStatement({ clusterName, instances }: CloudScope, actions: str
     Null: { [tag('nodegroup-name')]: 'false' },
   };
   return new iam.PolicyStatement({ actions, resources: [instances], conditions });
+}
+
+/** Tag of the VPC CNI on the interfaces it makes (amazon-vpc-cni-k8s, README: CLUSTER_NAME). */
+function interfaceStatement({ clusterName, interfaces }: CloudScope, actions: string[]): iam.PolicyStatement {
+  const conditions = { StringEquals: { 'aws:ResourceTag/cluster.k8s.amazonaws.com/name': clusterName } };
+  return new iam.PolicyStatement({ actions, resources: [interfaces], conditions });
 }
 
 const objectsOf = ({ bucket, prefix = EVIDENCE_PREFIX }: EvidenceStore) => bucket.arnForObjects(`${prefix}*`);

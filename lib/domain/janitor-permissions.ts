@@ -113,6 +113,7 @@ const POD_JANITOR: ControllerPermissions = {
     { action: 'ec2:DescribeInstanceStatus', why: 'the proof that an instance has ended: terminated or stopped, by id' },
     { action: 'ec2:DescribeInstances', why: 'instances of this cluster that never became nodes' },
     { action: 'ec2:DescribeNetworkInterfaces', why: 'interfaces that ended instances have left behind' },
+    { action: 'ec2:DeleteNetworkInterface', on: 'interfaces', why: 'those, where the policy says so' },
   ],
 };
 

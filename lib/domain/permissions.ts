@@ -26,9 +26,10 @@ export interface CloudPermission {
   readonly why: string;
   /**
    * What it may be done to. Absent: everything, which only actions that read may. `evidence`: objects of node health's evidence.
-   * `nodeGroups`: instances of managed node groups of this cluster, by the tags that EKS puts on them.
+   * `nodeGroups`: instances of managed node groups of this cluster, by the tags that EKS puts on them. `interfaces`: network interfaces
+   * that the VPC CNI made for this cluster, by its tag.
    */
-  readonly on?: 'evidence' | 'nodeGroups';
+  readonly on?: 'evidence' | 'nodeGroups' | 'interfaces';
 }
 
 /** What one controller may do. */
