@@ -1,6 +1,6 @@
 /** Unit, property, simulation and golden tests. The proof bed has its own configuration: it needs real servers. */
 module.exports = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/plain-context.js',
   roots: ['<rootDir>/lib', '<rootDir>/test', '<rootDir>/bin', '<rootDir>/blueprints'],
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/proof-bed/', '<rootDir>/test/slow/'],

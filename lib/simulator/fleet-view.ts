@@ -1,7 +1,6 @@
 /** The fleet as it truly is at this moment: phases of nodes and live moves, read from the server and not from anybody's cache. */
 import { parseDuration } from '../domain/duration';
-import { parseTime, type Node, type Pod } from '../domain/kube';
-import { BUCKET_KEY } from '../domain/node-keys';
+import { parseTime, type KubeObject, type Node, type Pod } from '../domain/kube';
 import {
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
@@ -10,14 +9,17 @@ import {
   NODE_VALIDATIONS,
   NODES,
   PODS,
+  type ResourceType,
 } from '../domain/resources';
 import {
   blockLeaveAtMs,
   isFleetNode,
   liveMovesByNode,
   nodePhase,
+  once,
   squats,
   toMoveFacts,
+  toNamespaceBuckets,
   toNodeFacts,
   toPodFacts,
   type NodeFacts,
@@ -33,16 +35,30 @@ export class FleetView {
   private version = -1;
   private atMs = -1;
   private readonly known = new Map<string, NodePhase>();
+  private everyPhase: ReadonlyMap<string, NodePhase> | undefined;
   private context: PhaseContext | undefined;
-
-  constructor(private readonly server: ApiServer) {}
-
   /** Nodes of our pools. */
-  nodes(): NodeFacts[] {
-    return this.server
-      .all(NODES)
-      .map((node) => toNodeFacts(node as Node))
-      .filter(isFleetNode);
+  readonly nodes: () => readonly NodeFacts[];
+  /** Which bucket the pods of each namespace use. */
+  readonly namespaceBuckets: () => ReadonlyMap<string, string>;
+  private readonly bucketNames: () => ReadonlySet<string>;
+  private readonly moves: () => ReadonlyMap<string, string>;
+  private readonly underValidation: () => readonly string[];
+  private readonly leaveTimes: () => ReadonlyMap<string, number>;
+
+  constructor(private readonly server: ApiServer) {
+    this.nodes = this.kept(NODES, (nodes) => nodes.map((node) => toNodeFacts(node as Node)).filter(isFleetNode));
+    this.namespaceBuckets = this.kept(NAMESPACES, toNamespaceBuckets);
+    this.bucketNames = this.kept(CAPACITY_BUCKETS, (all) => new Set(all.map(({ metadata }) => metadata.name)));
+    this.moves = this.kept(NODE_MOVES, (moves) => liveMovesByNode(moves.map(toMoveFacts)));
+    this.underValidation = this.kept(NODE_VALIDATIONS, nodesUnderValidation);
+    this.leaveTimes = this.kept(CAPACITY_POOLS, leaveTimes);
+  }
+
+  /** What is read of all objects of one type, kept until one of them changes. */
+  private kept<R>(resource: ResourceType, read: (objects: readonly KubeObject[]) => R): () => R {
+    const known = once(read);
+    return () => known(this.server.all(resource));
   }
 
   /** The phase of a node. */
@@ -56,6 +72,12 @@ export class FleetView {
     return phase;
   }
 
+  /** The phase of every node. */
+  phases(): ReadonlyMap<string, NodePhase> {
+    this.current();
+    return (this.everyPhase ??= new Map(this.nodes().map((node) => [node.name, this.phase(node)])));
+  }
+
   /** Node → live NodeMove. */
   liveMoves(): ReadonlyMap<string, string> {
     return this.current().liveMoves;
@@ -66,38 +88,21 @@ export class FleetView {
     return this.nodes().filter((node) => node.bucket === bucket && this.phase(node) === 'Active').length;
   }
 
-  /** Which bucket the pods of each namespace use. */
-  namespaceBuckets(): ReadonlyMap<string, string> {
-    return new Map(
-      this.server
-        .all(NAMESPACES)
-        .flatMap(({ metadata }) =>
-          metadata.labels?.[BUCKET_KEY] ? [[metadata.name, metadata.labels[BUCKET_KEY]]] : [],
-        ),
-    );
-  }
-
   private current(): PhaseContext {
     const now = this.server.clock.now();
     if (this.context && this.version === this.server.store.currentVersion && this.atMs === now) return this.context;
     this.version = this.server.store.currentVersion;
     this.atMs = now;
     this.known.clear();
+    this.everyPhase = undefined;
     this.context = {
-      buckets: new Set(this.server.all(CAPACITY_BUCKETS).map(({ metadata }) => metadata.name)),
-      liveMoves: liveMovesByNode(this.server.all(NODE_MOVES).map(toMoveFacts)),
+      buckets: this.bucketNames(),
+      liveMoves: this.moves(),
       squatted: this.squatted(),
       validating: new Set([...this.validating, ...this.underValidation()]),
       leaveAtMs: this.leaveTimes(),
     };
     return this.context;
-  }
-
-  private underValidation(): readonly string[] {
-    return this.server
-      .all(NODE_VALIDATIONS)
-      .filter(({ metadata, status }) => !metadata.deletionTimestamp && status?.finishedAt === undefined)
-      .flatMap(({ spec }) => spec.nodes as readonly string[]);
   }
 
   private squatted(): ReadonlySet<string> {
@@ -110,14 +115,20 @@ export class FleetView {
     }
     return squatted;
   }
+}
 
-  private leaveTimes(): ReadonlyMap<string, number> {
-    const times = new Map<string, number>();
-    for (const { metadata, spec, status } of this.server.all(CAPACITY_POOLS)) {
-      const endMs = parseTime(status?.window?.end);
-      if (endMs === undefined) continue;
-      times.set(metadata.name, blockLeaveAtMs(endMs, parseDuration(spec.terminationGracePeriod)));
-    }
-    return times;
+function nodesUnderValidation(validations: readonly KubeObject[]): readonly string[] {
+  return validations
+    .filter(({ metadata, status }) => !metadata.deletionTimestamp && status?.finishedAt === undefined)
+    .flatMap(({ spec }) => spec.nodes as readonly string[]);
+}
+
+function leaveTimes(pools: readonly KubeObject[]): ReadonlyMap<string, number> {
+  const times = new Map<string, number>();
+  for (const { metadata, spec, status } of pools) {
+    const endMs = parseTime(status?.window?.end);
+    if (endMs === undefined) continue;
+    times.set(metadata.name, blockLeaveAtMs(endMs, parseDuration(spec.terminationGracePeriod)));
   }
+  return times;
 }

@@ -28,6 +28,9 @@ export interface Table {
   changes: Change[];
   /** Watches from before this version are answered with 410. */
   forgottenVersion: number;
+  /** Sorted; undefined after an object has come or gone. */
+  keys: readonly string[] | undefined;
+  /** Sorted by key; undefined after any change, so that the same array means that nothing has changed. */
   sorted: readonly KubeObject[] | undefined;
 }
 
@@ -64,6 +67,7 @@ export class ObjectStore {
         ownership: new Map(),
         changes: [],
         forgottenVersion: 0,
+        keys: undefined,
         sorted: undefined,
       };
       this.tables.set(name, table);
@@ -83,10 +87,11 @@ export class ObjectStore {
     this.tableListeners.set(name, [...(this.tableListeners.get(name) ?? []), listener]);
   }
 
-  /** Every object of the type, sorted by key. */
+  /** Every object of the type, sorted by key. The same array for as long as nothing changes. */
   sorted(resource: ResourceType): readonly KubeObject[] {
     const table = this.table(resource);
-    table.sorted ??= [...table.objects.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+    table.keys ??= [...table.objects.keys()].sort();
+    table.sorted ??= table.keys.map((key) => table.objects.get(key)!);
     return table.sorted;
   }
 
@@ -98,6 +103,7 @@ export class ObjectStore {
     const version = ++this.version;
     const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
     table.objects.set(key, stored);
+    if (!before) table.keys = undefined;
     table.sorted = undefined;
     const type = before ? 'MODIFIED' : 'ADDED';
     this.record(table, { type, resource, object: stored, before, version, atMs: this.now(), actor: this.actor });
@@ -113,6 +119,7 @@ export class ObjectStore {
     const object = { ...before, metadata: { ...before.metadata, resourceVersion: String(version) } };
     table.objects.delete(key);
     table.ownership.delete(key);
+    table.keys = undefined;
     table.sorted = undefined;
     this.record(table, { type: 'DELETED', resource, object, before, version, atMs: this.now(), actor: this.actor });
   }

@@ -56,7 +56,7 @@ export class ServerReads {
     this.store.onChange(listener, resource);
   }
 
-  /** Every object of the type, sorted by key. */
+  /** Every object of the type, sorted by key. The same array for as long as nothing changes. */
   all(resource: ResourceType): readonly KubeObject[] {
     return this.store.sorted(resource);
   }

@@ -181,7 +181,7 @@ export class World {
 
   /** Phase of every node of the fleet, now. */
   phases(): ReadonlyMap<string, NodePhase> {
-    return new Map(this.view.nodes().map((node) => [node.name, this.view.phase(node)]));
+    return this.view.phases();
   }
 
   /** Counts a disturbance against the phases of the nodes it hits. */

@@ -19,6 +19,7 @@ import {
   liveMovesByNode,
   nodePhase,
   occupies,
+  once,
   squats,
   toMoveFactsList,
   toNamespaceBuckets,
@@ -80,6 +81,7 @@ export function observeHealth(
         .flatMap((node) => faultsOfConditions(node, nowMs)),
       ...cache(EVENTS)
         .list()
+        .filter(warns)
         .flatMap((event) => faultOfEvent(event, nowMs) ?? [])
         .filter(({ node }) => nodes.has(node)),
       ...surroundings.cloudFaults.filter(({ node }) => nodes.has(node)),
@@ -91,6 +93,9 @@ export function observeHealth(
     images: surroundings.images,
   };
 }
+
+/** Whether the agent warns of a node in this Event: most are about something else, and each is read once. */
+const warns: (event: KubeObject) => boolean = once((event) => faultOfEvent(event, 0) !== undefined);
 
 /** Buckets whose work waits, and the types it could use, as capacity says it. */
 function demandOf(buckets: readonly KubeObject[]): HealthSnapshot['demand'] {

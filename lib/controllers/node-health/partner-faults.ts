@@ -5,6 +5,7 @@
  * the partner. That is a word of our own checks against it: it is proved itself, as after every other report; alone it replaces nothing.
  */
 import { parseTime } from '../../domain/kube';
+import { once } from '../../fleet';
 import type { Fault } from './faults';
 import type { HealthSnapshot, Test, ValidationState } from './snapshot';
 
@@ -32,7 +33,10 @@ export function partnerFaults({ validations, nodes }: Pick<HealthSnapshot, 'vali
   });
 }
 
-function recordsOf(validation: ValidationState): ReadonlyMap<string, Tests> {
+/** Read once of each validation: history is long. */
+const recordsOf: (validation: ValidationState) => ReadonlyMap<string, Tests> = once(readRecords);
+
+function readRecords(validation: ValidationState): ReadonlyMap<string, Tests> {
   const { nodes = [], rounds = [] } = validation.status;
   const own = new Set(validation.spec?.nodes);
   const good = new Set(nodes.filter(({ result }) => result === 'Pass').map(({ name }) => name));

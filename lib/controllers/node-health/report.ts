@@ -4,11 +4,12 @@ import { setCondition } from '../../domain/conditions';
 import { jsonEqual } from '../../domain/json-equal';
 import { instanceIdOf } from '../../domain/instance-id';
 import { formatTime } from '../../domain/kube';
+import { once } from '../../fleet';
 import { condemn, type Condemned } from './accelerators';
 import type { HealthAction } from './actions';
 import type { Ruling } from './removals';
 import type { Breaker } from './breaker';
-import type { HealthNode, HealthSnapshot } from './snapshot';
+import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
 import { CONDITION } from './telemetry';
 
 const HOUR_MS = 3_600_000;
@@ -90,25 +91,30 @@ function condemned(
   before: NodeHealthPolicyStatus,
 ): NodeHealthPolicyStatus['condemned'] {
   let memory: readonly Condemned[] = before.condemned ?? [];
-  const over = validations.flatMap(({ status }) =>
-    status.finishedAt === undefined ? [] : [{ ...status, since: status.finishedAt }],
-  );
-  for (const { nodes = [], since } of over.sort((a, b) => (a.since < b.since ? -1 : 1))) {
-    const failed = nodes.filter(({ result }) => result === 'Fail');
-    memory = condemn(
-      memory,
-      failed.flatMap(({ serials = [], reason, providerID }) => {
-        const instance = instanceIdOf(providerID);
-        return serials.map((serial) => ({
-          ...{ serial, since, ...(reason ? { reason } : {}), ...(instance ? { instance } : {}) },
-        }));
-      }),
-    );
-    const cleared = new Set(nodes.filter(({ result }) => result === 'Pass').flatMap(({ serials = [] }) => serials));
+  const over = validations.flatMap((validation) => outcomeOf(validation) ?? []);
+  for (const { failed, cleared } of over.sort((a, b) => (a.since < b.since ? -1 : 1))) {
+    if (failed.length > 0) memory = condemn(memory, failed);
     memory = memory.filter(({ serial }) => !cleared.has(serial));
   }
   return [...memory];
 }
+
+/** What a finished validation says of accelerators. Read once: history is long. */
+const outcomeOf = once(({ status: { finishedAt: since, nodes = [] } }: ValidationState) => {
+  if (since === undefined) return undefined;
+  const failed = nodes.filter(({ result }) => result === 'Fail');
+  const passed = nodes.filter(({ result }) => result === 'Pass');
+  return {
+    since,
+    failed: failed.flatMap(({ serials = [], reason, providerID }) => {
+      const instance = instanceIdOf(providerID);
+      return serials.map((serial): Condemned => ({
+        ...{ serial, since, ...(reason ? { reason } : {}), ...(instance ? { instance } : {}) },
+      }));
+    }),
+    cleared: new Set(passed.flatMap(({ serials = [] }) => serials)),
+  };
+});
 
 /** Who is held back, and by what. */
 function messageOf(rulings: readonly Ruling[]): string {
