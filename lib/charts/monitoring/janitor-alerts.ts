@@ -24,7 +24,7 @@ export const JANITOR_ALERTS: readonly Alert[] = [
     name: 'CacheOutOfSync',
     severity: 'warning',
     // Repaired is what is an hour old (sync.olderThan), 20 in an hour: after two hours nobody is going to, or EC2 and we are at odds for real.
-    expr: `time() - min by (kind) (aicluster_janitor_sync_since_timestamp_seconds) > ${2 * HOUR}`,
+    expr: `time() - min by (kind) (aicluster_janitor_different_since_timestamp_seconds) > ${2 * HOUR}`,
     for: '15m',
     summary: 'Kubernetes and EC2 disagree for hours: {{ $labels.kind }}',
     description:

@@ -16,9 +16,9 @@ export const JANITOR: RowSpec = {
     {
       type: 'stat',
       title: 'Work given up',
-      description: 'Resubmissions that are stopped. Why: kubectl get resub -A -o wide.',
+      description: 'Work that is not started again, within seven days. Why: kubectl get resub -A -o wide.',
       unit: 'short',
-      queries: { 'max(aicluster_janitor_resubmissions{step="Stopped"}) or vector(0)': 'stopped' },
+      queries: { 'sum(max by (reason) (aicluster_janitor_stopped_work{reason!="Person"})) or vector(0)': 'stopped' },
     },
     {
       type: 'stat',
@@ -81,7 +81,7 @@ export const JANITOR: RowSpec = {
       description: 'What they disagree about, by kind.',
       unit: 'short',
       width: 8,
-      queries: { 'max by (kind) (aicluster_janitor_sync_findings)': '{{kind}}' },
+      queries: { 'max by (kind) (aicluster_janitor_differences)': '{{kind}}' },
     },
     {
       title: 'Broken rules',

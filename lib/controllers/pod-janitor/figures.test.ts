@@ -25,6 +25,9 @@ describe('the figures of the janitor', () => {
       const { labels } = gauges.find((row) => row.name === name)!;
       for (const one of series) expect([name, Object.keys(one.labels)]).toEqual([name, [...labels]]);
     }
+    const compared = figures.filter(({ name }) => name.includes('_differen')).map(({ name }) => name);
+    const without = janitorFigures({ ...NOTHING, sync: undefined }).map(({ name }) => name);
+    expect([compared.length, without.filter((name) => compared.includes(name))]).toEqual([2, []]);
     expect(janitorFigures(NOTHING).flatMap(({ series }) => series)).toEqual([]);
   });
 
@@ -66,6 +69,7 @@ describe('the figures of the janitor', () => {
       'UnderWay 1',
       'Waiting 1',
     ]);
+    expect(seriesOf('aicluster_janitor_stopped_work', { ledgers })).toEqual(['Application 2', 'Person 1']);
     expect(seriesOf('aicluster_janitor_work_stopped_timestamp_seconds', { ledgers })).toEqual([
       'Application 8',
       'Person 4',
@@ -77,7 +81,9 @@ describe('the figures of the janitor', () => {
       { kind: 'AttachmentOfDeadNode', sinceMs: 4000 },
       { kind: 'AttachmentOfDeadNode', sinceMs: 2000 },
     ] as const;
-    expect(seriesOf('aicluster_janitor_sync_findings', { sync })).toEqual(['AttachmentOfDeadNode 2']);
-    expect(seriesOf('aicluster_janitor_sync_since_timestamp_seconds', { sync })).toEqual(['AttachmentOfDeadNode 2']);
+    expect(seriesOf('aicluster_janitor_differences', { sync })).toEqual(['AttachmentOfDeadNode 2']);
+    expect(seriesOf('aicluster_janitor_different_since_timestamp_seconds', { sync })).toEqual([
+      'AttachmentOfDeadNode 2',
+    ]);
   });
 });

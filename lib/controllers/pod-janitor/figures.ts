@@ -18,7 +18,8 @@ export interface JanitorFindings {
   readonly pods: readonly Pick<PodFinding, 'state' | 'sinceMs'>[];
   readonly work: readonly Pick<WorkFinding, 'state' | 'sinceMs'>[];
   readonly ledgers: readonly Pick<LedgerState, 'status'>[];
-  readonly sync: readonly Pick<SyncFinding, 'kind' | 'sinceMs'>[];
+  /** Absent: it was not compared in this look, and what was said of it stays. */
+  readonly sync?: readonly Pick<SyncFinding, 'kind' | 'sinceMs'>[] | undefined;
 }
 
 /** One thing, under the word that is its label; `atMs` absent: nobody knows since when. */
@@ -30,16 +31,21 @@ interface Moment {
 /** The gauges of one look. */
 export function janitorFigures({ pods, work, ledgers, sync }: JanitorFindings): readonly JanitorFigure[] {
   const stuck = [...pods, ...work].map(({ state, sinceMs }): Moment => ({ word: state, atMs: sinceMs }));
-  const found = sync.map(({ kind, sinceMs }): Moment => ({ word: kind, atMs: sinceMs }));
+  const stops = ledgers.flatMap(stopOf);
   const steps = ledgers.map((ledger): Moment => ({ word: stepOf(ledger) }));
   return [
     counted(METRIC.stuck, 'state', stuck),
     timed(METRIC.stuckSince, 'state', stuck, Math.min),
     counted(METRIC.resubmissions, 'step', steps),
-    timed(METRIC.stopped, 'reason', ledgers.flatMap(stopOf), Math.max),
-    counted(METRIC.sync, 'kind', found),
-    timed(METRIC.syncSince, 'kind', found, Math.min),
+    counted(METRIC.stopped, 'reason', stops),
+    timed(METRIC.stoppedAt, 'reason', stops, Math.max),
+    ...(sync ? differences(sync) : []),
   ];
+}
+
+function differences(sync: NonNullable<JanitorFindings['sync']>): readonly JanitorFigure[] {
+  const found = sync.map(({ kind, sinceMs }): Moment => ({ word: kind, atMs: sinceMs }));
+  return [counted(METRIC.differences, 'kind', found), timed(METRIC.differentSince, 'kind', found, Math.min)];
 }
 
 function stepOf({ status }: Pick<LedgerState, 'status'>): string {
@@ -75,7 +81,12 @@ function toFigure(
   moments: readonly Moment[],
   value: (alike: readonly Moment[]) => number,
 ): JanitorFigure {
-  const byWord = Map.groupBy(moments, ({ word }) => word);
+  const byWord = new Map<string, Moment[]>();
+  for (const moment of moments) {
+    const alike = byWord.get(moment.word);
+    if (alike) alike.push(moment);
+    else byWord.set(moment.word, [moment]);
+  }
   const sorted = [...byWord].sort(([a], [b]) => (a < b ? -1 : 1));
   return { name, series: sorted.map(([word, alike]) => ({ labels: { [label]: word }, value: value(alike) })) };
 }
