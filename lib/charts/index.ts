@@ -19,7 +19,8 @@ export {
 export * from './crds-chart';
 export * from './fault-reports-chart';
 export * from './monitoring-chart';
-export { ALERTS, ALERT_PREFIX, runbookOf, type Alert, type AlertSeverity } from './monitoring/alerts';
+export type { Alert, AlertSeverity } from './monitoring/alert';
+export { ALERTS, ALERT_PREFIX, runbookOf } from './monitoring/alerts';
 export * from './namespaces-chart';
 export * from './plain-chart';
 export * from './priorities-chart';

@@ -8,6 +8,7 @@ import { renderKindsReference } from '../../lib/api/reference';
 import { renderHealthReference } from '../../lib/catalog/health-reference';
 import { renderInstanceTypesReference } from '../../lib/catalog/reference';
 import { renderMetricsReference } from '../monitoring/metrics';
+import { renderInvariantsReference } from '../reference/invariants';
 import { renderGoldenCharts } from './charts';
 import { goldenTemplates } from './templates';
 
@@ -23,5 +24,6 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   files.set('docs/reference/instance-types.md', renderInstanceTypesReference());
   files.set('docs/reference/health-checks.md', renderHealthReference());
   files.set('docs/reference/metrics.md', renderMetricsReference());
+  files.set('docs/reference/invariants.md', renderInvariantsReference());
   return files;
 }

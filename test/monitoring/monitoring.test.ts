@@ -1,17 +1,23 @@
 /** Dashboards and alerts, judged by the grammar of Prometheus, by the metrics we emit, and by the runbooks that are there. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Testing } from 'cdk8s';
 import {
+  AdmissionChart,
   ALERT_PREFIX,
   ALERTS,
   MonitoringChart,
+  PrioritiesChart,
   RUNBOOKS,
   runbookOf,
+  ShippedChart,
   type MonitoringChartProps,
 } from '../../lib/charts';
 import { dashboard } from '../../lib/charts/monitoring/dashboard';
+import { CONTROLLERS_NAMESPACE } from '../../lib/domain/namespaces';
+import { SHIPPED_CONFIG_MAP, SHIPPED_KEY } from '../../lib/domain/shipped';
 import { ALL_METRICS } from './metrics';
 
 interface SyntaxNode {
@@ -59,9 +65,9 @@ function rowsOf(expr: string) {
 }
 
 describe('every query', () => {
-  it('there are: of nineteen alerts and of more than thirty panels', () => {
-    expect(queries.length).toBeGreaterThan(55);
-    expect(ALERTS).toHaveLength(19);
+  it('there are: of twenty-six alerts and of more than forty panels', () => {
+    expect(queries.length).toBeGreaterThan(70);
+    expect(ALERTS).toHaveLength(26);
     expect(queries.flatMap(([, expr]) => partsOf(expr, 'LabelName')).length).toBeGreaterThan(40);
   });
 
@@ -217,4 +223,26 @@ it('is silent about a brake only where a person put it on, and a dry run is the 
   const runbook = readFileSync(join(ROOT, 'docs/runbooks/nodes-held-back-long.md'), 'utf8');
   expect(runbook).toContain('`Held` and `Cordoned` are yours.');
   expect(runbook).toMatch(/^\| `DryRun` \| .*which is the default/m);
+});
+
+describe('the runbook of modified admission policies', () => {
+  const runbook = readFileSync(join(ROOT, 'docs/runbooks/admission-policies-modified.md'), 'utf8');
+  const [, filter] = /\| jq '([^']+)' > shipped\.json/.exec(runbook)!;
+
+  it('reads the ConfigMap that is deployed, at its place', () => {
+    expect(runbook).toContain(`kubectl get configmap ${SHIPPED_CONFIG_MAP} -n ${CONTROLLERS_NAMESPACE} -o json`);
+    expect(filter).toContain(`.data["${SHIPPED_KEY}"] | fromjson`);
+  });
+
+  const withJq = spawnSync('jq', ['--version']).status === 0 ? it : it.skip;
+  withJq('makes a list of all that was deployed out of it', () => {
+    const app = Testing.app();
+    const charts = [new PrioritiesChart(app, 'p'), new AdmissionChart(app, 'a')];
+    const [map] = new ShippedChart(app, 's', { charts }).toJson();
+    const list = spawnSync('jq', [filter!], { input: JSON.stringify(map), encoding: 'utf8' });
+    expect([list.status, list.stderr]).toEqual([0, '']);
+    const { kind, items } = JSON.parse(list.stdout);
+    expect([kind, items]).toEqual(['List', charts.flatMap((chart) => chart.toJson())]);
+    expect(items.length).toBeGreaterThan(20);
+  });
 });

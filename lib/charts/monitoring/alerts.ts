@@ -2,23 +2,8 @@
  * The alerts, as data: each asks for a person, and each has a page in docs/runbooks under its name. Expressions take the maximum over
  * pods, because while the lease changes hands two replicas may both have spoken within five minutes.
  */
-
-/** How soon somebody should look: now, or today. */
-export type AlertSeverity = 'critical' | 'warning';
-
-/** One alert. */
-export interface Alert {
-  /** Without the prefix of the product; kebab-cased it is the name of its runbook. */
-  readonly name: string;
-  readonly severity: AlertSeverity;
-  readonly expr: string;
-  /** How long the expression must hold. */
-  readonly for: string;
-  /** One line, with the labels in it. */
-  readonly summary: string;
-  /** What it means, with the number. */
-  readonly description: string;
-}
+import type { Alert } from './alert';
+import { JANITOR_ALERTS } from './janitor-alerts';
 
 /** Prefix of the names of our alerts. */
 export const ALERT_PREFIX = 'AiCluster';
@@ -26,8 +11,7 @@ export const ALERT_PREFIX = 'AiCluster';
 const DAY = 86_400;
 const HOUR = 3600;
 
-/** The alerts, sorted by name. */
-export const ALERTS: readonly Alert[] = [
+const CAPACITY_AND_HEALTH: readonly Alert[] = [
   {
     name: 'BlockEndsWithoutSuccessor',
     severity: 'warning',
@@ -122,15 +106,6 @@ export const ALERTS: readonly Alert[] = [
       'Its pods were ended {{ $value | humanizeDuration }} ago. A gang may run again as soon as its nodes are handed over, which takes minutes.',
   },
   {
-    name: 'JanitorIsDown',
-    severity: 'warning',
-    expr: 'absent(aicluster_controllers_working{process="janitor"})',
-    for: '15m',
-    summary: 'No replica of aicluster-janitor can be scraped',
-    description:
-      'For fifteen minutes 0 replicas of aicluster-janitor have said anything. Stuck pods stay stuck, killed work does not come back, and broken rules are not named.',
-  },
-  {
     name: 'MoveStuck',
     severity: 'warning',
     expr: `time() - min by (reason) (aicluster_capacity_oldest_move_timestamp_seconds) > ${1.5 * HOUR}`,
@@ -204,6 +179,11 @@ export const ALERTS: readonly Alert[] = [
     description: 'It has refused {{ $value }} times in a row, and is asked again every 15 minutes.',
   },
 ];
+
+/** The alerts, sorted by name. */
+export const ALERTS: readonly Alert[] = [...CAPACITY_AND_HEALTH, ...JANITOR_ALERTS].sort((a, b) =>
+  a.name.localeCompare(b.name),
+);
 
 /** Name of the runbook of an alert: `BucketBelowMinimum` → `bucket-below-minimum`. */
 export function runbookOf({ name }: Pick<Alert, 'name'>): string {

@@ -1,5 +1,6 @@
-/** The Grafana dashboard: who has the nodes, who waits, what moves, where nodes come from, who is proved, how the controllers do. */
+/** The Grafana dashboard: who has the nodes, who waits, what moves, where nodes come from, who is proved, what is stuck or broken, how the controllers do. */
 import { NODE_HEALTH } from './health-panels';
+import { JANITOR } from './janitor-panels';
 import { DATASOURCE, layOut, type RowSpec } from './panels';
 
 const of = (metric: string) => `max by (bucket) (aicluster_capacity_${metric}{bucket=~"$bucket"})`;
@@ -253,6 +254,6 @@ export function dashboard(): object {
     links: [],
     annotations: { list: [] },
     templating: { list: VARIABLES },
-    panels: layOut([NOW, BUCKETS, MOVES, SUPPLY, NODE_HEALTH, CONTROLLERS]),
+    panels: layOut([NOW, BUCKETS, MOVES, SUPPLY, NODE_HEALTH, JANITOR, CONTROLLERS]),
   };
 }

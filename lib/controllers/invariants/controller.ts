@@ -8,6 +8,7 @@ import type { Finding } from './findings';
 import { DEFAULT_POLICY, LOOKED_AT, LOOKED_AT_WHERE_THERE, observeInvariants, observePolicy } from './observe';
 import { planInvariants, type InvariantsPlan } from './plan';
 import { RULES } from './rules';
+import type { InvariantState } from './state';
 import { METRIC } from './telemetry';
 
 /** Every look is at everything, and a pod changes every second somewhere: rules have a minute, and take a twelfth of it. */
@@ -51,7 +52,7 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
       const state = observeInvariants(context, { namespace, cloud, nowMs });
       const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, managers, pending });
       pending = plan.pending;
-      tellFigures(plan, nowMs, context);
+      tellFigures(plan, state, context);
       for (const one of plan.unnamed) managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
       // Before anything is put right it is written down: nobody repairs more often than it says, whenever it dies.
       if (plan.status) await writeStatus(plan.status, policy!.resourceVersion, context);
@@ -63,7 +64,11 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
   };
 }
 
-function tellFigures(plan: InvariantsPlan, nowMs: number, { metrics }: ControllerContext): void {
+function tellFigures(
+  plan: InvariantsPlan,
+  { shipped, nowMs }: Pick<InvariantState, 'shipped' | 'nowMs'>,
+  { metrics }: ControllerContext,
+): void {
   metrics.gauges(
     METRIC.findings,
     countBy(plan.findings, ({ rule, severity }) => ({ rule, severity })),
@@ -74,6 +79,7 @@ function tellFigures(plan: InvariantsPlan, nowMs: number, { metrics }: Controlle
     countBy(conflicts, ({ rule }) => ({ rule })),
   );
   metrics.gauge(METRIC.rules, plan.rules);
+  metrics.gauge(METRIC.shipped, shipped.length);
   metrics.gauge(METRIC.looked, nowMs / 1000);
 }
 

@@ -27,6 +27,12 @@ export const METRICS = {
     labels: [],
     help: 'Rules that are looked at.',
   },
+  shipped: {
+    name: 'aicluster_invariants_shipped_objects',
+    type: 'gauge',
+    labels: [],
+    help: 'Admission policies, bindings and PriorityClasses that are compared with what was deployed; 0: nobody knows what was.',
+  },
   looked: {
     name: 'aicluster_invariants_last_look_timestamp_seconds',
     type: 'gauge',

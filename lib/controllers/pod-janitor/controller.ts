@@ -30,6 +30,7 @@ import { Conflict, NotFound, worstOf } from '../../runtime/errors';
 import { applyPodAction } from './apply-pods';
 import { applyWorkAction } from './apply-work';
 import { InstanceStates } from './ask-instances';
+import { janitorFigures, type JanitorFindings } from './figures';
 import { freshMemory } from './memory';
 import {
   DEFAULT_POLICY,
@@ -121,7 +122,8 @@ class Janitor {
     const pods = planPods({ ...seen, pods: held }, spec, nowMs);
     const sync = await this.compare(context, policy, nowMs);
     this.remembered = { pods: pods.memory, ends: snapshot.remembered, deadSince: snapshot.deadSince };
-    tellFigures({ work, pods, sync }, context);
+    const { ledgers } = snapshot;
+    tellFigures({ pods: pods.findings, work: work.findings, ledgers, sync: sync?.findings }, context);
     if (policy) await this.write(policy, { pods, work, sync }, context);
     const again = await this.apply({ pods, work, sync }, spec, context);
     const news = await this.instances.ask(pods.askInstances, context, nowMs);
@@ -236,20 +238,6 @@ async function doAll(jobs: readonly (() => Promise<void>)[]): Promise<readonly u
   return failures.filter((error) => !(error instanceof NotFound) || error instanceof Conflict);
 }
 
-function tellFigures({ pods, work, sync }: Plans, { metrics }: ControllerContext): void {
-  const counts = new Map<string, number>();
-  for (const { state } of [...pods.findings, ...work.findings]) counts.set(state, (counts.get(state) ?? 0) + 1);
-  metrics.gauges(
-    METRIC.stuck,
-    [...counts].map(([state, value]) => ({ labels: { state }, value })),
-  );
-  const oldestMs = Math.min(...pods.findings.map(({ sinceMs }) => sinceMs));
-  metrics.gauges(METRIC.stuckSince, Number.isFinite(oldestMs) ? [{ labels: {}, value: oldestMs / 1000 }] : []);
-  if (!sync) return;
-  const kinds = new Map<string, number>();
-  for (const { kind } of sync.findings) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-  metrics.gauges(
-    METRIC.differences,
-    [...kinds].map(([kind, value]) => ({ labels: { kind }, value })),
-  );
+function tellFigures(findings: JanitorFindings, { metrics }: ControllerContext): void {
+  for (const { name, series } of janitorFigures(findings)) metrics.gauges(name, series);
 }

@@ -7,13 +7,19 @@ export const METRICS = {
     name: 'aicluster_janitor_stuck',
     type: 'gauge',
     labels: ['state'],
-    help: 'Pods, gangs and ended work that are stuck now, by state.',
+    help: 'Pods and gangs that are stuck now, by state; Ended: work that has ended in failure and is still there.',
   },
   stuckSince: {
     name: 'aicluster_janitor_stuck_since_timestamp_seconds',
     type: 'gauge',
-    labels: [],
-    help: 'Since when (Unix time) the pod that is stuck longest is stuck; absent while none is.',
+    labels: ['state'],
+    help: 'Since when (Unix time) the pod or gang that is stuck longest in this state is stuck; absent while none is.',
+  },
+  resubmissions: {
+    name: 'aicluster_janitor_resubmissions',
+    type: 'gauge',
+    labels: ['step'],
+    help: 'Resubmissions by how far they are: UnderWay, Waiting (not before their nextAt), Stopped (not started again), Idle.',
   },
   stopped: {
     name: 'aicluster_janitor_stopped_work',
@@ -21,11 +27,23 @@ export const METRICS = {
     labels: ['reason'],
     help: 'Work that is not started again, by reason: Application, Attempts, Person. For as long as its ledger is kept.',
   },
+  stoppedAt: {
+    name: 'aicluster_janitor_work_stopped_timestamp_seconds',
+    type: 'gauge',
+    labels: ['reason'],
+    help: 'When (Unix time) work was last stopped for this reason; absent while no ledger says so.',
+  },
   differences: {
     name: 'aicluster_janitor_differences',
     type: 'gauge',
     labels: ['kind'],
     help: 'What Kubernetes and EC2 disagree about, by kind of finding.',
+  },
+  differentSince: {
+    name: 'aicluster_janitor_different_since_timestamp_seconds',
+    type: 'gauge',
+    labels: ['kind'],
+    help: 'Since when (Unix time) the oldest difference of this kind is known; absent while there is none.',
   },
   actions: {
     name: 'aicluster_janitor_actions_total',
