@@ -105,8 +105,10 @@ function isSame(object: KubeObject, before: KubeObject | undefined): boolean {
 function admit(kind: (typeof KINDS)[number], object: KubeObject, before: KubeObject | undefined): KubeObject {
   const spec = kind.spec.safeParse(object.spec ?? {});
   const status = object.status === undefined ? undefined : kind.status.safeParse(object.status);
+  // What is wrong already and stays as it is keeps nobody from writing the rest (KEP-4008, ratcheting; on by default since 1.30).
+  const isKept = before !== undefined && jsonEqual(before.spec, object.spec);
   const wrong = [
-    ...issuesOf('spec', spec.error),
+    ...(isKept ? [] : issuesOf('spec', spec.error)),
     ...issuesOf('status', status?.error),
     ...(kind.rules ?? []).flatMap(({ check }) => check?.(object.metadata.name) ?? []),
     ...brokenTransitions(kind, spec.data, before),
@@ -116,7 +118,7 @@ function admit(kind: (typeof KINDS)[number], object: KubeObject, before: KubeObj
     throw new Invalid(message, 422, 'Invalid');
   }
   const { status: _, ...rest } = object;
-  return { ...rest, spec: spec.data, ...(status ? { status: status.data } : {}) } as KubeObject;
+  return { ...rest, spec: spec.data ?? object.spec, ...(status ? { status: status.data } : {}) } as KubeObject;
 }
 
 interface Issues {

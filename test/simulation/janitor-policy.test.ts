@@ -35,20 +35,14 @@ describe('the policy of the janitor', () => {
   });
 
   it('is refused with the field that is wrong, as when an older CRD let it through', async () => {
-    const written: any[] = [];
-    const metadata = { ...NAME, generation: 3, resourceVersion: '7' };
-    const policy = { ...JanitorPolicy.make('default', {}), metadata, spec: { stuck: { terminating: 'soon' } } };
-    const context: any = {
-      cache: () => ({ get: () => policy, assume: () => undefined }),
-      clock: { now: () => 0 },
-      cluster: { mergePatch: (...call: unknown[]) => Promise.resolve(written.push(call)) },
-      metrics: { count: () => undefined },
-    };
-    await makePodJanitorController().reconcile('fleet', context);
-    const [[resource, name, patch, options]] = written;
-    expect([resource, name, options]).toEqual([JANITOR_POLICIES, NAME, { subresource: 'status' }]);
-    expect(patch.metadata).toEqual({ resourceVersion: '7' });
-    expect(patch.status).toMatchObject({ observedGeneration: 3, conditions: [{ type: 'Accepted', status: 'False' }] });
-    expect(patch.status.conditions[0].message).toContain('spec.stuck.terminating: must be a duration');
+    const world = makeWorld({ seed: 2, objects: smallCluster(), controllers: [makePodJanitorController()] });
+    const { apiVersion, kind } = JanitorPolicy.make('default', {});
+    const metadata = { ...NAME, uid: 'from-before', generation: 3 };
+    world.server.store.put(JANITOR_POLICIES, { apiVersion, kind, metadata, spec: { stuck: { terminating: 'soon' } } });
+    await world.runUntil(MINUTE_MS);
+    const { status } = world.server.find(JANITOR_POLICIES, NAME)!;
+    expect(status).toMatchObject({ observedGeneration: 3, conditions: [{ type: 'Accepted', status: 'False' }] });
+    expect(status.conditions[0].message).toContain('spec.stuck.terminating: must be a duration');
+    await world.stop();
   });
 });

@@ -2,6 +2,7 @@
 import { CONFIG_MAPS, INVARIANT_POLICIES } from '../../domain/resources';
 import { SHIPPED_CONFIG_MAP } from '../../domain/shipped';
 import type { Controller, ControllerContext, GaugeSeries } from '../../runtime/controller';
+import type { ClusterPort } from '../../runtime/ports';
 import { applyRepair, findWriter, tellNews, writeStatus } from './apply';
 import { makeCloudQuestions } from './ask-cloud';
 import type { Finding } from './findings';
@@ -24,13 +25,22 @@ export interface InvariantsSettings {
 
 const everything = () => ['cluster'];
 
+/** Lost with the process, and looked up anew. */
+interface Memory {
+  lastMs: number;
+  readonly managers: Map<string, string>;
+  pending: ReadonlyMap<string, number>;
+  readonly askCloud: ReturnType<typeof makeCloudQuestions>;
+}
+
+function freshMemory(): Memory {
+  return { lastMs: -Infinity, managers: new Map(), pending: new Map(), askCloud: makeCloudQuestions() };
+}
+
 /** Makes the controller. */
 export function makeInvariantsController({ namespace }: InvariantsSettings): Controller {
-  let lastMs = -Infinity;
-  /** Lost with the process, and looked up anew. */
-  const managers = new Map<string, string>();
-  let pending: ReadonlyMap<string, number> = new Map();
-  const askCloud = makeCloudQuestions();
+  // What one process knows, nothing goes from one to the next.
+  const memories = new WeakMap<ClusterPort, Memory>();
   return {
     name: 'invariants',
     watches: [
@@ -45,15 +55,17 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
     ],
     reconcile: async (_key, context) => {
       const nowMs = context.clock.now();
-      if (nowMs < lastMs + PACE_MS) return { requeueAfterMs: lastMs + PACE_MS - nowMs };
-      lastMs = nowMs;
+      const memory = memories.get(context.cluster) ?? freshMemory();
+      memories.set(context.cluster, memory);
+      if (nowMs < memory.lastMs + PACE_MS) return { requeueAfterMs: memory.lastMs + PACE_MS - nowMs };
+      memory.lastMs = nowMs;
       const policy = observePolicy(context);
-      const cloud = await askCloud(context, nowMs);
+      const cloud = await memory.askCloud(context, nowMs);
       const state = observeInvariants(context, { namespace, cloud, nowMs });
-      const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, managers, pending });
-      pending = plan.pending;
+      const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, ...memory });
+      memory.pending = plan.pending;
       tellFigures(plan, state, context);
-      for (const one of plan.unnamed) managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
+      for (const one of plan.unnamed) memory.managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
       // Before anything is put right it is written down: nobody repairs more often than it says, whenever it dies.
       if (plan.status) await writeStatus(plan.status, policy!.resourceVersion, context);
       for (const one of plan.news) tellNews(one, context);

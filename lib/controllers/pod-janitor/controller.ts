@@ -27,6 +27,7 @@ import {
 import { toNamespaceBuckets } from '../../fleet';
 import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
 import { Conflict, NotFound, worstOf } from '../../runtime/errors';
+import type { ClusterPort } from '../../runtime/ports';
 import { applyPodAction } from './apply-pods';
 import { applyWorkAction } from './apply-work';
 import { InstanceStates } from './ask-instances';
@@ -74,7 +75,8 @@ export interface PodJanitorSettings {
 
 /** Makes the controller. */
 export function makePodJanitorController(settings: PodJanitorSettings = {}): Controller {
-  let janitor: Janitor | undefined;
+  // One for each process, and nothing goes from one to the next.
+  const janitors = new WeakMap<ClusterPort, Janitor>();
   return {
     name: 'pod-janitor',
     watches: [
@@ -87,7 +89,8 @@ export function makePodJanitorController(settings: PodJanitorSettings = {}): Con
       { resource: EVENTS, keys: fleet, selection: { fieldSelector: 'regarding.kind=Pod,type=Warning' } },
     ],
     reconcile: (_key, context) => {
-      janitor ??= new Janitor(context, settings);
+      const janitor = janitors.get(context.cluster) ?? new Janitor(context, settings);
+      janitors.set(context.cluster, janitor);
       return janitor.look(context);
     },
   };
