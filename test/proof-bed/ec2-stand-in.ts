@@ -2,8 +2,8 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
- * A loopback server that answers four questions of the EC2 query API in EC2's own XML, so that the real SDK client can be
- * tested over the wire: DescribeCapacityReservations, DescribeInstances, DescribeInstanceStatus, DescribeInstanceTopology. It holds what a test puts
+ * A loopback server that answers five questions of the EC2 query API in EC2's own XML, so that the real SDK client can be tested over
+ * the wire: DescribeCapacityReservations, DescribeInstances, -InstanceStatus, -InstanceTopology, -SecurityGroups. It holds what a test puts
  * into it and invents nothing; what it does not know it refuses as EC2 would. Signatures are not checked.
  */
 export interface Ec2StandIn {
@@ -13,6 +13,8 @@ export interface Ec2StandIn {
   readonly reservations: Map<string, Ec2Reservation>;
   /** By id; change it at will. */
   readonly instances: Map<string, Ec2Instance>;
+  /** By id; whether all traffic from and to the group itself is let in, and let out. */
+  readonly securityGroups: Map<string, { readonly in: boolean; readonly out: boolean }>;
   /** Every request so far: its action and its parameters. */
   readonly calls: readonly Ec2Call[];
   /** The next request is refused, e.g. with `RequestLimitExceeded`, 503. Calls add up. */
@@ -99,6 +101,7 @@ class Refusal extends Error {
 export async function startEc2StandIn(): Promise<Ec2StandIn> {
   const reservations = new Map<string, Ec2Reservation>();
   const instances = new Map<string, Ec2Instance>();
+  const securityGroups: Ec2StandIn['securityGroups'] = new Map();
   const calls: Ec2Call[] = [];
   const failures: Refusal[] = [];
   const actions: Record<string, (parameters: Parameters) => Xml> = {
@@ -106,6 +109,7 @@ export async function startEc2StandIn(): Promise<Ec2StandIn> {
     DescribeInstances: (parameters) => describeInstances(instances, parameters),
     DescribeInstanceStatus: (parameters) => describeStatus(instances, parameters),
     DescribeInstanceTopology: (parameters) => describeTopology(instances, parameters),
+    DescribeSecurityGroups: (parameters) => describeGroups(securityGroups, parameters),
   };
   const answer = (form: string): Xml => {
     const { Action: action = '', Version: _version, ...parameters } = Object.fromEntries(new URLSearchParams(form));
@@ -122,6 +126,7 @@ export async function startEc2StandIn(): Promise<Ec2StandIn> {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     reservations,
     instances,
+    securityGroups,
     calls,
     failNext: (code, status, message = `made to fail by a test: ${code}`) =>
       void failures.push(new Refusal(code, message, status)),
@@ -241,6 +246,20 @@ function describeTopology(all: ReadonlyMap<string, Ec2Instance>, parameters: Par
       tag('instanceType', one.instanceType),
       tag('availabilityZone', one.availabilityZone),
       tag('networkNodeSet', (one.networkNodes ?? []).map((node) => tag('item', node)).join('')),
+    ].join(''),
+  );
+}
+
+function describeGroups(all: Ec2StandIn['securityGroups'], parameters: Parameters): Xml {
+  const named = choose(all, parameters, { key: 'GroupId', notFound: 'InvalidGroup.NotFound' }, {});
+  const toItself = (id: string, lets: boolean) => {
+    const groups = tag('groups', tag('item', tag('groupId', escape(id))));
+    return lets ? tag('item', tag('ipProtocol', '-1') + groups) : '';
+  };
+  return page('securityGroupInfo', named, parameters, ([id, one]) =>
+    [
+      tag('groupId', escape(id)) + tag('groupName', escape(id)),
+      tag('ipPermissions', toItself(id, one.in)) + tag('ipPermissionsEgress', toItself(id, one.out)),
     ].join(''),
   );
 }

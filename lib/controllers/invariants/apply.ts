@@ -4,7 +4,7 @@ import type { InvariantPolicyStatus } from '../../api';
 import { INVARIANT_POLICIES } from '../../domain/resources';
 import type { KubeObject } from '../../domain/kube';
 import type { ControllerContext } from '../../runtime/controller';
-import { ApiError, NotFound } from '../../runtime/errors';
+import { ApiError, Forbidden, NotFound } from '../../runtime/errors';
 import type { DueRepair, Unnamed } from './findings';
 import { otherWriter } from './managers';
 import type { News } from './plan';
@@ -45,6 +45,8 @@ export async function findWriter({ violation }: Unnamed, { cluster }: Controller
     return (otherWriter(live, violation.fields) ?? 'unknown').slice(0, 128);
   } catch (error) {
     if (error instanceof NotFound) return 'unknown: whoever deletes it';
+    // What may only be watched has no name to it; nothing else waits for that.
+    if (error instanceof Forbidden) return 'unknown';
     throw error;
   }
 }

@@ -5,22 +5,30 @@ import { ApiError, TooManyRequests } from '../../runtime/errors';
 import { efaGroupsOf, placedInstances } from './cloud-questions';
 import type { CloudState } from './state';
 
-/** Neither changes while an instance lives, but for somebody's hand on a security group; instances come and go. */
-const EVERY_MS = 45_000;
+/** So often, with a look every 15 s and 15 s before anything is said, a hand on a security group is found within a minute. */
+const EVERY_MS = 25_000;
+/** An instance stays where it is while it runs, and one that is stopped and started may come up elsewhere. */
+const PLACED_AGAIN_MS = 600_000;
+
+type Places = NonNullable<CloudState['places']>;
 
 interface Asked {
   said: CloudState;
   againMs: number;
+  /** When all places are asked for again; until then only those that are not known. */
+  placesAgainMs: number;
 }
 
 /** Makes what asks: EC2 is asked when that is due, what it said last counts until then, and a failure keeps what is known. */
 export function makeCloudQuestions(): (context: ControllerContext, nowMs: number) => Promise<CloudState> {
-  const known: Asked = { said: {}, againMs: -Infinity };
+  const known: Asked = { said: {}, againMs: -Infinity, placesAgainMs: -Infinity };
   return async (context, nowMs) => {
     if (nowMs < known.againMs) return known.said;
     known.againMs = nowMs + EVERY_MS;
     try {
-      known.said = await ask(context);
+      const anew = nowMs >= known.placesAgainMs;
+      known.said = await ask(context, anew ? new Map() : (known.said.places ?? new Map()));
+      if (anew) known.placesAgainMs = nowMs + PLACED_AGAIN_MS;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error instanceof TooManyRequests) known.againMs = Math.max(known.againMs, nowMs + error.retryAfterMs);
@@ -32,13 +40,18 @@ export function makeCloudQuestions(): (context: ControllerContext, nowMs: number
   };
 }
 
-async function ask({ cache, cloud }: ControllerContext): Promise<CloudState> {
+async function ask({ cache, cloud }: ControllerContext, known: Places): Promise<CloudState> {
   const ids = placedInstances(cache(NODES).list());
   const groups = [...new Set(cache(NODE_CLASSES).list().flatMap(efaGroupsOf))].sort();
-  const places = ids.length > 0 ? await cloud.readInstanceTopology(ids) : [];
+  const fresh = ids.filter((id) => !known.has(id));
+  const found = fresh.length > 0 ? await cloud.readInstanceTopology(fresh) : [];
   const securityGroups = groups.length > 0 ? await cloud.readSecurityGroups(groups) : [];
+  const here = new Set(ids);
   return {
-    places: new Map(places.map((place) => [place.instanceId, place] as const)),
+    places: new Map([
+      ...[...known].filter(([id]) => here.has(id)),
+      ...found.map((place) => [place.instanceId, place] as const),
+    ]),
     securityGroups: new Map(securityGroups.map((group) => [group.groupId, group] as const)),
   };
 }

@@ -14,8 +14,8 @@ import { METRIC } from './telemetry';
 
 /** Every look is at everything, and a pod changes every second somewhere: rules have a minute, and take a twelfth of it. */
 const PACE_MS = 5_000;
-/** Time itself breaks rules: what is not there after ten minutes. */
-const AGAIN_MS = 30_000;
+/** Time itself breaks rules (what is not there after ten minutes), and so does what is changed in EC2, of which no watch tells. */
+const AGAIN_MS = 15_000;
 
 /** What the process was started with. */
 export interface InvariantsSettings {

@@ -29,7 +29,8 @@ export const topologyLabelsPresent: Rule = {
         if (missing.length === 0) return [];
         const repair = filled(node, missing, state);
         const message = `it lacks the network layers ${missing.join(', ')}: gangs are not packed around it${repair ? '' : ', and EC2 has not said where it is'}`;
-        return [{ object: refOf(NODES, node.object), message, ...(repair ? { repair } : {}) }];
+        const fields = missing.map((layer) => FOREIGN_KEYS.networkLayer(layer));
+        return [{ object: refOf(NODES, node.object), message, fields, ...(repair ? { repair } : {}) }];
       }),
 };
 
