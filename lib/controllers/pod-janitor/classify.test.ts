@@ -1,7 +1,7 @@
 import { makeNodeFacts, taint } from '../../fleet/testing';
 import { classify } from './classify';
 import type { Attempt } from './ledger';
-import { ended, makeSnapshot, makeWorkPod, MINUTE, NOW } from './work-testing';
+import { ended, makeSnapshot, makeWorkPod, MINUTE, NOW } from './testing-work';
 import type { WorkPod, WorkSnapshot } from './work-snapshot';
 
 const failed = (name: string, more: Partial<WorkPod>, facts: object = {}) =>

@@ -6,9 +6,9 @@ import { JanitorPolicySpec } from '../../api';
 import type { KubeObject } from '../../domain/kube';
 import { seededRandom } from '../../domain/seeded-random';
 import { seedOf } from '../../../test/seed';
-import { Killed, Lost, WATCHED, WorkJanitor } from './work-janitor';
-import { LINEAGE, makeGang, operate, podsOf, RANKS, type OperatorSurroundings } from './work-operators';
-import { WorkStore } from './work-store';
+import { Killed, Lost, WATCHED, WorkJanitor } from './testing-janitor';
+import { LINEAGE, makeGang, operate, podsOf, RANKS, type OperatorSurroundings } from './testing-operators';
+import { WorkStore } from './testing-store';
 
 const STEP_MS = 5_000;
 const KINDS = ['VolcanoJob', 'JobSet', 'Job'];

@@ -1,6 +1,6 @@
 import type { CheckpointFacts } from '../../fleet';
 import { gangStateOf, toMembers, type StuckGang } from './gang-states';
-import { ended, makeGroup, makeSnapshot, makeWorkPod, MINUTE, NOW, POLICY } from './work-testing';
+import { ended, makeGroup, makeSnapshot, makeWorkPod, MINUTE, NOW, POLICY } from './testing-work';
 import type { WorkPod, WorkSnapshot } from './work-snapshot';
 
 const HOUR = 60 * MINUTE;

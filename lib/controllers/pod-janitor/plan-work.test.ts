@@ -16,7 +16,7 @@ import {
   MINUTE,
   NOW,
   POLICY,
-} from './work-testing';
+} from './testing-work';
 import type { WorkPod, WorkSnapshot } from './work-snapshot';
 
 const taken = makeWorkPod(

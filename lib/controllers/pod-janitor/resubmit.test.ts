@@ -1,9 +1,9 @@
 import type { WorkloadOutcome } from '../../fleet/suspension';
-import { makeGang } from './work-operators';
+import { makeGang } from './testing-operators';
 import type { Attempt, Cause } from './ledger';
 import { afterRestart } from './restart';
 import { afterCopy, copyOutcome, dueOf, type CopyResult } from './resubmit';
-import { makeLedger, MINUTE, NOW, POLICY } from './work-testing';
+import { makeLedger, MINUTE, NOW, POLICY } from './testing-work';
 
 const KEY = 'VolcanoJob research/llama';
 const attempt = (over: Partial<Attempt> = {}): Attempt => ({

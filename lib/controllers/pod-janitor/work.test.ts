@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../domain/kube';
 import { toWorkFacts } from './work';
-import { makeWorkObject } from './work-testing';
+import { makeWorkObject } from './testing-work';
 
 const vcjob = (phase?: string) =>
   makeWorkObject('batch.volcano.sh/v1alpha1', 'Job', { tasks: [] }, { state: { phase } });

@@ -17,7 +17,7 @@ import { afterCopy, copyOutcome, type CopyResult } from './resubmit';
 import { kindOfWork, toWorkFacts } from './work';
 import type { LedgerAt, WorkAction, WorkPlan, WorkPolicy } from './work-actions';
 import type { WorkPod, WorkSnapshot } from './work-snapshot';
-import type { WorkCaches, WorkStore } from './work-store';
+import type { WorkCaches, WorkStore } from './testing-store';
 
 /** Kinds that the janitor watches. */
 export const WATCHED = ['VolcanoJob', 'JobSet', 'Job', 'PodGroup', 'Pod', 'Resubmission'];

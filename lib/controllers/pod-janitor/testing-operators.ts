@@ -4,7 +4,7 @@
  */
 import type { KubeObject } from '../../domain/kube';
 import { FOREIGN_KEYS } from '../../domain/node-keys';
-import type { WorkStore } from './work-store';
+import type { WorkStore } from './testing-store';
 
 /** Label that stays on every copy: which gang of the test it is. */
 export const LINEAGE = 'test/lineage';
