@@ -4,10 +4,17 @@ import { join } from 'node:path';
 import { capacityController } from '../../lib/controllers/capacity/controller';
 import { METRIC as MOVES } from '../../lib/controllers/moves/telemetry';
 import { movesController } from '../../lib/controllers/moves/controller';
+import { makeInvariantsController } from '../../lib/controllers/invariants/controller';
+import { makePodJanitorController } from '../../lib/controllers/pod-janitor/controller';
 import { poolsController } from '../../lib/controllers/pools/controller';
 import type { MetricRow } from '../../lib/domain/metrics';
-import { CAPACITY_BUCKETS } from '../../lib/domain/resources';
-import { ALL_METRICS } from './metrics';
+import { stop } from '../../lib/controllers/pod-janitor/ledger';
+import type { KubeObject } from '../../lib/domain/kube';
+import { CONTROLLERS_NAMESPACE } from '../../lib/domain/namespaces';
+import { CAPACITY_BUCKETS, RESUBMISSIONS } from '../../lib/domain/resources';
+import { SHIPPED_CONFIG_MAP, SHIPPED_KEY } from '../../lib/domain/shipped';
+import { InvariantPolicy, JanitorPolicy, Resubmission } from '../../lib/api';
+import { ALL_METRICS, METRIC_TABLES } from './metrics';
 import { makeVolcanoJob, makeWorld } from '../../lib/simulator';
 import { blockReservation, smallCluster } from '../simulation/small-cluster';
 
@@ -75,4 +82,60 @@ describe('metrics', () => {
     expect(of('inference').length).toBeGreaterThan(7);
     await world.stop();
   }, 60_000);
+
+  it('are used by the janitor and the invariants as their rows say, when something is wrong with everything', async () => {
+    const world = makeWorld({
+      seed: 3,
+      objects: [...smallCluster(), ...wrongWithEverything()],
+      controllers: [
+        makePodJanitorController({ clusterName: 'ai' }),
+        makeInvariantsController({ namespace: CONTROLLERS_NAMESPACE }),
+      ],
+    });
+    const status = stop({}, 'Application', 'it ran out of memory', 0);
+    const ledger = { name: 'job-llama-0', namespace: 'training' };
+    world.server.mergePatch(RESUBMISSIONS, ledger, { status }, { subresource: 'status' });
+    await world.runUntil(10 * MINUTE_MS);
+    const { metrics } = world.replicas[0]!;
+    const used = [...metrics.used].filter(([name]) => /^aicluster_(janitor|invariants)_/.test(name));
+    for (const [name, { type, labels }] of used) {
+      const row = byName.get(name);
+      expect([name, row?.type, [...(row?.labels ?? [])].sort()]).toEqual([name, type, labels]);
+    }
+    const rows = [...METRIC_TABLES['pod-janitor']!, ...METRIC_TABLES['invariants']!].map(({ name }) => name);
+    const names = used.map(([name]) => name);
+    // Nobody fights here, and what is missing nobody of ours may make.
+    const silent = ['aicluster_invariants_conflicts', 'aicluster_invariants_repairs_total'];
+    expect(rows.filter((name) => !names.includes(name))).toEqual(silent);
+    const gone = { rule: 'admission-policies-unmodified', severity: 'Critical' };
+    expect(metrics.read('aicluster_invariants_findings', gone)).toBe(1);
+    expect(metrics.read('aicluster_invariants_shipped_objects')).toBe(1);
+    expect(metrics.read('aicluster_janitor_stuck', { state: 'TerminatingFinalizer' })).toBe(1);
+    expect(metrics.read('aicluster_janitor_stopped_work', { reason: 'Application' })).toBe(1);
+    await world.stop();
+  }, 60_000);
 });
+
+/** A policy that is gone, a pod on a node that never was, work that was given up. */
+function wrongWithEverything(): KubeObject[] {
+  const policy = { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicy' };
+  const shipped = [{ ...policy, metadata: { name: 'aicluster-guard-entry' }, spec: {} }];
+  const work = { apiVersion: 'batch/v1', kind: 'Job', name: 'llama', uid: 'u' };
+  const owner = { apiVersion: 'batch/v1', kind: 'Job', name: 'lost', uid: 'u2', controller: true };
+  const finalizers = ['example.com/keeps-it'];
+  const pod = { name: 'lost', namespace: 'training', finalizers, ownerReferences: [owner] };
+  return [
+    JanitorPolicy.make('default', {}),
+    InvariantPolicy.make('default', {}),
+    {
+      ...{ apiVersion: 'v1', kind: 'ConfigMap', data: { [SHIPPED_KEY]: JSON.stringify(shipped) } },
+      metadata: { name: SHIPPED_CONFIG_MAP, namespace: CONTROLLERS_NAMESPACE },
+    },
+    {
+      ...{ apiVersion: 'v1', kind: 'Pod', metadata: pod },
+      spec: { nodeName: 'i-0123456789abcdef0', containers: [{ name: 'rank' }] },
+      status: { phase: 'Running' },
+    },
+    Resubmission.make('job-llama-0', { work }, { namespace: 'training' }),
+  ];
+}
