@@ -80,6 +80,7 @@ describe('findings', () => {
     });
     expect(plan.findings.map(({ object }) => object)).toEqual(['Node z', 'Node a']);
     expect(plan.more).toBe(2);
+    expect(plan.counts).toEqual({ Critical: 1, Warning: 3, Info: 0 });
   });
 
   test('two things wrong with one object are one finding', () => {

@@ -70,6 +70,8 @@ export interface FindingsPlan {
   readonly unnamed: readonly Unnamed[];
   /** For the next look. */
   readonly pending: ReadonlyMap<string, number>;
+  /** Of all that is wrong, those without room included. */
+  readonly counts: Readonly<Record<Severity, number>>;
   /** Findings there was no room for. */
   readonly more: number;
   readonly againMs?: number;
@@ -221,10 +223,17 @@ class Plan {
         .filter(({ conflict, manager, resolvedAt }) => conflict && manager === undefined && resolvedAt === undefined)
         .map((finding) => ({ ...finding, violation: this.violations.get(keyOf(finding))! })),
       pending: this.pending,
+      counts: countSeverities(all),
       more: all.length - findings.length,
       ...(this.moments.length > 0 ? { againMs: Math.min(...this.moments) } : {}),
     };
   }
+}
+
+function countSeverities(all: readonly Finding[]): Record<Severity, number> {
+  const counts = { Critical: 0, Warning: 0, Info: 0 };
+  for (const finding of all) if (isOpen(finding)) counts[finding.severity] += 1;
+  return counts;
 }
 
 /** How often it was put right, and when last. */

@@ -125,12 +125,9 @@ function checked(rule: Rule, state: InvariantState): readonly Violation[] {
   }
 }
 
-const SEVERITIES: readonly Severity[] = ['Critical', 'Warning', 'Info'];
-
 function statusOf(policy: PolicyState, plan: FindingsPlan, rules: number, nowMs: number): InvariantPolicyStatus {
   const open = plan.findings.filter(isOpen);
-  const count = (wanted: Severity) => open.filter(({ severity }) => severity === wanted).length;
-  const [critical, warning, info] = SEVERITIES.map(count) as [number, number, number];
+  const { Critical: critical, Warning: warning, Info: info } = plan.counts;
   const conflicts = open.filter(({ conflict }) => conflict).length;
   const said = words({ critical, warning, info, conflicts, more: plan.more });
   const accepted = policy.errors === undefined;
