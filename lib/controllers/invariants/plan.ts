@@ -21,7 +21,7 @@ import {
   type RuleResult,
   type Unnamed,
 } from './findings';
-import { refOf, type ObjectRef, type Rule, type Severity, type Violation } from './rule';
+import { refOf, type ObjectRef, type Rule, type Violation } from './rule';
 import type { InvariantState } from './state';
 import { CONDITION } from './telemetry';
 
