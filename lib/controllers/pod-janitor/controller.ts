@@ -6,6 +6,7 @@
  * One look: what is about to be done is written into the status of the policy first, then it is done, each after a last live look.
  */
 import { JANITOR_POLICY_NAME, type JanitorPolicyStatus } from '../../api';
+import { findCondition } from '../../domain/conditions';
 import { parseDuration } from '../../domain/duration';
 import { jsonEqual } from '../../domain/json-equal';
 import { parseTime } from '../../domain/kube';
@@ -31,6 +32,8 @@ import type { ClusterPort } from '../../runtime/ports';
 import { applyPodAction } from './apply-pods';
 import { applyWorkAction } from './apply-work';
 import { InstanceStates } from './ask-instances';
+import { AskedWork } from './asked-work';
+import type { LedgerState } from './ledger';
 import { freshMemory } from './memory';
 import {
   DEFAULT_POLICY,
@@ -53,7 +56,7 @@ import { observeSync } from './sync/observe';
 import { planSync, type SyncPlan } from './sync/plan';
 import type { SyncFinding, SyncPolicy } from './sync/snapshot';
 import { METRIC } from './telemetry';
-import type { WorkPlan } from './work-actions';
+import type { WorkAction, WorkPlan } from './work-actions';
 
 /** Calls at the same time; actions of one look are about different pods. */
 const PARALLEL = 8;
@@ -99,6 +102,7 @@ class Janitor {
   private remembered: Remembered;
   private readonly instances = new InstanceStates();
   private readonly works = makeWorkObserver();
+  private readonly asked = new AskedWork();
   private syncMs = -Infinity;
 
   constructor(
@@ -125,12 +129,15 @@ class Janitor {
     const sync = await this.compare(context, policy, nowMs);
     this.remembered = { pods: pods.memory, ends: snapshot.remembered, deadSince: snapshot.deadSince };
     tellFigures({ work, pods, sync }, context);
-    if (policy) await this.write(policy, { pods, work, sync }, context);
-    const again = await this.apply({ pods, work, sync }, spec, context);
+    tellStopped(snapshot.ledgers, context);
+    const due = this.asked.due(work.actions, nowMs);
+    const plans = { pods, work: { ...work, actions: due.actions }, sync };
+    if (policy) await this.write(policy, plans, due.first, context);
+    const again = await this.apply(plans, spec, context);
     const news = await this.instances.ask(pods.askInstances, context, nowMs);
     const asked = pods.askInstances.length > 0 ? this.instances.nextMs - nowMs : Infinity;
     const moments = [...work.moments, pods.againMs ?? Infinity].map((atMs) => atMs - nowMs);
-    const next = Math.min(AGAIN_MS, again, asked, ...moments, news ? CONFLICT_RETRY_MS : Infinity);
+    const next = Math.min(AGAIN_MS, due.againMs, again, asked, ...moments, news ? CONFLICT_RETRY_MS : Infinity);
     return { requeueAfterMs: Math.max(CONFLICT_RETRY_MS, next) };
   }
 
@@ -159,8 +166,9 @@ class Janitor {
   }
 
   /** Before anything is done. */
-  private async write(policy: PolicyState, { pods, work, sync }: Plans, { cluster, cache, clock }: ControllerContext) {
-    const doing = pods.actions.filter(({ type }) => type !== 'Say').length + work.actions.length;
+  private async write(policy: PolicyState, plans: Plans, orders: number, { cluster, cache, clock }: ControllerContext) {
+    const { pods, work, sync } = plans;
+    const doing = pods.actions.filter(({ type }) => type !== 'Say').length + orders;
     const status = statusOf(policy, {
       ...{ pods: pods.findings, work: work.findings, acts: doing, nowMs: clock.now() },
       ...(sync ? { sync: { findings: sync.findings, found: sync.found, repairs: sync.actions.length } } : {}),
@@ -185,9 +193,7 @@ class Janitor {
         .map(({ metadata }) => metadata.name),
     );
     const jobs = [
-      ...work.actions.map(
-        (action) => async () => void again.push((await applyWorkAction(action, context)) ?? Infinity),
-      ),
+      ...work.actions.map((action) => async () => void again.push((await this.order(action, context)) ?? Infinity)),
       ...pods.actions.map((action) => () => applyPodAction(action, context, spec)),
       ...(sync?.actions ?? []).map((action) => async () => {
         const { outcome, why } = await applySync(action, { ...context, clusterName, pools });
@@ -199,6 +205,15 @@ class Janitor {
     const serious = worstOf(failures);
     if (serious) throw serious;
     return Math.min(failures.length > 0 ? CONFLICT_RETRY_MS : Infinity, ...again);
+  }
+
+  private async order(action: WorkAction, context: ControllerContext): Promise<number | undefined> {
+    try {
+      return await applyWorkAction(action, context);
+    } catch (error) {
+      this.asked.forget(action);
+      throw error;
+    }
   }
 }
 
@@ -237,6 +252,20 @@ async function doAll(jobs: readonly (() => Promise<void>)[]): Promise<readonly u
   await Promise.all(Array.from({ length: Math.min(PARALLEL, jobs.length) }, work));
   // Being too late is neither a failure nor a reason to wait.
   return failures.filter((error) => !(error instanceof NotFound) || error instanceof Conflict);
+}
+
+function tellStopped(ledgers: readonly LedgerState[], { metrics }: ControllerContext): void {
+  const counts = new Map<string, number>();
+  for (const { status } of ledgers) {
+    const stopped = findCondition(status.conditions, 'Stopped');
+    if (stopped?.status !== 'True') continue;
+    const reason = stopped.reason ?? '';
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  metrics.gauges(
+    METRIC.stopped,
+    [...counts].map(([reason, value]) => ({ labels: { reason }, value })),
+  );
 }
 
 function tellFigures({ pods, work, sync }: Plans, { metrics }: ControllerContext): void {
