@@ -12,6 +12,9 @@ export const RUN_SECONDS = 'simulator.aicluster.dev/run-seconds';
 /** On a pod: it needs so many seconds to end after it was asked to. Only the simulator reads it. */
 export const EXIT_SECONDS = 'simulator.aicluster.dev/exit-seconds';
 
+/** What a kubelet has to say is said so soon after it is heard of again. */
+const SILENT_MS = 10_000;
+
 /** How fast nodes and pods are, in milliseconds. */
 export interface KubeletTimes {
   readonly nodeReadyMs: number;
@@ -59,11 +62,18 @@ function live(inside: Inside, pod: KubeObject): Pod | undefined {
   return now && now.metadata.uid === pod.metadata.uid ? now : undefined;
 }
 
+/** The node controller has not heard of this pod's kubelet: it says and hears nothing until the taint is off. */
+function isSilent({ server }: Inside, { spec }: Pod): boolean {
+  const node = server.find(NODES, { name: spec?.nodeName ?? '' }) as Node | undefined;
+  return hasTaint(node?.spec?.taints, 'node.kubernetes.io/unreachable');
+}
+
 function begin(inside: Inside, times: KubeletTimes, bound: Pod): void {
   inside.clock.after(times.podStartMs, () => {
     const pod = live(inside, bound);
     if (!pod || pod.status?.phase !== 'Pending' || pod.metadata.deletionTimestamp) return;
     if (!inside.server.find(NODES, { name: pod.spec!.nodeName! })) return;
+    if (isSilent(inside, pod)) return begin(inside, { ...times, podStartMs: SILENT_MS }, bound);
     if (checkOf(pod)) return runCheck(inside, pod);
     const ready = { type: 'Ready', status: 'True' } as const;
     const startTime = formatTime(inside.clock.now());
@@ -80,6 +90,7 @@ function begin(inside: Inside, times: KubeletTimes, bound: Pod): void {
 function end(inside: Inside, started: Pod, phase: 'Succeeded' | 'Failed'): void {
   const pod = live(inside, started);
   if (!pod || hasEnded(pod) || (phase === 'Succeeded' && pod.metadata.deletionTimestamp)) return;
+  if (isSilent(inside, pod)) return (inside.clock.after(SILENT_MS, () => end(inside, started, phase)), undefined);
   const notReady = { type: 'Ready', status: 'False', reason: 'PodCompleted' } as const;
   patchStatus(inside, PODS, pod, { phase, conditions: withConditions(inside, pod.status?.conditions, notReady) });
 }
@@ -91,6 +102,7 @@ function stop(inside: Inside, times: KubeletTimes, pod: Pod): void {
   const graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000;
   inside.clock.after(Math.min(wantsMs, graceMs), () => {
     if (!live(inside, pod) || !inside.server.find(NODES, { name: pod.spec?.nodeName ?? '' })) return;
+    if (isSilent(inside, pod)) return (inside.clock.after(SILENT_MS, () => stop(inside, times, pod)), undefined);
     if (failedForMs === 0) return deleteIfThere(inside, PODS, pod, 0);
     end(inside, pod, 'Failed');
     inside.clock.after(failedForMs, () => deleteIfThere(inside, PODS, pod, 0));

@@ -32,6 +32,7 @@ import { applyPodAction } from './apply-pods';
 import { applyWorkAction } from './apply-work';
 import { InstanceStates } from './ask-instances';
 import { janitorFigures, type JanitorFindings } from './figures';
+import { AskedWork } from './asked-work';
 import { freshMemory } from './memory';
 import {
   DEFAULT_POLICY,
@@ -54,7 +55,7 @@ import { observeSync } from './sync/observe';
 import { planSync, type SyncPlan } from './sync/plan';
 import type { SyncFinding, SyncPolicy } from './sync/snapshot';
 import { METRIC } from './telemetry';
-import type { WorkPlan } from './work-actions';
+import type { WorkAction, WorkPlan } from './work-actions';
 
 /** Calls at the same time; actions of one look are about different pods. */
 const PARALLEL = 8;
@@ -100,6 +101,7 @@ class Janitor {
   private remembered: Remembered;
   private readonly instances = new InstanceStates();
   private readonly works = makeWorkObserver();
+  private readonly asked = new AskedWork();
   private syncMs = -Infinity;
 
   constructor(
@@ -127,12 +129,14 @@ class Janitor {
     this.remembered = { pods: pods.memory, ends: snapshot.remembered, deadSince: snapshot.deadSince };
     const { ledgers } = snapshot;
     tellFigures({ pods: pods.findings, work: work.findings, ledgers, sync: sync?.findings }, context);
-    if (policy) await this.write(policy, { pods, work, sync }, context);
-    const again = await this.apply({ pods, work, sync }, spec, context);
+    const due = this.asked.due(work.actions, nowMs);
+    const plans = { pods, work: { ...work, actions: due.actions }, sync };
+    if (policy) await this.write(policy, plans, due.first, context);
+    const again = await this.apply(plans, spec, context);
     const news = await this.instances.ask(pods.askInstances, context, nowMs);
     const asked = pods.askInstances.length > 0 ? this.instances.nextMs - nowMs : Infinity;
     const moments = [...work.moments, pods.againMs ?? Infinity].map((atMs) => atMs - nowMs);
-    const next = Math.min(AGAIN_MS, again, asked, ...moments, news ? CONFLICT_RETRY_MS : Infinity);
+    const next = Math.min(AGAIN_MS, due.againMs, again, asked, ...moments, news ? CONFLICT_RETRY_MS : Infinity);
     return { requeueAfterMs: Math.max(CONFLICT_RETRY_MS, next) };
   }
 
@@ -161,8 +165,9 @@ class Janitor {
   }
 
   /** Before anything is done. */
-  private async write(policy: PolicyState, { pods, work, sync }: Plans, { cluster, cache, clock }: ControllerContext) {
-    const doing = pods.actions.filter(({ type }) => type !== 'Say').length + work.actions.length;
+  private async write(policy: PolicyState, plans: Plans, orders: number, { cluster, cache, clock }: ControllerContext) {
+    const { pods, work, sync } = plans;
+    const doing = pods.actions.filter(({ type }) => type !== 'Say').length + orders;
     const status = statusOf(policy, {
       ...{ pods: pods.findings, work: work.findings, acts: doing, nowMs: clock.now() },
       ...(sync ? { sync: { findings: sync.findings, found: sync.found, repairs: sync.actions.length } } : {}),
@@ -187,9 +192,7 @@ class Janitor {
         .map(({ metadata }) => metadata.name),
     );
     const jobs = [
-      ...work.actions.map(
-        (action) => async () => void again.push((await applyWorkAction(action, context)) ?? Infinity),
-      ),
+      ...work.actions.map((action) => async () => void again.push((await this.order(action, context)) ?? Infinity)),
       ...pods.actions.map((action) => () => applyPodAction(action, context, spec)),
       ...(sync?.actions ?? []).map((action) => async () => {
         const { outcome, why } = await applySync(action, { ...context, clusterName, pools });
@@ -201,6 +204,15 @@ class Janitor {
     const serious = worstOf(failures);
     if (serious) throw serious;
     return Math.min(failures.length > 0 ? CONFLICT_RETRY_MS : Infinity, ...again);
+  }
+
+  private async order(action: WorkAction, context: ControllerContext): Promise<number | undefined> {
+    try {
+      return await applyWorkAction(action, context);
+    } catch (error) {
+      this.asked.forget(action);
+      throw error;
+    }
   }
 }
 

@@ -59,6 +59,16 @@ describe('a gang that is half dead', () => {
     expect(findings).toMatchObject([{ state: 'GangHalfDead', key: 'VolcanoJob research/llama' }]);
   });
 
+  it('keeps its dead pods until it is stopped, and not for ever', () => {
+    expect([...plan(HALF_DEAD).holds]).toContain('research/llama-0');
+    const reserved = { ledgers: [ledger({ attempts: [attempt()] })] };
+    expect([...plan({ ...HALF_DEAD, ...reserved }).holds]).toContain('research/llama-0');
+    const aborted = makeJob('Aborted', { 'aicluster.dev/suspended-by': `Resubmission/${ledgerName()}/1` });
+    expect([...plan({ ...HALF_DEAD, ...reserved, works: [aborted] }).holds]).toEqual([]);
+    const later = planWork(makeSnapshot({ ...HALF_DEAD, ...reserved }), POLICY, NOW + 11 * MINUTE);
+    expect([...later.holds]).toEqual([]);
+  });
+
   it('then an attempt in it, and still nothing else is done', () => {
     const { actions } = plan({ ...HALF_DEAD, ledgers: [ledger()] });
     expect(actions).toMatchObject([

@@ -68,14 +68,31 @@ export function planWork(snapshot: WorkSnapshot, policy: WorkPolicy, nowMs: numb
     ],
     findings,
     moments: [...moments, ...decided.flatMap(([, { atMs }]) => atMs ?? [])].filter((atMs) => atMs > nowMs),
-    holds: holdsOf(decided),
+    holds: holdsOf(decided, nowMs),
   };
 }
 
-/** Bare pods that are still to be copied: of cases that are ours, whether their attempt is under way or not begun. */
-function holdsOf(decided: readonly (readonly [WorkCase, Decision])[]): ReadonlySet<string> {
-  const held = decided.filter(([{ bare }, { action, words }]) => bare && (action !== undefined || words === UNDER_WAY));
-  return new Set(held.flatMap(([{ pods }]) => pods.map(({ facts }) => facts.key)));
+/** A gang that cannot be stopped does not keep its dead pods for longer than this after it was due. */
+const HELD_MS = 600_000;
+
+/**
+ * Pods that are not freed yet, of cases that are ours, whether their attempt is under way or not begun: bare ones that are still to be
+ * copied, and those of a gang that is still to be stopped. Freed one by one its owner would make them anew beside ranks that wait for
+ * the dead ones, and there would be nothing left to see of it.
+ */
+function holdsOf(decided: readonly (readonly [WorkCase, Decision])[], nowMs: number): ReadonlySet<string> {
+  const held = decided.filter(([{ bare, how, sinceMs = 0, dueAtMs = sinceMs }, { action, words }]) => {
+    const isBeingBrought = action !== undefined || words === UNDER_WAY;
+    return isBeingBrought && (bare || (how === 'Restart' && nowMs < dueAtMs + HELD_MS));
+  });
+  return new Set(
+    held.flatMap(([{ bare, work, pods }]) =>
+      pods
+        // What is evicted has no other end: once it is being deleted, its owner knows.
+        .filter(({ facts }) => bare || !work.evicted || !facts.deleting)
+        .map(({ facts }) => facts.key),
+    ),
+  );
 }
 
 interface UnderWay {

@@ -17,6 +17,7 @@ export interface WorkCase {
   readonly state: WorkFinding['state'];
   readonly pods: readonly WorkPod[];
   readonly sinceMs?: number;
+  readonly dueAtMs?: number;
   readonly message: string;
   /** Nobody gave it an owner that retries: only what the infrastructure took is brought back. */
   readonly bare: boolean;
@@ -93,11 +94,11 @@ export function casesOf(world: WorkWorld): {
 }
 
 function gangCase(gang: StuckGang, world: WorkWorld): WorkCase | undefined {
-  const { key, state, members, sinceMs, message } = gang;
+  const { key, state, members, sinceMs, dueAtMs, message } = gang;
   const { work, group } = workOfGang(key, world);
   if (!work) return undefined;
   const bare = isBare(work, members);
-  return { key, work, group, how: bare ? 'Copy' : 'Restart', state, pods: members, sinceMs, message, bare };
+  return { key, work, group, how: bare ? 'Copy' : 'Restart', state, pods: members, sinceMs, dueAtMs, message, bare };
 }
 
 /** A PodGroup that a person made, and pods that nobody would make anew. */
