@@ -2,6 +2,7 @@ import {
   DescribeCapacityReservationsCommand,
   DescribeInstancesCommand,
   DescribeInstanceStatusCommand,
+  DescribeSecurityGroupsCommand,
   EC2Client,
   paginateDescribeCapacityReservations,
 } from '@aws-sdk/client-ec2';
@@ -119,4 +120,18 @@ test('the SDK retries a throttled call and then gets its answer', async () => {
     'DescribeCapacityReservations',
     'DescribeCapacityReservations',
   ]);
+});
+
+test('a security group says what it lets in from itself, and out to itself', async () => {
+  ec2.securityGroups.set('sg-0efa', { in: true, out: false });
+  const answer = await client.send(new DescribeSecurityGroupsCommand({ GroupIds: ['sg-0efa'] }));
+  expect(answer.SecurityGroups).toEqual([
+    expect.objectContaining({
+      GroupId: 'sg-0efa',
+      IpPermissions: [expect.objectContaining({ IpProtocol: '-1', UserIdGroupPairs: [{ GroupId: 'sg-0efa' }] })],
+    }),
+  ]);
+  expect(answer.SecurityGroups![0]!.IpPermissionsEgress ?? []).toEqual([]);
+  const unknown = client.send(new DescribeSecurityGroupsCommand({ GroupIds: ['sg-0none'] }));
+  await expect(unknown).rejects.toMatchObject({ name: 'InvalidGroup.NotFound' });
 });

@@ -243,6 +243,12 @@ test.each<[string, string, readonly KubeObject[] | (() => string[]), RegExp]>([
     /fsx.csi.aws.com is not registered/,
   ],
   [
+    'no driver registered at all, as the API server says it',
+    'csi-drivers-registered: Node p5-1',
+    but(makeObject('CSINode', 'p5-1', { spec: { drivers: null } })),
+    /fsx.csi.aws.com is not registered/,
+  ],
+  [
     'pods of two SELinux levels',
     'one-selinux-level-per-volume: PersistentVolumeClaim research/data',
     rank({ spec: { securityContext: { seLinuxOptions: { level: 's0:c3,c4' } } } }),

@@ -23,6 +23,8 @@ export interface ControllersOptions {
   readonly server: string;
   /** URL of EC2's stand-in. */
   readonly ec2: string;
+  /** Where it tells its metrics on loopback. @default wherever nobody listens */
+  readonly httpPort?: number;
 }
 
 /** One pod of the Deployment: its process, and the policy `Always`. */
@@ -54,7 +56,7 @@ export class Replica {
           KUBECONFIG: kubeconfig,
           POD_NAME: this.name,
           POD_NAMESPACE: CONTROLLERS_NAMESPACE,
-          HTTP_PORT: '0',
+          HTTP_PORT: String(this.options.httpPort ?? 0),
           HTTP_HOST: '127.0.0.1', // a pod listens on its own address; here that would be everybody's
           NODE_ENV: 'production',
           ...compileCache(this.bed),

@@ -43,7 +43,7 @@ export interface Stage {
   /** What check pods come to; not started. */
   readonly machines: Machines;
   /** A pod of the controllers' Deployment, not started. */
-  replica(name: string, process?: ProcessName): Replica;
+  replica(name: string, process?: ProcessName, httpPort?: number): Replica;
   close(): Promise<void>;
 }
 
@@ -95,9 +95,10 @@ export async function setStage(blockNodes = BLOCK_NODES): Promise<Stage> {
     operators,
     trainers,
     machines,
-    replica: (name, process = 'capacity') => {
+    replica: (name, process = 'capacity', httpPort = 0) => {
       const env = { ...envOf(shipped, process), ...bucket };
-      const replica = new Replica(bed, name, { process, env, bundle, server: servers[process], ec2: ec2.endpoint });
+      const [server, { endpoint }] = [servers[process], ec2];
+      const replica = new Replica(bed, name, { process, env, bundle, server, ec2: endpoint, httpPort });
       replicas.push(replica);
       return replica;
     },

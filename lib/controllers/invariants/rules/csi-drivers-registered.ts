@@ -16,8 +16,10 @@ export const csiDriversRegistered: Rule = {
   check: (state) => {
     const missing = new Map<string, { readonly driver: string; readonly pod: string }>();
     for (const { pod, facts } of state.work) {
-      const known: readonly Named[] | undefined = state.get(CSI_NODES, facts.nodeName ?? '')?.spec?.drivers;
-      if (known === undefined) continue;
+      const node = state.get(CSI_NODES, facts.nodeName ?? '');
+      if (!node) continue;
+      // The API server says null where there are none.
+      const known: readonly Named[] = node.spec?.drivers ?? [];
       for (const driver of driversOf(pod, state)) {
         if (!known.some(({ name }) => name === driver)) missing.set(facts.nodeName!, { driver, pod: facts.key });
       }
