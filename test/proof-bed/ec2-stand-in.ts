@@ -2,9 +2,10 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
- * A loopback server that answers five questions of the EC2 query API in EC2's own XML, so that the real SDK client can be tested over
- * the wire: DescribeCapacityReservations, DescribeInstances, -InstanceStatus, -InstanceTopology, -SecurityGroups. It holds what a test puts
- * into it and invents nothing; what it does not know it refuses as EC2 would. Signatures are not checked.
+ * A loopback server that answers six questions of the EC2 query API in EC2's own XML, so that the real SDK client can be tested over
+ * the wire: DescribeCapacityReservations, DescribeInstances, -InstanceStatus, -InstanceTopology, -SecurityGroups, and -NetworkInterfaces, of
+ * which there are none. It holds what a test puts into it and invents nothing; what it does not know it refuses as EC2 would. Signatures
+ * are not checked.
  */
 export interface Ec2StandIn {
   /** `http://127.0.0.1:<port>`, for the SDK's `endpoint`. */
@@ -110,6 +111,8 @@ export async function startEc2StandIn(): Promise<Ec2StandIn> {
     DescribeInstanceStatus: (parameters) => describeStatus(instances, parameters),
     DescribeInstanceTopology: (parameters) => describeTopology(instances, parameters),
     DescribeSecurityGroups: (parameters) => describeGroups(securityGroups, parameters),
+    // It has none.
+    DescribeNetworkInterfaces: () => tag('networkInterfaceSet', ''),
   };
   const answer = (form: string): Xml => {
     const { Action: action = '', Version: _version, ...parameters } = Object.fromEntries(new URLSearchParams(form));

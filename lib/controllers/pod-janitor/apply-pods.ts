@@ -29,6 +29,7 @@ import {
   type LiveLook,
   type Recheck,
 } from './recheck';
+import { presenceOf404 } from './sync/questions';
 import { EVENT, METRIC } from './telemetry';
 
 type Of<T extends PodAction['type']> = Extract<PodAction, { readonly type: T }>;
@@ -173,9 +174,12 @@ async function find(
 async function findOwner(owner: OwnerReference, namespace: string, { cluster }: ControllerContext): Promise<unknown> {
   const resource = resourceOfOwner(owner);
   if (!resource) return undefined;
-  const found = await find(cluster, resource, { name: owner.name, namespace });
-  if (found === undefined) await cluster.list(resource, { namespace, limit: 1 });
-  return found;
+  try {
+    return await cluster.get(resource, { name: owner.name, namespace });
+  } catch (error) {
+    if (error instanceof NotFound && presenceOf404(owner, error.message) === 'Absent') return undefined;
+    throw error;
+  }
 }
 
 function nameOf(key: string): { readonly namespace: string; readonly name: string } {

@@ -21,6 +21,8 @@ export const ON_DEMAND_NODES = 4;
 /** Sample values of the blueprint. */
 const RESERVATION = 'cr-0123456789abcdef0';
 const DAY_MS = 24 * 3_600_000;
+/** In the tags of the instances that the janitor compares with the nodes. Nobody else has a use for it here. */
+const CLUSTER_NAME = 'proof-bed';
 
 /** The stage. */
 export interface Stage {
@@ -96,7 +98,7 @@ export async function setStage(blockNodes = BLOCK_NODES): Promise<Stage> {
     trainers,
     machines,
     replica: (name, process = 'capacity', httpPort = 0) => {
-      const env = { ...envOf(shipped, process), ...bucket };
+      const env = { ...envOf(shipped, process), ...bucket, ...(process === 'janitor' ? { CLUSTER_NAME } : {}) };
       const [server, { endpoint }] = [servers[process], ec2];
       const replica = new Replica(bed, name, { process, env, bundle, server, ec2: endpoint, httpPort });
       replicas.push(replica);
