@@ -18,7 +18,6 @@ import type { ControllerContext } from '../../runtime/controller';
 import { AlreadyExists, NotFound } from '../../runtime/errors';
 import type { ObjectName } from '../../runtime/ports';
 import type { PodAction } from './actions';
-import { resourceOfOwner } from './finalizers';
 import { instanceBehind, toNodeState } from './node-state';
 import { toJanitorPod } from './pod';
 import {
@@ -29,7 +28,7 @@ import {
   type LiveLook,
   type Recheck,
 } from './recheck';
-import { presenceOf404 } from './sync/questions';
+import { presenceOf404, resourceOfOwner } from './owners';
 import { EVENT, METRIC } from './telemetry';
 
 type Of<T extends PodAction['type']> = Extract<PodAction, { readonly type: T }>;

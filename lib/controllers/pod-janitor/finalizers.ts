@@ -5,21 +5,7 @@
  */
 import type { JanitorPolicySpec } from '../../api';
 import type { OwnerReference } from '../../domain/kube';
-import {
-  DAEMON_SETS,
-  DEPLOYMENTS,
-  JOB_SETS,
-  JOBS,
-  LEADER_WORKER_SETS,
-  POD_GROUPS,
-  PYTORCH_JOBS,
-  RAY_CLUSTERS,
-  RAY_JOBS,
-  REPLICA_SETS,
-  STATEFUL_SETS,
-  VOLCANO_JOBS,
-  type ResourceType,
-} from '../../domain/resources';
+import { resourceOfOwner } from './owners';
 import type { JanitorPod } from './pod';
 import { at } from './reading';
 
@@ -28,22 +14,6 @@ import { at } from './reading';
  * orphans (kubernetes #108645, #109429).
  */
 export const BUILT_IN_FINALIZERS = ['batch.kubernetes.io/job-tracking'];
-
-/**
- * Owners that can be asked for. A 404 proves something only where the path is right: a Kind with another plural, or a version that is not
- * served any more, is "not found" as well. So these are asked in the version that we know to be served, whatever the reference says.
- */
-const OWNERS: ReadonlyMap<string, ResourceType> = new Map(
-  [
-    ...[DAEMON_SETS, DEPLOYMENTS, JOBS, REPLICA_SETS, STATEFUL_SETS, POD_GROUPS, VOLCANO_JOBS],
-    ...[JOB_SETS, LEADER_WORKER_SETS, PYTORCH_JOBS, RAY_CLUSTERS, RAY_JOBS],
-  ].map((resource) => [`${resource.group} ${resource.kind}`, resource] as const),
-);
-
-/** The resource to ask for this owner; undefined: its absence cannot be proved. */
-export function resourceOfOwner({ apiVersion, kind }: OwnerReference): ResourceType | undefined {
-  return OWNERS.get(`${apiVersion.includes('/') ? apiVersion.split('/')[0] : ''} ${kind}`);
-}
 
 /** What can be done about the finalizers of a pod. */
 export interface FinalizerView {

@@ -7,9 +7,8 @@ import { NODES, POD_GROUPS, PODS, VOLUME_ATTACHMENTS, type ResourceType } from '
 import { Conflict, NotFound } from '../../../runtime/errors';
 import type { CloudPort, ClusterPort, ObjectName } from '../../../runtime/ports';
 import type { DeleteAttachment, DeleteNode, DeletePodGroup, SyncAction, SyncOutcome } from './actions';
-import { presenceOf404, resourceOfOwner } from './questions';
+import { presenceOf404, resourceOfOwner, type Presence } from '../owners';
 import { recheckAttachment, recheckNode, recheckPodGroup, type LiveState } from './recheck';
-import type { Presence } from './snapshot';
 
 /** What it is done with. */
 export interface SyncPorts {

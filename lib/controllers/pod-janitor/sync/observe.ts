@@ -7,7 +7,8 @@ import { ApiError } from '../../../runtime/errors';
 import { askOwner } from './apply';
 import { instancesToAsk, ownersToAsk, type SyncSurvey } from './questions';
 import { toSyncAttachment, toSyncClaim, toSyncNode, toSyncPod, toSyncPodGroup } from './reading';
-import type { Presence, SyncCloud, SyncPolicy, SyncSnapshot } from './snapshot';
+import type { Presence } from '../owners';
+import type { SyncCloud, SyncPolicy, SyncSnapshot } from './snapshot';
 
 /** What is known from elsewhere. */
 export interface SyncSurroundings {

@@ -1,19 +1,10 @@
 /** Whom to ask before comparing: instances by their id, and owners by a live GET. PURE. */
-import {
-  apiVersionOf,
-  JOB_SETS,
-  JOBS,
-  LEADER_WORKER_SETS,
-  PYTORCH_JOBS,
-  RAY_CLUSTERS,
-  RAY_JOBS,
-  VOLCANO_JOBS,
-} from '../../../domain/resources';
-import { DEPLOYMENTS, PODS, REPLICA_SETS, type ResourceType } from '../../../domain/resources';
+import type { ResourceType } from '../../../domain/resources';
 import type { OwnerReference } from '../../../domain/kube';
+import { resourceOfOwner } from '../owners';
 import { childlessPodGroups } from './leftovers';
 import { instanceOfName } from './machines';
-import type { Presence, SyncNode, SyncPolicy, SyncSnapshot } from './snapshot';
+import type { SyncNode, SyncPolicy, SyncSnapshot } from './snapshot';
 
 /** What the caches and the lists of EC2 know before anybody is asked by name. */
 export type SyncSurvey = Omit<SyncSnapshot, 'cloud' | 'owners' | 'known' | 'doneLastHour'> & {
@@ -67,23 +58,4 @@ export function ownersToAsk(
     );
   const from = all.length > MOST_OWNERS ? (Math.floor(nowMs / MINUTE_MS) * MOST_OWNERS) % all.length : 0;
   return [...all.slice(from), ...all.slice(0, from)].slice(0, MOST_OWNERS);
-}
-
-/** What may own a PodGroup and can be asked for. */
-const OWNERS: readonly ResourceType[] = [
-  ...[JOBS, VOLCANO_JOBS, JOB_SETS, LEADER_WORKER_SETS, RAY_CLUSTERS, RAY_JOBS, PYTORCH_JOBS],
-  ...[PODS, REPLICA_SETS, DEPLOYMENTS],
-];
-
-/** The resource to ask for this owner, in exactly the version it names; undefined: its absence cannot be proved. */
-export function resourceOfOwner({ apiVersion, kind }: OwnerReference): ResourceType | undefined {
-  return OWNERS.find((resource) => apiVersionOf(resource) === apiVersion && resource.kind === kind);
-}
-
-/**
- * What a 404 proves. One that does not name the object is the answer of a path that is not served: its CRD is gone, or not there yet, and
- * a server that has just started serves less than it did. Kubernetes' own garbage collector waits then, and so do we.
- */
-export function presenceOf404(owner: OwnerReference, message: string): Presence {
-  return message.includes(`"${owner.name}" not found`) ? 'Absent' : 'Unknown';
 }

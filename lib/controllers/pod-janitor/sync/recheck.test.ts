@@ -3,9 +3,9 @@ import { FOREIGN_KEYS, HOLD_ANNOTATION, POOL_LABEL } from '../../../domain/node-
 import { JANITOR_KEY } from '../../../domain/pod-keys';
 import { JOBS, VOLCANO_JOBS } from '../../../domain/resources';
 import type { DeleteAttachment, DeleteNode, DeletePodGroup } from './actions';
-import { presenceOf404, resourceOfOwner } from './questions';
+import { presenceOf404, resourceOfOwner } from '../owners';
 import { recheckAttachment, recheckNode, recheckPodGroup } from './recheck';
-import type { Presence } from './snapshot';
+import type { Presence } from '../owners';
 import { ID, NOW_MS, POOL } from './testing';
 
 const GOING = { deletionTimestamp: formatTime(NOW_MS) };
@@ -168,7 +168,8 @@ describe('a 404 for an owner', () => {
   it('is asked for in the version that the reference names, or not at all', () => {
     expect(resourceOfOwner(owner)).toBe(JOBS);
     expect(resourceOfOwner({ ...owner, apiVersion: 'batch.volcano.sh/v1alpha1' })).toBe(VOLCANO_JOBS);
-    expect(resourceOfOwner({ ...owner, apiVersion: 'batch/v2' })).toBeUndefined();
+    // Asked in the version that we know to be served.
+    expect(resourceOfOwner({ ...owner, apiVersion: 'batch/v2' })).toBe(JOBS);
     expect(resourceOfOwner({ ...owner, kind: 'Workflow' })).toBeUndefined();
   });
 });

@@ -7,7 +7,7 @@ import { whyAttachmentStays } from './leftovers';
 import { instanceOfName } from './machines';
 import { whyNodeStays } from './nodes';
 import { toSyncAttachment, toSyncNode } from './reading';
-import type { Presence } from './snapshot';
+import type { Presence } from '../owners';
 
 /** What EC2 said just now, by the id; undefined: it does not know it. */
 export type LiveState = string | undefined;

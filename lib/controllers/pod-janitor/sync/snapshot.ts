@@ -1,5 +1,6 @@
 /** What one comparison is decided on: Kubernetes, EC2, and what was found before. Plain values, times in epoch milliseconds. */
 import type { OwnerReference } from '../../../domain/kube';
+import type { Presence } from '../owners';
 import type { CloudInterface, ClusterInstance } from '../../../domain/cloud';
 
 /** What can be found. */
@@ -103,9 +104,6 @@ export interface SyncCloud {
   /** State of every instance that was asked for by its id; undefined: EC2 does not know it. */
   readonly states: ReadonlyMap<string, string | undefined>;
 }
-
-/** What a live GET of an owner came to. Unknown: it was not asked, or the answer does not speak of it. */
-export type Presence = 'Present' | 'Absent' | 'Unknown';
 
 /** Everything. */
 export interface SyncSnapshot {
