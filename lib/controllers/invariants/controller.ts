@@ -6,7 +6,7 @@ import { applyRepair, findWriter, tellNews, writeStatus } from './apply';
 import { makeCloudQuestions } from './ask-cloud';
 import type { Finding } from './findings';
 import { DEFAULT_POLICY, LOOKED_AT, LOOKED_AT_WHERE_THERE, observeInvariants, observePolicy } from './observe';
-import { planInvariants, type InvariantsPlan } from './plan';
+import { planInvariants, type InvariantsPlan, type News } from './plan';
 import { RULES } from './rules';
 import { METRIC } from './telemetry';
 
@@ -29,6 +29,7 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
   /** Lost with the process, and looked up anew. */
   const managers = new Map<string, string>();
   let pending: ReadonlyMap<string, number> = new Map();
+  let untold: readonly News[] = [];
   const askCloud = makeCloudQuestions();
   return {
     name: 'invariants',
@@ -49,16 +50,16 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
       const policy = observePolicy(context);
       const cloud = await askCloud(context, nowMs);
       const state = observeInvariants(context, { namespace, cloud, nowMs });
-      const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, managers, pending });
-      pending = plan.pending;
+      const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, managers, pending, untold });
+      ({ pending, untold } = plan);
       tellFigures(plan, nowMs, context);
       for (const one of plan.unnamed) managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
       // Before anything is put right it is written down: nobody repairs more often than it says, whenever it dies.
       if (plan.status) await writeStatus(plan.status, policy!.resourceVersion, context);
       for (const one of plan.news) tellNews(one, context);
       for (const repair of plan.repairs) await applyRepair(repair, context);
-      const named = plan.unnamed.length > 0 ? PACE_MS : AGAIN_MS;
-      return { requeueAfterMs: Math.max(PACE_MS, Math.min(named, (plan.againMs ?? Infinity) - nowMs)) };
+      const soon = plan.unnamed.length + untold.length > 0 ? PACE_MS : AGAIN_MS;
+      return { requeueAfterMs: Math.max(PACE_MS, Math.min(soon, (plan.againMs ?? Infinity) - nowMs)) };
     },
   };
 }
