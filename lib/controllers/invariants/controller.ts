@@ -7,7 +7,7 @@ import { applyRepair, findWriter, tellNews, writeStatus } from './apply';
 import { makeCloudQuestions } from './ask-cloud';
 import type { Finding } from './findings';
 import { DEFAULT_POLICY, LOOKED_AT, LOOKED_AT_WHERE_THERE, observeInvariants, observePolicy } from './observe';
-import { planInvariants, type InvariantsPlan } from './plan';
+import { planInvariants, type InvariantsPlan, type News } from './plan';
 import { RULES } from './rules';
 import type { InvariantState } from './state';
 import { METRIC } from './telemetry';
@@ -30,11 +30,12 @@ interface Memory {
   lastMs: number;
   readonly managers: Map<string, string>;
   pending: ReadonlyMap<string, number>;
+  untold: readonly News[];
   readonly askCloud: ReturnType<typeof makeCloudQuestions>;
 }
 
 function freshMemory(): Memory {
-  return { lastMs: -Infinity, managers: new Map(), pending: new Map(), askCloud: makeCloudQuestions() };
+  return { lastMs: -Infinity, managers: new Map(), pending: new Map(), untold: [], askCloud: makeCloudQuestions() };
 }
 
 /** Makes the controller. */
@@ -64,14 +65,15 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
       const state = observeInvariants(context, { namespace, cloud, nowMs });
       const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, ...memory });
       memory.pending = plan.pending;
+      memory.untold = plan.untold;
       tellFigures(plan, state, context);
       for (const one of plan.unnamed) memory.managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
       // Before anything is put right it is written down: nobody repairs more often than it says, whenever it dies.
       if (plan.status) await writeStatus(plan.status, policy!.resourceVersion, context);
       for (const one of plan.news) tellNews(one, context);
       for (const repair of plan.repairs) await applyRepair(repair, context);
-      const named = plan.unnamed.length > 0 ? PACE_MS : AGAIN_MS;
-      return { requeueAfterMs: Math.max(PACE_MS, Math.min(named, (plan.againMs ?? Infinity) - nowMs)) };
+      const soon = plan.unnamed.length + untold.length > 0 ? PACE_MS : AGAIN_MS;
+      return { requeueAfterMs: Math.max(PACE_MS, Math.min(soon, (plan.againMs ?? Infinity) - nowMs)) };
     },
   };
 }

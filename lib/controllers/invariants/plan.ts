@@ -37,6 +37,8 @@ export interface PolicyState {
 
 /** What to say in `kubectl describe` of the object. */
 export interface News {
+  /** `rule object`. */
+  readonly key: string;
   readonly object: ObjectRef;
   readonly conflict: boolean;
   readonly message: string;
@@ -48,6 +50,8 @@ export interface InvariantsPlan {
   readonly repairs: readonly DueRepair[];
   readonly unnamed: readonly Unnamed[];
   readonly news: readonly News[];
+  /** To be said next time. */
+  readonly untold: readonly News[];
   /** The status to write; absent: it is as it should be, or there is no policy. */
   readonly status?: InvariantPolicyStatus;
   readonly rules: number;
@@ -55,7 +59,7 @@ export interface InvariantsPlan {
   readonly againMs?: number;
 }
 
-/** So many are said at once; the status has them all. */
+/** So many are said at once, and the others in the next looks; the status has them all. */
 const MOST_NEWS = 20;
 
 /** What is known from the looks before. */
@@ -66,6 +70,8 @@ export interface LookBefore {
   readonly managers: ReadonlyMap<string, string>;
   /** What was wrong and is no finding yet. */
   readonly pending: ReadonlyMap<string, number>;
+  /** What there was too much of to say it all at once. */
+  readonly untold: readonly News[];
 }
 
 /** Looks at everything. */
@@ -87,20 +93,32 @@ export function planInvariants(
   const before = policy?.status.findings ?? [];
   const plan = planFindings(before, results, { bounds, managers, pending, nowMs: state.nowMs });
   const status = policy && statusOf(policy, plan, results.length, state.nowMs);
+  const findings = plan.findings.filter(isOpen);
+  const news = newsOf(plan, findings, look.untold);
   return {
-    findings: plan.findings.filter(isOpen),
+    findings,
     repairs: plan.repairs,
     unnamed: plan.unnamed,
-    news: plan.news.slice(0, MOST_NEWS).map(({ finding, violation }) => ({
-      object: violation.object,
-      conflict: finding.conflict === true,
-      message: `${finding.message} [${finding.rule}]`,
-    })),
+    news: news.slice(0, MOST_NEWS),
+    untold: news.slice(MOST_NEWS),
     ...(status && !jsonEqual(status, policy.status) ? { status } : {}),
     rules: results.length,
     pending: plan.pending,
     ...(plan.againMs === undefined ? {} : { againMs: plan.againMs }),
   };
+}
+
+/** What waits since the last look and is still wrong, then what is new. */
+function newsOf(plan: FindingsPlan, findings: readonly Finding[], untold: readonly News[]): readonly News[] {
+  const keyOf = ({ rule, object }: Finding) => `${rule} ${object}`;
+  const open = new Set(findings.map(keyOf));
+  const fresh = plan.news.map(({ finding, violation }) => ({
+    key: keyOf(finding),
+    object: violation.object,
+    conflict: finding.conflict === true,
+    message: `${finding.message} [${finding.rule}]`,
+  }));
+  return [...untold.filter(({ key }) => open.has(key)), ...fresh];
 }
 
 function resultsOf(rules: readonly Rule[], state: InvariantState, spec: InvariantPolicySpec): RuleResult[] {

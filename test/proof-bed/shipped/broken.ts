@@ -24,7 +24,7 @@ export interface Breach {
 
 /** All of them. The controllers of process capacity must be down, or some are put right before anybody sees them. */
 export function breaches(stage: Stage): readonly Breach[] {
-  return [...ofNodes(stage), ...ofOurOwn(stage), ...ofShipped(stage), ...ofAgents(stage), ...ofGangs(stage)];
+  return [...ofOurOwn(stage), ...ofNodes(stage), ...ofShipped(stage), ...ofAgents(stage), ...ofGangs(stage)];
 }
 
 /** `kubectl patch`, by hand. */
@@ -74,6 +74,12 @@ function ofOurOwn(stage: Stage): readonly Breach[] {
   const { bed, ec2 } = stage;
   const nodes = (count: number) => patch(stage, `cbkt ${BUCKET}`, { spec: { nodes: { min: count, max: count } } });
   return [
+    // Of EC2 no watch tells, so it is found last.
+    {
+      found: ['efa-security-group: NodeClass p5'],
+      breaks: async () => ec2.securityGroups.set(EFA_GROUP, { in: true, out: false }),
+      mends: async () => ec2.securityGroups.set(EFA_GROUP, { in: true, out: true }),
+    },
     { found: [`bucket-keys-agree: Node ${STRAY}`], breaks: () => takeNode(stage) },
     {
       found: [`queues-follow-buckets: Queue ${BUCKET}`],
@@ -87,11 +93,6 @@ function ofOurOwn(stage: Stage): readonly Breach[] {
       found: [`minimums-can-be-met: CapacityBucket ${BUCKET}`],
       breaks: () => nodes(NODE_NAMES.length + 1),
       mends: () => nodes(NODE_NAMES.length),
-    },
-    {
-      found: ['efa-security-group: NodeClass p5'],
-      breaks: async () => ec2.securityGroups.set(EFA_GROUP, { in: true, out: false }),
-      mends: async () => ec2.securityGroups.set(EFA_GROUP, { in: true, out: true }),
     },
     {
       found: ['nobody-tolerates-probation: Pod default/shell'],
