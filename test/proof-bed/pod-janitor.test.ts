@@ -15,7 +15,7 @@ import { accountOf, type Replica } from './shipped/controllers';
 import { dieThroughout, type Moment } from './shipped/deaths';
 import { deploy } from './shipped/deployment';
 import { GANG_LABEL } from './shipped/gang-work';
-import { fragileGang, KilledGangs, nameOf } from './shipped/killed-gangs';
+import { fragileGang, type Half, halfCopies, HALVES, KilledGangs, nameOf } from './shipped/killed-gangs';
 import { Objects } from './shipped/objects';
 import { setStage, type Stage } from './shipped/stage';
 import { StuckScene } from './shipped/stuck-scene';
@@ -168,11 +168,16 @@ describeOnBed('stuck work is freed, and killed work comes back once', () => {
         ...BROKEN.map((name) => fragileGang(name, broken)),
       );
       const next = moments(random);
+      const found = new Map<Half, number>();
+      const inspect = async (): Promise<void> => {
+        for (const half of await halfCopies(objects)) found.set(half, (found.get(half) ?? 0) + 1);
+      };
       const { deaths } = await dieThroughout(
-        { gate: stage.janitorGate, replica: janitor, moment: () => next.next().value as Moment },
+        { gate: stage.janitorGate, replica: janitor, moment: () => next.next().value as Moment, inspect },
         gangs.killEach(KILLS_OF_EACH, WITHIN_MS),
       );
-      say(`(${seconds()} s) ${gangs.failures} failures, janitor killed ${deaths.length} times`);
+      say(`(${seconds()} s) ${gangs.failures} failures, janitor killed ${deaths.length} times; deaths that left`);
+      for (const half of HALVES) say(`  ${half}: ${found.get(half) ?? 0}`);
       for (const name of BROKEN)
         await waitFor(`${name} to be given up`, async () => isStopped(await ledgerOf(name), 'Application'), PATIENCE);
 
@@ -191,6 +196,9 @@ describeOnBed('stuck work is freed, and killed work comes back once', () => {
         expect(new Set(attempts[0].exitCodes.map(({ code }: any) => code))).toEqual(new Set([3]));
       }
       expect(deaths.length).toBeGreaterThanOrEqual(KILLS_OF_EACH * 3);
+      // Seven deaths may miss one of them; forty do not.
+      if (deaths.length >= 40) expect(HALVES.filter((half) => !found.has(half))).toEqual([]);
+      expect(found.size).toBeGreaterThan(0);
       expect(await scene.touched()).toEqual([]);
       say(`(${seconds()} s) each came back once`);
     }));

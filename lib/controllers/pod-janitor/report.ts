@@ -39,20 +39,27 @@ export function statusOf({ generation, errors, status: before }: PolicyState, to
     observedGeneration: generation,
     conditions: setCondition(before.conditions, condition, nowMs),
     stuck: countStates(told),
-    acted: acts > 0 ? [...acted, { at: formatTime(nowMs), count: acts }].slice(-MOST_ACTED) : acted,
+    acted: acts > 0 ? withActs(acted, acts, nowMs) : acted,
     doneLastHour: acts + acted.reduce((sum, { count }) => sum + count, 0),
     message: messageOf(told),
     ...(sync ? syncFields(before, sync, nowMs) : {}),
   };
 }
 
-/** Looks that did something and are remembered: a look every 30 s within the hour. */
-const MOST_ACTED = 120;
+const MINUTE_MS = 60_000;
 
 type Acted = NonNullable<JanitorPolicyStatus['acted']>;
 
 function recent(acted: Acted = [], nowMs: number): Acted {
   return acted.filter(({ at }) => (parseTime(at) ?? 0) > nowMs - HOUR_MS);
+}
+
+/** One entry for a minute, with the time of its last act: a busy hour of looks twice a second has as many as any other. */
+function withActs(acted: Acted, acts: number, nowMs: number): Acted {
+  const last = acted.at(-1);
+  const isThisMinute = Math.floor((parseTime(last?.at) ?? 0) / MINUTE_MS) === Math.floor(nowMs / MINUTE_MS);
+  const [earlier, count] = isThisMinute ? [acted.slice(0, -1), last!.count] : [acted, 0];
+  return [...earlier, { at: formatTime(nowMs), count: count + acts }];
 }
 
 /** When something was done last, by any process. */

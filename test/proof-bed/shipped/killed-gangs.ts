@@ -4,7 +4,7 @@
  * server is compared with what has been done: a gang that runs twice, or comes back although nothing has failed, is wrong.
  */
 import type { KubeObject, Pod } from '../../../lib/domain/kube';
-import { JOBS, PODS } from '../../../lib/domain/resources';
+import { JOBS, PODS, RESUBMISSIONS } from '../../../lib/domain/resources';
 import type { Random } from '../../../lib/runtime/ports';
 import type { Bed } from '../bed';
 import { GANG_LABEL } from './gang-work';
@@ -115,6 +115,30 @@ export class KilledGangs {
 
 /** Name of the Job that a gang runs as after so many failures. */
 export const nameOf = (gang: string, failures: number): string => (failures === 0 ? gang : `${gang}-r${failures}`);
+
+/** What a death can leave half done. */
+export const HALVES = [
+  'a ledger without an attempt',
+  'an attempt without its copy',
+  'a copy that no ledger tells of',
+] as const;
+/** One of them. */
+export type Half = (typeof HALVES)[number];
+
+/** What is half done now; nobody works on it. */
+export async function halfCopies(objects: Objects): Promise<ReadonlySet<Half>> {
+  const jobs = new Set((await objects.list(JOBS)).map(({ metadata }) => metadata.name));
+  const halves = (await objects.list(RESUBMISSIONS)).flatMap(({ spec, status }): Half[] => {
+    if (spec.work.kind !== 'Job' || !spec.work.apiVersion.startsWith('batch/v1')) return [];
+    const last = status?.attempts?.at(-1);
+    if (!last) return ['a ledger without an attempt'];
+    if (last.step !== 'Reserved') return [];
+    return [
+      jobs.has(nameOf(spec.work.name, last.number)) ? 'a copy that no ledger tells of' : 'an attempt without its copy',
+    ];
+  });
+  return new Set(halves);
+}
 
 function byGang(objects: readonly KubeObject[]): Map<string, KubeObject[]> {
   const found = new Map<string, KubeObject[]>();

@@ -140,9 +140,10 @@ export class StuckScene {
   private async whatBecameOf(name: string, uid: string): Promise<string> {
     const pod = await this.stuck.find({ name, namespace: name === 'elsewhere' ? ELSEWHERE : NAMESPACE });
     if (pod?.metadata.uid !== uid) return `${name} is gone`;
-    if (pod.status?.conditions?.some(({ type }) => type === 'DisruptionTarget')) return `${name} was ended`;
-    const finalizers = pod.metadata.finalizers?.join() ?? '';
-    return finalizers === (KEPT_BY_FINALIZERS.get(name) ?? '') ? '' : `${name} has the finalizers ${finalizers}`;
+    const { conditions = [] } = pod.status!;
+    if (conditions.some(({ type }) => type === 'DisruptionTarget')) return `${name} was ended`;
+    const { finalizers = [] } = pod.metadata;
+    return KEPT_BY_FINALIZERS.get(name) === finalizers[0] ? '' : `${name} has the finalizers ${finalizers.join()}`;
   }
 
   private async makePods(): Promise<void> {
