@@ -72,7 +72,7 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
       if (plan.status) await writeStatus(plan.status, policy!.resourceVersion, context);
       for (const one of plan.news) tellNews(one, context);
       for (const repair of plan.repairs) await applyRepair(repair, context);
-      const soon = plan.unnamed.length + untold.length > 0 ? PACE_MS : AGAIN_MS;
+      const soon = plan.unnamed.length + plan.untold.length > 0 ? PACE_MS : AGAIN_MS;
       return { requeueAfterMs: Math.max(PACE_MS, Math.min(soon, (plan.againMs ?? Infinity) - nowMs)) };
     },
   };
