@@ -29,11 +29,18 @@ interface Memory {
   lastMs: number;
   readonly managers: Map<string, string>;
   pending: ReadonlyMap<string, number>;
+  checked: InvariantsPlan['checked'];
   readonly askCloud: ReturnType<typeof makeCloudQuestions>;
 }
 
 function freshMemory(): Memory {
-  return { lastMs: -Infinity, managers: new Map(), pending: new Map(), askCloud: makeCloudQuestions() };
+  return {
+    lastMs: -Infinity,
+    managers: new Map(),
+    pending: new Map(),
+    checked: new Map(),
+    askCloud: makeCloudQuestions(),
+  };
 }
 
 /** Makes the controller. */
@@ -62,7 +69,7 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
       const cloud = await memory.askCloud(context, nowMs);
       const state = observeInvariants(context, { namespace, cloud, nowMs });
       const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, ...memory });
-      memory.pending = plan.pending;
+      Object.assign(memory, { pending: plan.pending, checked: plan.checked });
       tellFigures(plan, nowMs, context);
       for (const one of plan.unnamed) memory.managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
       // Before anything is put right it is written down: nobody repairs more often than it says, whenever it dies.
