@@ -16,7 +16,7 @@ import { toTakings } from './report/takings';
 import { play } from './rehearsal/play';
 import { synthesizeReference } from './rehearsal/synthesize';
 
-/** The processes of which there are scenes: in a cluster in memory that has no agents and no volumes, the janitor would find faults all day. */
+/** The processes that are played: all of them. */
 const REHEARSED: readonly ProcessName[] = ['capacity', 'health', 'janitor'];
 
 /** What the processes of the cluster would be started with; no check runs its image here. */
@@ -66,6 +66,10 @@ const STORY = new Set([
   'GangRunning',
   'GangWaiting',
   'JobFailed',
+  'AttemptReserved',
+  'AttemptDone',
+  'FreedByJanitor',
+  'InvariantBroken',
   'NoCapacity',
   'BlockEnding',
   'BlockEnded',
