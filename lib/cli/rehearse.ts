@@ -16,12 +16,12 @@ import { toTakings } from './report/takings';
 import { play } from './rehearsal/play';
 import { synthesizeReference } from './rehearsal/synthesize';
 
-/** The processes of which there are scenes: in a cluster in memory that has no agents and no volumes, the janitor would find faults all day. */
-const REHEARSED: readonly ProcessName[] = ['capacity', 'health'];
+/** The processes that are played: all of them. */
+const REHEARSED: readonly ProcessName[] = ['capacity', 'health', 'janitor'];
 
 /** What the processes of the cluster would be started with; no check runs its image here. */
 const SURROUNDINGS = {
-  env: { CHECK_IMAGE: 'rehearsed', NEURON_CHECK_IMAGE: 'rehearsed' },
+  env: { CHECK_IMAGE: 'rehearsed', NEURON_CHECK_IMAGE: 'rehearsed', CLUSTER_NAME: 'simulated' },
   namespace: 'aicluster-system',
 };
 
@@ -66,6 +66,10 @@ const STORY = new Set([
   'GangRunning',
   'GangWaiting',
   'JobFailed',
+  'AttemptReserved',
+  'AttemptDone',
+  'FreedByJanitor',
+  'InvariantBroken',
   'NoCapacity',
   'BlockEnding',
   'BlockEnded',

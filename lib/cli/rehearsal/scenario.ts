@@ -10,6 +10,7 @@ import { PRIORITY_RANK, type CapacityBucketSpec, type CapacityPoolSpec } from '.
 import { requireInstanceType } from '../../catalog';
 import type { KubeObject } from '../../domain/kube';
 import { FOREIGN_KEYS } from '../../domain/node-keys';
+import { EFA_RESOURCE } from '../../domain/training';
 import { DEPLOYMENTS, JOBS, VOLCANO_JOBS, apiVersionOf } from '../../domain/resources';
 import type { Random } from '../../runtime/ports';
 import { habitsOf, RUN_SECONDS } from '../../simulator';
@@ -146,7 +147,7 @@ function gangSpec(work: Work, workers: number, annotations: Readonly<Record<stri
         name: 'worker',
         replicas: workers,
         minAvailable: workers,
-        template: { metadata: { annotations }, spec: { ...podSpec(work), restartPolicy: 'Never' } },
+        template: { metadata: { annotations }, spec: { ...podSpec(work, true), restartPolicy: 'Never' } },
       },
     ],
   };
@@ -183,15 +184,27 @@ function step({ random }: Work, hour: number, says: string, object: KubeObject):
   return { atMs: Math.round(hour * 60 * MINUTE_MS + random() * 20 * MINUTE_MS), says, object };
 }
 
-/** A pod that takes one whole node: all its accelerators. Which type it gets is the controllers' choice. */
-function podSpec({ instanceType }: Work) {
-  const { accelerators } = requireInstanceType(instanceType);
-  const devices = { [accelerators.resourceName]: String(accelerators.count) };
+/** A pod that takes one whole node: all its accelerators, and what it needs beside them. Which type it gets is the controllers' choice. */
+function podSpec({ instanceType }: Work, isRank = false) {
+  const { accelerators, efa } = requireInstanceType(instanceType);
+  const devices = {
+    [accelerators.resourceName]: String(accelerators.count),
+    // Ranks on several nodes talk over EFA.
+    ...(isRank && efa.count > 0 ? { [EFA_RESOURCE]: String(efa.count) } : {}),
+  };
   return {
     terminationGracePeriodSeconds: 30,
     containers: [
-      { name: 'main', image: 'example.com/work:1', resources: { requests: { cpu: '8', ...devices }, limits: devices } },
+      {
+        ...{
+          name: 'main',
+          image: 'example.com/work:1',
+          resources: { requests: { cpu: '8', ...devices }, limits: devices },
+        },
+        volumeMounts: [{ name: 'shm', mountPath: '/dev/shm' }],
+      },
     ],
+    volumes: [{ name: 'shm', emptyDir: { medium: 'Memory' } }],
   };
 }
 

@@ -31,11 +31,19 @@ interface Memory {
   readonly managers: Map<string, string>;
   pending: ReadonlyMap<string, number>;
   untold: readonly News[];
+  checked: InvariantsPlan['checked'];
   readonly askCloud: ReturnType<typeof makeCloudQuestions>;
 }
 
 function freshMemory(): Memory {
-  return { lastMs: -Infinity, managers: new Map(), pending: new Map(), untold: [], askCloud: makeCloudQuestions() };
+  return {
+    lastMs: -Infinity,
+    managers: new Map(),
+    pending: new Map(),
+    checked: new Map(),
+    untold: [],
+    askCloud: makeCloudQuestions(),
+  };
 }
 
 /** Makes the controller. */
@@ -64,8 +72,7 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
       const cloud = await memory.askCloud(context, nowMs);
       const state = observeInvariants(context, { namespace, cloud, nowMs });
       const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, ...memory });
-      memory.pending = plan.pending;
-      memory.untold = plan.untold;
+      Object.assign(memory, { pending: plan.pending, untold: plan.untold, checked: plan.checked });
       tellFigures(plan, state, context);
       for (const one of plan.unnamed) memory.managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
       // Before anything is put right it is written down: nobody repairs more often than it says, whenever it dies.

@@ -23,7 +23,7 @@ function look(names: readonly string[], afterMs: number, before?: InvariantsPlan
   const { pending = new Map<string, number>(), untold = [] } = before ?? {};
   const state = new InvariantState(() => [], NOW_MS + afterMs);
   return planInvariants([brokenBy(names)], state, policy, {
-    ...{ defaults: DEFAULT_POLICY, managers: new Map(), pending, untold },
+    ...{ defaults: DEFAULT_POLICY, managers: new Map(), pending, untold, checked: new Map() },
   });
 }
 

@@ -22,7 +22,7 @@ import {
   type Unnamed,
 } from './findings';
 import { refOf, type ObjectRef, type Rule, type Violation } from './rule';
-import type { InvariantState } from './state';
+import type { InvariantState, Watched } from './state';
 import { CONDITION } from './telemetry';
 
 /** The InvariantPolicy as it is. */
@@ -56,6 +56,8 @@ export interface InvariantsPlan {
   readonly status?: InvariantPolicyStatus;
   readonly rules: number;
   readonly pending: ReadonlyMap<string, number>;
+  /** For the next look. */
+  readonly checked: ReadonlyMap<string, Watched<readonly Violation[]>>;
   readonly againMs?: number;
 }
 
@@ -72,6 +74,8 @@ export interface LookBefore {
   readonly pending: ReadonlyMap<string, number>;
   /** What there was too much of to say it all at once. */
   readonly untold: readonly News[];
+  /** Rule → what it came to, and from what. */
+  readonly checked: ReadonlyMap<string, Watched<readonly Violation[]>>;
 }
 
 /** Looks at everything. */
@@ -82,7 +86,7 @@ export function planInvariants(
   look: LookBefore,
 ): InvariantsPlan {
   const spec = policy?.spec ?? look.defaults;
-  const results = resultsOf(rules, state, spec);
+  const results = resultsOf({ rules, state, spec, checked: look.checked });
   const bounds = {
     maxFindings: spec.maxFindings,
     maxRepairs: spec.repair.maxPerHour,
@@ -104,6 +108,7 @@ export function planInvariants(
     ...(status && !jsonEqual(status, policy.status) ? { status } : {}),
     rules: results.length,
     pending: plan.pending,
+    checked: new Map(results.map(({ rule, watched }) => [rule.id, watched] as const)),
     ...(plan.againMs === undefined ? {} : { againMs: plan.againMs }),
   };
 }
@@ -121,20 +126,33 @@ function newsOf(plan: FindingsPlan, findings: readonly Finding[], untold: readon
   return [...untold.filter(({ key }) => open.has(key)), ...fresh];
 }
 
-function resultsOf(rules: readonly Rule[], state: InvariantState, spec: InvariantPolicySpec): RuleResult[] {
+interface Looking {
+  readonly rules: readonly Rule[];
+  readonly state: InvariantState;
+  readonly spec: InvariantPolicySpec;
+  readonly checked: ReadonlyMap<string, Watched<readonly Violation[]>>;
+}
+
+type Checked = RuleResult & { readonly watched: Watched<readonly Violation[]> };
+
+function resultsOf({ rules, state, spec, checked }: Looking): Checked[] {
   const said = new Map(spec.rules.map((one) => [one.id, one] as const));
   return rules
     .filter(({ id }) => said.get(id)?.disabled !== true)
-    .map((rule) => ({
-      rule,
-      severity: said.get(rule.id)?.severity ?? rule.severity,
-      repairs: said.get(rule.id)?.repair ?? true,
-      violations: checked(rule, state),
-    }));
+    .map((rule) => {
+      const before = checked.get(rule.id);
+      // Pods change every moment, and most of the rest for days not.
+      const watched = before && state.isAsSeen(before) ? before : state.watched(() => check(rule, state));
+      return {
+        ...{ rule, watched, violations: watched.value },
+        severity: said.get(rule.id)?.severity ?? rule.severity,
+        repairs: said.get(rule.id)?.repair ?? true,
+      };
+    });
 }
 
 /** A rule that fails on what it finds is said like any other: one broken object must not hide all the others. */
-function checked(rule: Rule, state: InvariantState): readonly Violation[] {
+function check(rule: Rule, state: InvariantState): readonly Violation[] {
   try {
     return rule.check(state);
   } catch (error) {

@@ -46,21 +46,74 @@ export interface GangMembers {
 /** Objects, by type. */
 export type ObjectsOf = (resource: ResourceType) => readonly KubeObject[];
 
+type Seen = Map<string, { readonly value: unknown; readonly resource?: ResourceType }>;
+
+/** Something that was read from the state, and from which parts of it. */
+export interface Watched<T> {
+  readonly value: T;
+  readonly seen: Seen;
+}
+
 /** One look at everything. Lists are sorted by key; each part is read when the first rule asks for it. */
 export class InvariantState {
-  private readonly known = new Map<string, unknown>();
+  private readonly known = new Map<string, Watched<unknown>>();
+  private readonly lists = new Map<string, readonly KubeObject[]>();
+  /** What is being computed has looked at. */
+  private seen: Seen = new Map();
 
   constructor(
     private readonly read: ObjectsOf,
-    readonly nowMs: number,
-    readonly cloud: CloudState = {},
-    /** What was deployed with the controllers and must be there as it was; empty where nobody has said. */
-    readonly shipped: readonly KubeObject[] = [],
+    private readonly timeMs: number,
+    private readonly clouds: CloudState = {},
+    private readonly deployed: readonly KubeObject[] = [],
   ) {}
+
+  get nowMs(): number {
+    return this.sees('time', this.timeMs);
+  }
+
+  get cloud(): CloudState {
+    return this.sees('cloud', this.clouds);
+  }
+
+  /** What was deployed with the controllers and must be there as it was; empty where nobody has said. */
+  get shipped(): readonly KubeObject[] {
+    return this.sees('shipped', this.deployed);
+  }
 
   /** Every object of this type. */
   objects(resource: ResourceType): readonly KubeObject[] {
-    return this.once(resourceName(resource), () => this.read(resource));
+    return this.sees(resourceName(resource), this.list(resource), resource);
+  }
+
+  /** What this comes to, and what it was read from: as long as that is the same, it comes to the same. */
+  watched<T>(compute: () => T): Watched<T> {
+    const outer = this.seen;
+    const seen: Seen = new Map();
+    this.seen = seen;
+    try {
+      return { value: compute(), seen };
+    } finally {
+      this.seen = outer;
+    }
+  }
+
+  /** Whether all of that is as it was. */
+  isAsSeen({ seen }: Watched<unknown>): boolean {
+    const values: Readonly<Record<string, unknown>> = { time: this.timeMs, cloud: this.clouds, shipped: this.deployed };
+    return [...seen].every(([name, { value, resource }]) => (resource ? this.list(resource) : values[name]) === value);
+  }
+
+  private list(resource: ResourceType): readonly KubeObject[] {
+    const name = resourceName(resource);
+    const list = this.lists.get(name) ?? this.read(resource);
+    this.lists.set(name, list);
+    return list;
+  }
+
+  private sees<T>(name: string, value: T, resource?: ResourceType): T {
+    this.seen.set(name, { value, ...(resource ? { resource } : {}) });
+    return value;
   }
 
   /** The object of this key. */
@@ -117,7 +170,9 @@ export class InvariantState {
 
   /** Computed once in this look. */
   once<T>(name: string, compute: () => T): T {
-    if (!this.known.has(name)) this.known.set(name, compute());
-    return this.known.get(name) as T;
+    const found = this.known.get(name) ?? this.watched(compute);
+    this.known.set(name, found);
+    for (const [what, value] of found.seen) this.seen.set(what, value);
+    return found.value as T;
   }
 }

@@ -63,6 +63,8 @@ const PARALLEL = 8;
 const CONFLICT_RETRY_MS = 500;
 /** Two comparisons that count as two are at least two minutes apart. */
 const SYNC_EVERY_MS = 120_000;
+/** A pod changes every moment somewhere, and what is stuck is so for minutes. */
+const PACE_MS = 1_000;
 /** Time alone makes things stuck. */
 const AGAIN_MS = 30_000;
 
@@ -103,6 +105,7 @@ class Janitor {
   private readonly works = makeWorkObserver();
   private readonly asked = new AskedWork();
   private syncMs = -Infinity;
+  private lookedMs = -Infinity;
 
   constructor(
     context: ControllerContext,
@@ -115,6 +118,8 @@ class Janitor {
 
   async look(context: ControllerContext): Promise<Outcome> {
     const nowMs = context.clock.now();
+    if (nowMs < this.lookedMs + PACE_MS) return { requeueAfterMs: this.lookedMs + PACE_MS - nowMs };
+    this.lookedMs = nowMs;
     const policy = observePolicy(context);
     const spec = this.specOf(policy);
     const look = { remembered: this.remembered, instances: this.instances.known(nowMs), nowMs };

@@ -140,7 +140,8 @@ describe('a gang hangs', () => {
   const whole = ['0', '1', '2'].map((n) => makeWorkPod(`llama-${n}`, { startedAtMs: NOW - 9 * HOUR }));
 
   it('when it publishes checkpoints and has published none for an hour', () => {
-    expect(stateOf(whole, { checkpoints: published(61) })).toMatchObject({ state: 'GangHung', dueAtMs: NOW - MINUTE });
+    const checkpoints = published(61, 20 * MINUTE);
+    expect(stateOf(whole, { checkpoints })).toMatchObject({ state: 'GangHung', dueAtMs: NOW - MINUTE });
   });
 
   it('and is given three times its own interval, when that is longer', () => {
@@ -149,7 +150,15 @@ describe('a gang hangs', () => {
 
   it('not before it has run for as long: a checkpoint from before its restart says nothing', () => {
     const fresh = whole.map((pod) => ({ ...pod, facts: { ...pod.facts, startedAtMs: NOW - MINUTE } }));
-    expect(stateOf(fresh, { checkpoints: published(300) })).toMatchObject({ dueAtMs: NOW + 59 * MINUTE });
+    expect(stateOf(fresh, { checkpoints: published(300, MINUTE) })).toMatchObject({ dueAtMs: NOW + 59 * MINUTE });
+  });
+
+  it('not just before its second checkpoint: how long the first one took is all that is known of its interval', () => {
+    const young = whole.map((pod) => ({ ...pod, facts: { ...pod.facts, startedAtMs: NOW - 121 * MINUTE } }));
+    expect(stateOf(young, { checkpoints: published(61) })).toMatchObject({ dueAtMs: NOW + 119 * MINUTE });
+    // Begun anew after its first and only one, it may need as long again.
+    const anew = whole.map((pod) => ({ ...pod, facts: { ...pod.facts, startedAtMs: NOW - 10 * MINUTE } }));
+    expect(stateOf(anew, { checkpoints: published(61) })).toMatchObject({ dueAtMs: NOW + 170 * MINUTE });
   });
 
   it('never because of checkpoints that it does not publish', () => {

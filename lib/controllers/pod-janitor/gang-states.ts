@@ -245,13 +245,17 @@ function timedOut(
   };
 }
 
-function silent(
-  { takenAtMs, everyMs = 0 }: CheckpointFacts,
-  startedAtMs: number,
-  { gangs }: Pick<JanitorPolicySpec, 'gangs'>,
-): Found {
+/** How often it publishes; with one checkpoint all that is known is how long that took, and from an earlier life of it nothing. */
+function intervalOf({ takenAtMs, everyMs }: CheckpointFacts, startedAtMs: number, hungAfterMs: number): number {
+  if (everyMs !== undefined && everyMs > 0) return everyMs;
+  return takenAtMs > startedAtMs ? takenAtMs - startedAtMs : hungAfterMs;
+}
+
+function silent(checkpoint: CheckpointFacts, startedAtMs: number, { gangs }: Pick<JanitorPolicySpec, 'gangs'>): Found {
+  const { takenAtMs, everyMs = 0 } = checkpoint;
   const sinceMs = Math.max(takenAtMs, startedAtMs);
-  const patienceMs = Math.max(parseDuration(gangs.hungAfter), TIMES_ITS_INTERVAL * everyMs);
+  const hungAfterMs = parseDuration(gangs.hungAfter);
+  const patienceMs = Math.max(hungAfterMs, TIMES_ITS_INTERVAL * intervalOf(checkpoint, startedAtMs, hungAfterMs));
   const usual = everyMs > 0 ? `, and usually one every ${Math.round(everyMs / 60_000)} minutes` : '';
   return {
     state: 'GangHung',

@@ -1,5 +1,6 @@
 /** Claims, attachments, Leases and Events about pods → what the janitor needs of them. PURE and total. */
 import type { KubeObject } from '../../domain/kube';
+import { once } from '../../fleet';
 import { at, listOf, textOf, textsOf, timeOf } from './reading';
 import type { AttachmentState, ClaimState, PodEvent } from './snapshot';
 
@@ -30,11 +31,13 @@ export function toPodEvent(event: unknown): PodEvent | undefined {
   return { podUid, reason, message, atMs };
 }
 
+const readPodEvent = once(toPodEvent);
+
 /** Events by the pod they are about. */
 export function toPodEvents(events: readonly KubeObject[]): ReadonlyMap<string, readonly PodEvent[]> {
   const byPod = new Map<string, PodEvent[]>();
   for (const event of events) {
-    const read = toPodEvent(event);
+    const read = readPodEvent(event);
     if (!read) continue;
     const list = byPod.get(read.podUid);
     if (list) list.push(read);
