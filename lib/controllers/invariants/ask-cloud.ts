@@ -5,8 +5,8 @@ import { ApiError, TooManyRequests } from '../../runtime/errors';
 import { efaGroupsOf, placedInstances } from './cloud-questions';
 import type { CloudState } from './state';
 
-/** So often, with a look every 15 s and 15 s before anything is said, a hand on a security group is found within a minute. */
-const EVERY_MS = 25_000;
+/** At every look without news: with the 15 s before anything is said, a hand on a security group is found within a minute. */
+const EVERY_MS = 15_000;
 /** An instance stays where it is while it runs, and one that is stopped and started may come up elsewhere. */
 const PLACED_AGAIN_MS = 600_000;
 

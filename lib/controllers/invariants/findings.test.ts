@@ -71,6 +71,13 @@ describe('findings', () => {
     expect(looks.found(result([violation()], 'person')).news).toHaveLength(1);
   });
 
+  test.each(['person', 'cdk'] as const)('of %s are never a conflict: nobody of ours fights for them', (owner) => {
+    const looks = new Looks({ ...BOUNDS, maxRepairs: 0 });
+    looks.found(result([violation()], owner));
+    const later = looks.look(60_000, result([violation()], owner));
+    expect([later.unnamed, later.findings[0]!.conflict]).toEqual([[], undefined]);
+  });
+
   test('are bounded: the worst and oldest stay, and how many more there are is said', () => {
     const looks = new Looks({ ...BOUNDS, maxFindings: 2 });
     const plan = looks.found(result(['b', 'a', 'c'].map((name) => violation(name))), {

@@ -176,7 +176,7 @@ class Plan {
   }
 
   private conflictOf(key: string, past: Finding | undefined, owner: string): Partial<Finding> {
-    const often = past !== undefined && owner !== 'person' && (past.repairs ?? 0) >= this.bounds.maxRepairs;
+    const often = past !== undefined && isOurs(owner) && (past.repairs ?? 0) >= this.bounds.maxRepairs;
     if (!often && owner !== 'fought') return {};
     const manager = this.input.managers.get(key) ?? past?.manager;
     return { conflict: true, ...(manager === undefined ? {} : { manager }) };
@@ -200,7 +200,7 @@ class Plan {
     const past = this.stillCounts(finding);
     if (!past) return;
     const justNow = past.resolvedAt === undefined;
-    const byItsOwner = justNow && past.owner !== 'invariants' && past.owner !== 'person' && past.owner !== 'cdk';
+    const byItsOwner = justNow && past.owner !== 'invariants' && isOurs(past.owner);
     const counted = byItsOwner
       ? { ...past, repairs: (past.repairs ?? 0) + 1, repairedAt: formatTime(this.nowMs) }
       : past;
@@ -234,6 +234,11 @@ function countSeverities(all: readonly Finding[]): Record<Severity, number> {
   const counts = { Critical: 0, Warning: 0, Info: 0 };
   for (const finding of all) if (isOpen(finding)) counts[finding.severity] += 1;
   return counts;
+}
+
+/** Whether a controller of ours puts it right: against a person, and against whoever deploys, there is no conflict. */
+function isOurs(owner: string): boolean {
+  return owner !== 'person' && owner !== 'cdk';
 }
 
 /** How often it was put right, and when last. */

@@ -16,10 +16,14 @@ interface PolicyRule {
   readonly verbs: readonly string[];
 }
 
-/** The rights of the table, of the process with this service account. */
-export function declaredRights(account: string): Set<Right> {
+/** The rights of the table, of the process with this service account, or of one of its controllers. */
+export function declaredRights(account: string, controller?: string): Set<Right> {
   const own = PERMISSIONS.filter((process) => processName(process) === account);
-  const rights = own.flatMap(permissionsOf).flatMap(({ resource, subresource, verbs, namespace }) => {
+  const rows = own.flatMap((process) => {
+    const one = process.controllers.find((other) => other.controller === controller);
+    return controller === undefined ? permissionsOf(process) : (one?.cluster ?? []);
+  });
+  const rights = rows.flatMap(({ resource, subresource, verbs, namespace }) => {
     const name = subresource ? `${resource.plural}/${subresource}` : resource.plural;
     return verbs.map((verb) => right(verb, resource.group, name, namespace));
   });
