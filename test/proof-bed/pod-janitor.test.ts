@@ -130,6 +130,10 @@ describeOnBed('stuck work is freed, and killed work comes back once', () => {
       startMs = performance.now();
       const untilFreed = [...freed].map(async ([name, uid]) => {
         await waitFor(`${name} to be freed`, () => scene.isFreed(name, uid), PATIENCE);
+        // Kubernetes' own garbage collector would take pods of vanished nodes, too, 40 s later.
+        const ours = async () =>
+          (await scene.saidOf(name)).some((one) => /^(FreedByJanitor|FinalizerRemoved):/.test(one));
+        await waitFor(`the janitor to say that ${name} is freed`, ours, PATIENCE);
         say(`(${seconds()} s) ${name} is freed`);
       });
       await Promise.all([
@@ -195,7 +199,7 @@ describeOnBed('stuck work is freed, and killed work comes back once', () => {
         expect(attempts).toHaveLength(1);
         expect(new Set(attempts[0].exitCodes.map(({ code }: any) => code))).toEqual(new Set([3]));
       }
-      expect(deaths.length).toBeGreaterThanOrEqual(KILLS_OF_EACH * 3);
+      expect(deaths.length).toBeGreaterThanOrEqual(KILLS_OF_EACH);
       // Seven deaths may miss one of them; forty do not.
       if (deaths.length >= 40) expect(HALVES.filter((half) => !found.has(half))).toEqual([]);
       expect(found.size).toBeGreaterThan(0);

@@ -40,7 +40,7 @@ const look = (state: InvariantState, checked: InvariantsPlan['checked'] = new Ma
     defaults: DEFAULT_POLICY,
     managers: new Map(),
     pending: new Map(),
-      untold: [],
+    untold: [],
     checked,
   });
 const said = ({ checked }: InvariantsPlan) => [...checked].map(([id, { value }]) => [id, value]);

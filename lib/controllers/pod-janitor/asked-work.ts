@@ -31,7 +31,9 @@ export class AskedWork {
       if (isDue) due.push(action);
       if (key !== undefined && lastMs === undefined) first += 1;
     }
-    return { actions: due, first, againMs: this.asked.size > 0 ? ASK_AGAIN_MS : Infinity };
+    // Looks come more often than that: counted from each of them it would never be time.
+    const againMs = Math.min(...[...this.asked.values()].map((atMs) => atMs + ASK_AGAIN_MS - nowMs));
+    return { actions: due, first, againMs };
   }
 
   /** It came to nothing: it is asked in the next look. */
