@@ -1,13 +1,12 @@
 /**
  * Five storms, each in a test file of its own so that they run side by side. Together they are 500,000 steps, in which every phase of a
  * node meets everything that happens 100 times: lag, crashes, foreign edits, insufficient capacity, late binds, gangs, bursts, budgets,
- * buckets that change, go and come back. After each 40 minutes of storm there are 10 in which running work is taken over and over, in
- * every way. Safety is checked after every step, liveness in the calm after that.
+ * buckets that change, go and come back, machines that ail, boot anew and recover, checks that hang, lie or end without a word, complaints,
+ * and people who change their mind about all of it. After each 40 minutes of storm there are 10 in which running work is taken over and
+ * over, in every way. Safety is checked after every step, liveness in the calm after that.
  */
-import { capacityController } from '../../lib/controllers/capacity/controller';
-import { movesController } from '../../lib/controllers/moves/controller';
-import { poolsController } from '../../lib/controllers/pools/controller';
-import { breaches, notMet, rage, tell } from './storms';
+import { CONTROLLERS, provingCluster } from './proving-cluster';
+import { breaches, hasty, notMet, rage, tell, TIMES } from './storms';
 import { seedOfRun } from '../seed';
 import { countTakings, lacking, type Takings } from './takings';
 
@@ -24,7 +23,8 @@ export function stormOf(number: number): void {
     const world = await rage(
       {
         seed: seedOfRun() + number,
-        controllers: [poolsController, capacityController, movesController],
+        controllers: CONTROLLERS,
+        objects: provingCluster(TIMES).map(hasty),
         steps: STEPS,
         meetings: MEETINGS,
         enough: () => lacking(takings, LEAST).length === 0,

@@ -60,6 +60,7 @@ const QUICK = {
   podStartMs: 500,
   podStopMs: 2_000,
   bindMs: [20, 900],
+  checkMs: { 'one-node': 2_000, pair: 1_000, whole: 2_000 },
 } as const;
 
 /** What a storm is made of. */
@@ -88,7 +89,7 @@ export interface Storm {
 }
 
 /** Nodes enough for every phase at once. */
-const TIMES = 2;
+export const TIMES = 2;
 const STORM_MS = 40 * 60_000;
 /** When there are steps enough, but not meetings. */
 const GUST_MS = 8 * 60_000;
@@ -134,12 +135,13 @@ export async function rage(storm: Storm, watch: (world: World) => unknown = () =
   watch(world);
   await world.advance(5 * 60_000);
   const chaos = new Chaos(world, {
-    everyMs: storm.everyMs ?? [200, 4_000],
+    everyMs: storm.everyMs ?? [400, 8_000],
     namespaces: NAMESPACES,
     maxGang: Math.floor(BLOCK_NODES / 3),
     maxWork: 10,
     atOnce: storm.atOnce ?? 10,
     only: storm.only,
+    meetings: storm.meetings,
   });
   while (goesOn(world, storm)) {
     world.setFaults(storm.faults ?? BAD_NETWORK);
@@ -190,7 +192,7 @@ function goesOn(world: World, { steps, meetings = 0, enough = () => true }: Stor
 /** Pairs of a phase and an event that were met less often than this. */
 export function notMet(world: World, meetings: number): string[] {
   // Disturbances, faults of the network, and processes that start again.
-  const events = [...disturbanceNames(world.options.controllers), 'restart'];
+  const events = [...disturbanceNames(), 'restart'];
   return NODE_PHASES.flatMap((phase) => events.map((event) => `${phase} × ${event}`))
     .filter((pair) => (world.counters.get(pair) ?? 0) < meetings)
     .map((pair) => `${pair}: ${world.counters.get(pair) ?? 0} of ${meetings}`);

@@ -1,4 +1,4 @@
-/** What storms of health (test/simulation/storm-of-health-suite.ts) have found, each as the smallest look in which it shows. */
+/** What storms (test/simulation/storm-suite.ts) have found, each as the smallest look in which it shows. */
 import { formatTime, type KubeObject, type Node } from '../../domain/kube';
 import { PROBATION_TAINT } from '../../domain/node-keys';
 import { NODES } from '../../domain/resources';
