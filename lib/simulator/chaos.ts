@@ -206,9 +206,10 @@ export class Chaos implements Stage {
     return happened;
   }
 
-  /** Nothing leads to phases in which all is well but that things are taken back. */
+  /** Nothing leads to phases in which all is well but that things are taken back. What ails a machine was to be found out first. */
   private calm(): void {
-    for (const key of [...this.lasts.keys()].slice(0, CALMED)) this.end(key);
+    const keys = [...this.lasts.keys()].filter((key) => !key.startsWith('ails '));
+    for (const key of keys.slice(0, CALMED)) this.end(key);
   }
 
   /** Does it, counts it against the phases before it, and tells it. */

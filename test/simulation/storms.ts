@@ -78,7 +78,7 @@ export interface Storm {
   readonly options?: Partial<WorldOptions>;
   /** What may happen. @default everything */
   readonly only?: readonly string[];
-  /** How long it rages before the first calm. @default 40 minutes */
+  /** How long it rages before the first calm. @default 20 minutes */
   readonly stormMs?: number;
   /** How long nothing happens after that. @default 45 minutes */
   readonly calmMs?: number;
@@ -90,7 +90,7 @@ export interface Storm {
 
 /** Nodes enough for every phase at once. */
 export const TIMES = 2;
-const STORM_MS = 40 * 60_000;
+const STORM_MS = 20 * 60_000;
 /** When there are steps enough, but not meetings. */
 const GUST_MS = 8 * 60_000;
 /** After a storm the network stays bad for a while, and work comes in bursts. */

@@ -95,6 +95,23 @@ test('a bucket keeps its minimum at work in the look after a node was closed, to
   expect(acts(fleet('Probation'), { faults: [fault('w0')] })).toEqual(['CreateMove w0 Validation']);
 });
 
+test('who leaves in the same look because a person asks counts for those who ask the brakes', () => {
+  const fleet = Array.from({ length: 10 }, (_, i) => working(`w${i}`));
+  const asked = {
+    ...makeValidation(['w9'], {}, { reason: 'Person' }),
+    ...{ name: 'p', uid: 'p', createdMs: NOW_MS - 1000 },
+  };
+  const leave = (...args: Parameters<typeof makeSnapshot>) =>
+    acts(...args).filter((one) => one.startsWith('CreateMove'));
+  const faults = [fault('w0'), fault('w1')];
+  // 20 percent of ten.
+  expect(leave(fleet, { faults })).toHaveLength(2);
+  expect(leave(fleet, { faults, validations: [asked] })).toEqual([
+    'CreateMove w9 Validation',
+    'CreateMove w0 Validation',
+  ]);
+});
+
 describe('a verdict', () => {
   const passed = makeValidation(['a'], {
     step: 'Done',
