@@ -82,8 +82,10 @@ export interface Storm {
   readonly stormMs?: number;
   /** How long nothing happens after that. @default 45 minutes */
   readonly calmMs?: number;
-  /** How often every phase has to meet every event; the storm goes on until then, twice as long at most. */
+  /** How often every phase is to meet every event: that is aimed at. */
   readonly meetings?: number;
+  /** Whether the storm goes on until then, twice as long at most. @default true */
+  readonly insists?: boolean;
   /** What else the storm goes on for. */
   readonly enough?: () => boolean;
 }
@@ -184,8 +186,9 @@ async function calm(world: World, chaos: Chaos, ms: number): Promise<void> {
   }
 }
 
-function goesOn(world: World, { steps, meetings = 0, enough = () => true }: Storm): boolean {
+function goesOn(world: World, { steps, meetings = 0, insists = true, enough = () => true }: Storm): boolean {
   if (world.violations.length > 0) return false;
+  if (!insists) return world.steps < steps;
   return world.steps < steps || (world.steps < 2 * steps && !(enough() && notMet(world, meetings).length === 0));
 }
 
