@@ -2,9 +2,10 @@
  * Somebody and something always happens: people edit nodes and objects, hardware dies, work comes and goes, servers restart. What lasts
  * is taken back after a while. Half of the time whatever was met least is aimed at, so that rare phases meet rare events, too.
  */
-import { NODE_PHASES, type NodeFacts, type NodePhase } from '../fleet';
+import type { NodeFacts, NodePhase } from '../fleet';
 import type { Random } from '../runtime/ports';
-import { disturbancesFor } from './disturbances';
+import { Aims, type Aim } from './aims';
+import { DISTURBANCES } from './disturbances';
 import { lookAfterHealth } from './disturbances/ailing';
 import { straighten } from './disturbances/nodes';
 import { restoreBuckets } from './disturbances/objects';
@@ -27,24 +28,25 @@ export interface ChaosOptions {
   readonly maxGang?: number;
   /** What may happen, of `disturbanceNames`. @default everything */
   readonly only?: readonly string[];
+  /** So often every phase is to meet everything; then nothing is aimed at any more. @default without end */
+  readonly meetings?: number;
 }
 
 /** Share of disturbances that aim at what was met least. */
 const AIMED = 0.9;
 
-/** Share of those that begin what comes to its phase minutes later. */
-const PATIENT = 0.03;
+/** Share of the moments at which nodes are brought to phases that nobody is in, so that all of them meet what happens to everybody. */
+const MUSTERED = 0.12;
+/** Nodes led somewhere at such a moment, at most. */
+const MOST_LED = 12;
+/** What happens to everybody then. */
+const TOGETHER = 6;
+/** How often somebody takes things back when no node is free to be led anywhere. */
+const CALMS = 0.2;
 /** So much is taken back at once when all is too ill to be met in good order. */
 const CALMED = 10;
-/** Phases from which a disturbance leads to its own. */
-const FREE: readonly NodePhase[] = ['Active', 'Unassigned'];
-
-/** A phase and what it is to meet. */
-interface Pair {
-  readonly phase: NodePhase;
-  readonly disturbance: Disturbance;
-  readonly name: string;
-}
+/** So often persons look after what is left to them. */
+const LOOKS_MS = [60_000, 180_000] as const;
 
 /** Disturbs a world from `start` to `stop`. */
 export class Chaos implements Stage {
@@ -54,18 +56,15 @@ export class Chaos implements Stage {
   readonly maxGang: number;
   private possible: readonly Disturbance[] = [];
   private weighted: readonly Disturbance[] = [];
-  private pairs: readonly Pair[] = [];
-  /** Phase → the disturbance that leads there. */
-  private leads: ReadonlyMap<NodePhase, Disturbance> = new Map();
+  private aims: Aims | undefined;
+  private kept: Aims | undefined;
   private everyMs: readonly [number, number] = [0, 0];
-  private aimedShare = AIMED;
   private running = false;
   private made = 0;
   private cancel: () => void = () => undefined;
+  private cancelLook: () => void = () => undefined;
   /** What lasts, and how to take it back. */
   private readonly lasts = new Map<string, { readonly name: string; readonly takeBack: TakeBack }>();
-  /** Phase × event → how often it was tried in vain. */
-  private readonly inVain = new Map<string, number>();
   private current = '';
   private aim: NodePhase | undefined;
 
@@ -81,13 +80,8 @@ export class Chaos implements Stage {
 
   /** Chooses among these disturbances from now on. */
   private choose(only: readonly string[] | undefined): void {
-    const all = disturbancesFor(this.world.options.controllers);
-    this.possible = all.filter(({ name }) => only?.includes(name) ?? true);
+    this.possible = DISTURBANCES.filter(({ name }) => only?.includes(name) ?? true);
     this.weighted = this.possible.flatMap((one) => Array.from({ length: one.weight }, () => one));
-    this.pairs = NODE_PHASES.flatMap((phase) =>
-      this.possible.map((disturbance) => ({ phase, disturbance, name: `${phase} × ${disturbance.name}` })),
-    );
-    this.leads = new Map(this.possible.flatMap((one) => (one.leadsTo ? [[one.leadsTo, one] as const] : [])));
   }
 
   /** Things begin to happen: all that may, often what was met least; or only these, so often, by chance alone. */
@@ -95,15 +89,20 @@ export class Chaos implements Stage {
     const { only, everyMs } = by ?? this.options;
     this.choose(only);
     this.everyMs = everyMs;
-    this.aimedShare = by ? 0 : AIMED;
-    if (!this.running) this.schedule();
+    this.aims = by
+      ? undefined
+      : (this.kept ??= new Aims(this.world, this.random, this.possible, this.options.meetings ?? Infinity));
+    if (this.running) return;
     this.running = true;
+    this.schedule();
+    if (!by) this.look();
   }
 
   /** Nothing more happens until it is started again. */
   stop(): void {
     this.running = false;
     this.cancel();
+    this.cancelLook();
   }
 
   /** Everybody takes back what would go on for ever; services run on, at some size. */
@@ -152,70 +151,65 @@ export class Chaos implements Stage {
 
   private schedule(): void {
     this.cancel = this.world.clock.after(between(this.random, ...this.everyMs), () => {
-      const atOnce = this.aimedShare > 0 ? this.options.atOnce : 1;
-      for (let i = between(this.random, 1, atOnce ?? 1); i > 0; i--) this.disturb();
+      this.happen();
       this.schedule();
     });
   }
 
-  private disturb(): void {
-    const least = this.random() < this.aimedShare ? this.leastMet() : undefined;
-    const chosen = least?.disturbance ?? pick(this.random, this.weighted)!;
-    this.aim = chosen.aimed ? least?.phase : undefined;
-    this.current = chosen.name;
-    const happened = this.happens(chosen);
-    this.aim = undefined;
-    if (least?.phase && !happened) this.tryNext(`${least.phase} × ${chosen.name}`);
+  private look(): void {
+    this.cancelLook = this.world.clock.after(between(this.random, ...LOOKS_MS), () => {
+      this.lookAfter();
+      this.look();
+    });
   }
 
-  /** Whether it has happened and was counted. */
-  private happens({ name, happen, countsLater }: Disturbance): boolean {
-    if (!countsLater) return this.perform(name, () => happen(this)) !== undefined;
-    happen(this);
-    return false;
+  /** What happens at one moment. */
+  private happen(): void {
+    const { aims } = this;
+    if (aims && !aims.canLead() && this.random() < CALMS) this.calm();
+    if (aims && this.random() < MUSTERED) return this.muster(aims);
+    for (let i = between(this.random, 1, aims ? (this.options.atOnce ?? 1) : 1); i > 0; i--) this.disturb(aims);
   }
 
-  /** What was tried in vain is not tried at once again. */
-  private tryNext(pair: string): void {
-    this.inVain.set(pair, (this.inVain.get(pair) ?? 0) + 1);
+  private disturb(aims: Aims | undefined): void {
+    const least = aims && this.random() < AIMED ? aims.least() : undefined;
+    // Who is lacking is well, and there is nobody who is: things are let recover.
+    if (least === 'nobody there') return this.calm();
+    const chosen = least ?? { disturbance: pick(this.random, this.weighted)! };
+    if (!this.attempt(chosen)) aims?.failed(chosen);
   }
 
-  /** The pair of a phase and a disturbance that was met least; when no node is in that phase, what leads there. */
-  private leastMet(): { readonly phase?: NodePhase; readonly disturbance: Disturbance } | undefined {
-    const pairs = this.reachable();
-    const first = Math.floor(this.random() * pairs.length);
-    let best = pairs[first]!;
-    let least = Infinity;
-    for (let i = 0; i < pairs.length; i++) {
-      const pair = pairs[(first + i) % pairs.length]!;
-      const met = (this.world.counters.get(pair.name) ?? 0) + (this.inVain.get(pair.name) ?? 0) / 3;
-      if (met >= least) continue;
-      best = pair;
-      least = met;
+  /** Brings a node to every phase there is none in, as far as that goes at once; then much happens to everybody. */
+  private muster(aims: Aims): void {
+    for (let i = 0; i < MOST_LED; i++) {
+      const lead = aims.absent();
+      if (!lead) break;
+      this.attempt(lead);
     }
-    const present = this.presentPhases();
-    if (present.has(best.phase)) return best;
-    const lead = this.leads.get(best.phase);
-    // A node that nothing else has gets there at once.
-    return lead ? { disturbance: lead, phase: FREE.find((phase) => present.has(phase)) } : this.calm();
+    const done = new Set<Disturbance>();
+    for (let i = Math.min(TOGETHER, this.options.atOnce ?? 1); i > 0; i--) {
+      const disturbance = aims.forEverybody(done);
+      if (!disturbance) return;
+      done.add(disturbance);
+      this.attempt({ disturbance });
+    }
   }
 
-  private presentPhases(): ReadonlySet<NodePhase> {
-    return new Set(this.world.phases().values());
+  /** Whether it has happened. */
+  private attempt({ disturbance, phase }: Aim): boolean {
+    const { name, happen, countsLater } = disturbance;
+    this.aim = disturbance.aimed ? phase : undefined;
+    this.current = name;
+    // What counts later is counted when it comes to it.
+    const happened = countsLater ? happen(this) !== undefined : this.perform(name, () => happen(this)) !== undefined;
+    this.aim = undefined;
+    return happened;
   }
 
-  /** Phases that no node is in are waited for now and then only where what leads there takes minutes. */
-  private reachable(): readonly Pair[] {
-    const slow = [...this.leads].flatMap(([phase, lead]) => (lead.slow ? [phase] : []));
-    if (slow.length === 0 || this.random() < PATIENT) return this.pairs;
-    const present = this.presentPhases();
-    const away = new Set(slow.filter((phase) => !present.has(phase)));
-    return this.pairs.filter(({ phase }) => !away.has(phase));
-  }
-
-  /** Nothing leads to phases in which all is well but that things are taken back. */
-  private calm(): undefined {
-    for (const key of [...this.lasts.keys()].slice(0, CALMED)) this.end(key);
+  /** Nothing leads to phases in which all is well but that things are taken back. What ails a machine was to be found out first. */
+  private calm(): void {
+    const keys = [...this.lasts.keys()].filter((key) => !key.startsWith('ails '));
+    for (const key of keys.slice(0, CALMED)) this.end(key);
   }
 
   /** Does it, counts it against the phases before it, and tells it. */
@@ -230,7 +224,7 @@ export class Chaos implements Stage {
   }
 }
 
-/** Names of all that may happen where these controllers run. */
-export function disturbanceNames(controllers: Parameters<typeof disturbancesFor>[0]): readonly string[] {
-  return [...new Set(disturbancesFor(controllers).map(({ name }) => name))];
+/** Names of all that may happen. */
+export function disturbanceNames(): readonly string[] {
+  return DISTURBANCES.map(({ name }) => name);
 }

@@ -15,11 +15,15 @@ export const AILMENT = 'simulator.aicluster.dev/ailment';
 export const AILMENTS = ['bad-gpu', 'slow-link', 'hang', 'no-image', 'garbage', 'no-tool', 'silent'] as const;
 export type Ailment = (typeof AILMENTS)[number];
 
-/** How long each check runs, in milliseconds. */
-const RUNS_MS = { 'one-node': 60_000, pair: 30_000, whole: 60_000 } as const;
 const CHECKS = { 'one-node': 'OneNode', pair: 'Pair', whole: 'Whole' } as const;
 /** A check, as its pod calls it. */
 export type CheckName = keyof typeof CHECKS;
+
+/** How fast checks are. */
+export interface CheckTimes {
+  /** How long each check runs, in milliseconds. */
+  readonly checkMs: Readonly<Record<CheckName, number>>;
+}
 
 /** Which check a pod is; undefined for all other pods. */
 export function checkOf(pod: Pod): CheckName | undefined {
@@ -28,7 +32,7 @@ export function checkOf(pod: Pod): CheckName | undefined {
 }
 
 /** Runs a check pod that was bound and has started; ended by its own report, unless it hangs. */
-export function runCheck(inside: Inside, pod: Pod): void {
+export function runCheck(inside: Inside, { checkMs }: CheckTimes, pod: Pod): void {
   const { clock } = inside;
   const check = checkOf(pod)!;
   const ailments = ailmentsOf(inside, pod);
@@ -37,7 +41,7 @@ export function runCheck(inside: Inside, pod: Pod): void {
   const startedAt = formatTime(clock.now());
   setContainer(inside, pod, 'Running', { running: { startedAt } });
   if (ailments.includes('hang')) return;
-  clock.after(RUNS_MS[check], () => {
+  clock.after(checkMs[check], () => {
     const now = inside.server.find(PODS, pod.metadata) as Pod | undefined;
     if (!now || now.metadata.uid !== pod.metadata.uid || hasEnded(now)) return;
     const own = inside.server.find(NODES, { name: pod.spec!.nodeName! }) as Node | undefined;

@@ -19,6 +19,14 @@ import { CONTROLLERS_ACTOR } from './replica';
 
 /** From a scheduler's decision to the pod being bound, at most. */
 const BINDING_MS = 5_000;
+/** EKS replaces a node with one of these False, whatever anybody does (Karpenter v1.14 pkg/cloudprovider/cloudprovider.go:305-346). */
+const REPAIRED_BY_EKS = new Set([
+  'AcceleratedHardwareReady',
+  'ContainerRuntimeReady',
+  'KernelReady',
+  'NetworkingReady',
+  'StorageReady',
+]);
 /** Work in phases of these names goes on where it is. */
 const AT_WORK = new Set(['Probation', 'Suspect', 'Validating']);
 
@@ -37,6 +45,8 @@ export class HealthInvariants {
   private readonly policy: { edited?: Made; turned?: Made } = {};
   /** Bucket → the latest move for another reason that takes of it. */
   private readonly taken = new Map<string, Made>();
+  /** Node → when a person's wish to have it proved was fulfilled or taken back. */
+  private readonly unasked = new Map<string, Made>();
 
   constructor(
     private readonly invariants: Invariants,
@@ -76,8 +86,7 @@ export class HealthInvariants {
 
   /** A notice of EKS concerns cordoned nodes, too: the machine goes in any case. */
   private checkHandsOff(node: NodeFacts, what: string): void {
-    const noticed = node.acceleratorsBrokenSinceMs !== undefined;
-    if (!node.held && (!node.unschedulable || noticed)) return;
+    if (!node.held && (!node.unschedulable || this.isNoticed(node))) return;
     const message = `${what}, and it is ${node.held ? 'held' : 'cordoned'}`;
     this.breach('held and cordoned nodes are left alone', `Node ${node.name}`, message);
   }
@@ -94,17 +103,33 @@ export class HealthInvariants {
   }
 
   private checkSent(move: KubeObject, node: NodeFacts): void {
-    const { server, ages } = this.checked;
+    const { ages } = this.checked;
     const sent = this.moves.note(move, node);
     const known = this.must(ages.edit(NODES, node.name));
     if (known) this.checkHandsOff(node, `moved by ${sent.move}`);
     if (known && sent.to === 'Replacement') this.checkFailed(node);
-    const asked = askedByPersons(server.all(NODE_VALIDATIONS)).has(node.name);
-    const noticed = node.acceleratorsBrokenSinceMs !== undefined;
-    if (sent.to === 'Replacement' || !asked) this.checkBreaker(sent);
-    if (sent.to === 'Validation' && (asked || noticed)) return;
+    const wished = sent.to === 'Validation' && this.isWished(node);
+    if (!wished) this.checkBreaker(sent);
+    if (!wished) this.checkBrakes(sent, node, known);
+  }
+
+  private checkBrakes(sent: Sent, node: NodeFacts, known: boolean): void {
+    if (sent.to === 'Replacement') return this.checkPolicy(sent);
+    // A notice passes them, and one that was taken back may not be known.
+    if (!known || this.isNoticed(node)) return;
     this.checkPolicy(sent);
-    if (sent.to === 'Validation') this.checkMinimum(sent, node);
+    this.checkMinimum(sent, node);
+  }
+
+  /** By a person, or until a moment ago. */
+  private isWished({ name }: NodeFacts): boolean {
+    return askedByPersons(this.checked.server.all(NODE_VALIDATIONS)).has(name) || !this.must(this.unasked.get(name));
+  }
+
+  private isNoticed({ name }: NodeFacts): boolean {
+    const conditions: NonNullable<Node['status']>['conditions'] = this.checked.server.find(NODES, { name })?.status
+      ?.conditions;
+    return (conditions ?? []).some(({ type, status }) => status === 'False' && REPAIRED_BY_EKS.has(type));
   }
 
   /** Only a verdict of this very boot of this very machine is a reason to replace it. */
@@ -143,7 +168,7 @@ export class HealthInvariants {
       this.breach(
         'caps',
         `Node ${sent.node}`,
-        `${sent.move}: ${gone.size} within the hour, ${remediation.perHour} may`,
+        `${sent.move} (${sent.why}): ${gone.size} within the hour, ${remediation.perHour} may`,
       );
   }
 
@@ -157,13 +182,13 @@ export class HealthInvariants {
     if (!this.isFirst(sent, away)) return;
     const fleet = new Set(away.map(({ machine }) => machine)).size;
     if (fleet > maxNodes)
-      this.breach('caps', `Node ${sent.node}`, `${sent.move}: ${fleet} are away, ${maxNodes} may be`);
+      this.breach('caps', `Node ${sent.node}`, `${sent.move} (${sent.why}): ${fleet} are away, ${maxNodes} may be`);
     for (const group of sent.groups) {
       const there = new Set(away.filter(({ groups }) => groups.includes(group)).map(({ machine }) => machine)).size;
       const population = this.population(group);
       const most = population < minPopulation ? 1 : Math.max(1, Math.floor((population * maxPercent) / 100));
       if (there <= most || !this.isUndisturbed(group)) continue;
-      const message = `${sent.move}: ${there} of ${population} are away, ${most} may be`;
+      const message = `${sent.move} (${sent.why}): ${there} of ${population} are away, ${most} may be`;
       this.breach('caps', group, message);
     }
   }
@@ -186,13 +211,13 @@ export class HealthInvariants {
   }
 
   /** A move that is decided on a suspicion leaves its bucket the minimum at work. */
-  private checkMinimum({ move, node }: Sent, { bucket }: NodeFacts): void {
+  private checkMinimum({ move, why, node }: Sent, { bucket }: NodeFacts): void {
     if (bucket === undefined || !this.isUndisturbed(`bucket ${bucket}`)) return;
     const { server, view } = this.checked;
     const min = (server.find(CAPACITY_BUCKETS, { name: bucket })?.spec as CapacityBucketSpec | undefined)?.nodes.min;
     const left = view.nodes().filter((one) => one.bucket === bucket && one.name !== node && this.isAtWork(one)).length;
     if (min === undefined || left >= min) return;
-    const message = `${move} leaves ${left} nodes at work, min ${min}`;
+    const message = `${move} (${why}) leaves ${left} nodes at work, min ${min}`;
     this.breach('health leaves the minimum', `CapacityBucket ${bucket}`, message);
   }
 
@@ -216,7 +241,15 @@ export class HealthInvariants {
     this.breach('nothing lands on probation', `Node ${name}`, `${object.metadata.name} was bound to it`);
   }
 
-  private checkRound({ type, object, actor }: Change): void {
+  private noteWish({ type, object, before, ...made }: Change): void {
+    const over =
+      type === 'DELETED' || (object.status?.startedAt !== undefined && before?.status?.startedAt === undefined);
+    if (object.spec.reason === 'Person' && over) for (const name of object.spec.nodes) this.unasked.set(name, made);
+  }
+
+  private checkRound(change: Change): void {
+    const { type, object, actor } = change;
+    this.noteWish(change);
     if (type !== 'MODIFIED' || actor !== CONTROLLERS_ACTOR) return;
     const own = testedNow(object);
     const twice = own.filter((name, i) => own.indexOf(name) !== i);

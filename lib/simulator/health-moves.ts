@@ -7,11 +7,14 @@ import { hasTaint } from '../domain/taints';
 import { toNodeFacts, UNKNOWN_LEAF, type NodeFacts } from '../fleet';
 import type { ApiServer } from './api-server';
 
-const HOUR_MS = 3_600_000;
+/** Moves say when they were made in whole seconds. */
+const HOUR_MS = 3_600_000 - 1_000;
 
 /** One departure. */
 export interface Sent {
   readonly move: string;
+  /** What the move says of itself. */
+  readonly why: string;
   readonly node: string;
   readonly machine: string;
   readonly to: 'Validation' | 'Replacement';
@@ -36,7 +39,9 @@ export class HealthMoves {
     const machine = node.providerID ?? node.name;
     const { name, uid } = move.metadata;
     const to = move.spec.to.kind as Sent['to'];
-    const sent = { move: name, node: node.name, machine, to, groups: groupsOf(node), atMs: this.server.clock.now() };
+    const why: string = move.spec.message ?? '';
+    const groups = groupsOf(node);
+    const sent = { move: name, why, node: node.name, machine, to, groups, atMs: this.server.clock.now() };
     this.sent.set(`${uid}`, sent);
     return sent;
   }

@@ -3,7 +3,7 @@ import { HEALTH_POLICY_NAME } from '../api';
 import { parseTime, type KubeObject, type Pod } from '../domain/kube';
 import { PROBATION_TAINT } from '../domain/node-keys';
 import { NODE_HEALTH_POLICIES, NODE_VALIDATIONS, PODS } from '../domain/resources';
-import type { NodeFacts, NodePhase } from '../fleet';
+import { occupies, toPodFacts, type NodeFacts, type NodePhase } from '../fleet';
 import { checkOf } from './check-pods';
 import type { World } from './world';
 
@@ -12,14 +12,24 @@ const PROVING_MS = 30 * 60_000;
 
 const PROVING: ReadonlySet<NodePhase> = new Set<NodePhase>(['Probation', 'Validating', 'Suspect', 'Quarantined']);
 
-/** Whether a node that is not settled is being proved now, or the policy says what keeps it. */
-export function waitsForHealth({ server, clock }: World, node: NodeFacts, phase: NodePhase): boolean {
+/**
+ * Whether a node that is not settled is being proved now, or works to the end of what works there, however long that is: so it was closed.
+ * Of all others the policy says what keeps them.
+ */
+export function waitsForHealth(world: World, node: NodeFacts, phase: NodePhase): boolean {
+  const { server, clock } = world;
   const policy = server.find(NODE_HEALTH_POLICIES, { name: HEALTH_POLICY_NAME });
   if (!policy || !PROVING.has(phase)) return false;
-  if (sinceMs(node) > clock.now() - PROVING_MS) return true;
+  if (sinceMs(node) > clock.now() - PROVING_MS || works(world, node)) return true;
   const said: string = policy.status?.message ?? '';
   // It names five of them, and says how many more there are.
   return phase !== 'Validating' && (said.includes(`${node.name}: `) || /and \d+ more$/.test(said));
+}
+
+function works({ server, view }: World, { name }: NodeFacts): boolean {
+  const buckets = view.namespaceBuckets();
+  const pods = (server.all(PODS) as readonly Pod[]).filter((pod) => pod.spec?.nodeName === name && !checkOf(pod));
+  return pods.some((pod) => occupies(toPodFacts(pod), buckets));
 }
 
 /** When it was made, closed or judged last. */

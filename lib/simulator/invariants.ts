@@ -5,8 +5,9 @@
 import { CHECK_LABEL } from '../domain/checks';
 import { PRIORITY_RANK, type CapacityBucketSpec } from '../api';
 import { keyOf, parseTime, type KubeObject, type Node, type Pod } from '../domain/kube';
-import { BUCKET_KEY, MOVE_ANNOTATION } from '../domain/node-keys';
+import { BUCKET_KEY, MOVE_ANNOTATION, PROBATION_TAINT } from '../domain/node-keys';
 import { parseQuantity } from '../domain/quantity';
+import { hasTaint } from '../domain/taints';
 import {
   CAPACITY_BUCKETS,
   CAPACITY_POOLS,
@@ -77,6 +78,8 @@ export class Invariants {
     const name = resourceName(change.resource);
     if (name === resourceName(NODE_CLAIMS)) return this.checkClaims(change);
     if (!ours) return this.disturbed.note(change);
+    // Whoever decided before a node was well again did not know of it.
+    if (name === resourceName(NODES) && opens(change)) this.disturbed.note(change);
     if (name === resourceName(NODES)) return this.checkOurNode(change);
     if (name === resourceName(NODE_POOLS)) return this.checkPool(change);
     if (name === resourceName(NODE_MOVES)) return this.checkMove(change);
@@ -246,6 +249,12 @@ export class Invariants {
         `${claims} NodeClaims, limit ${limit}`,
       );
   }
+}
+
+/** A node of a bucket is proved, and counts again. */
+function opens({ object, before }: Change): boolean {
+  const closed = (node: KubeObject | undefined) => hasTaint((node as Node | undefined)?.spec?.taints, PROBATION_TAINT);
+  return closed(before) && !closed(object);
 }
 
 /** Most nodes of a NodePool; a pool without a limit has none. */

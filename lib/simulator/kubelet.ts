@@ -3,7 +3,7 @@ import { hasTaint, editTaints } from '../domain/taints';
 import { formatTime, type KubeObject, type Node, type Pod } from '../domain/kube';
 import { isTrue } from '../domain/conditions';
 import { NODES, PODS } from '../domain/resources';
-import { checkOf, runCheck } from './check-pods';
+import { checkOf, runCheck, type CheckTimes } from './check-pods';
 import { deleteIfThere, patchStatus, withConditions, type Inside } from './inside';
 import { hasEnded } from './pod-rules';
 
@@ -16,7 +16,7 @@ export const EXIT_SECONDS = 'simulator.aicluster.dev/exit-seconds';
 const SILENT_MS = 10_000;
 
 /** How fast nodes and pods are, in milliseconds. */
-export interface KubeletTimes {
+export interface KubeletTimes extends CheckTimes {
   readonly nodeReadyMs: number;
   readonly podStartMs: number;
   /** What a pod needs to end when it does not say. */
@@ -74,7 +74,7 @@ function begin(inside: Inside, times: KubeletTimes, bound: Pod): void {
     if (!pod || pod.status?.phase !== 'Pending' || pod.metadata.deletionTimestamp) return;
     if (!inside.server.find(NODES, { name: pod.spec!.nodeName! })) return;
     if (isSilent(inside, pod)) return begin(inside, { ...times, podStartMs: SILENT_MS }, bound);
-    if (checkOf(pod)) return runCheck(inside, pod);
+    if (checkOf(pod)) return runCheck(inside, times, pod);
     const ready = { type: 'Ready', status: 'True' } as const;
     const startTime = formatTime(inside.clock.now());
     patchStatus(inside, PODS, pod, {

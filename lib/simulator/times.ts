@@ -23,6 +23,7 @@ export const CLOUD_TIMES: WorldTimes = {
   podStartMs: 3_000,
   podStopMs: 5_000,
   failedForMs: 0,
+  checkMs: { 'one-node': 60_000, pair: 30_000, whole: 60_000 },
   bindMs: [20, 300],
   volcanoOrderMs: 10,
 };

@@ -64,13 +64,16 @@ describe('nodes of a pool with a validation', () => {
   it('go to their bucket one by one as they are proved, and Karpenter counts them as initialized from then on', async () => {
     const world = await makeWorld('Standard');
     const [a, b, c] = world.nodesIn(undefined) as [string, string, string];
-    world.move('assign', { nodes: [a, b, c], to: { kind: 'Bucket', bucket: 'training' } });
-    await world.run(MINUTE);
+    const to = { kind: 'Bucket', bucket: 'training' } as const;
     world.probation(b, false);
+    world.move('assign', { nodes: [a, b, c], to });
     await world.run(MINUTE);
     expect(world.nodesIn('training')).toEqual([b]);
     expect(world.initialized()).toBe(1);
+    // The others were let go: as long as a move has a node, nobody proves it.
+    expect(world.moved('assign')?.finishedAt).toBeDefined();
     for (const name of [a, c]) world.probation(name, false);
+    world.move('assign-too', { nodes: [a, c], to });
     await world.run(MINUTE);
     expect(world.nodesIn('training')).toEqual([a, b, c].sort());
     // Again on probation: recorded of Karpenter 1.14.1 that this does not undo it.

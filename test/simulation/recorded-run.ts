@@ -19,6 +19,7 @@ import { startKubelets } from '../../lib/simulator/kubelet';
 import { startPodGroups } from '../../lib/simulator/pod-groups';
 import { splitRandom } from '../../lib/simulator/random';
 import { HYPER_NODES } from '../../lib/simulator/served-kinds';
+import { CLOUD_TIMES } from '../../lib/simulator/times';
 import { VirtualClock } from '../../lib/simulator/virtual-clock';
 import { startVolcanoJobs } from '../../lib/simulator/volcano-jobs';
 import { startVolcanoScheduler } from '../../lib/simulator/volcano-scheduler';
@@ -94,7 +95,13 @@ export async function replay(run: RecordedRun, which: 'volcano' | 'karpenter', s
   const random = splitRandom(seed, run.name);
   const server = new ApiServer({ clock, random: splitRandom(seed, 'server'), resources: [KWOK_CLASS] });
   const inside: Inside = { server, clock, random };
-  startKubelets(inside, { nodeReadyMs: 60, podStartMs: 30, podStopMs: 10, failedForMs: 0 });
+  startKubelets(inside, {
+    nodeReadyMs: 60,
+    podStartMs: 30,
+    podStopMs: 10,
+    failedForMs: 0,
+    checkMs: CLOUD_TIMES.checkMs,
+  });
   startGarbageCollector(inside);
   startPodGarbageCollector(inside);
   startWorkloads(inside);

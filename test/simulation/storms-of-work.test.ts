@@ -2,7 +2,8 @@
 import { capacityController } from '../../lib/controllers/capacity/controller';
 import { movesController } from '../../lib/controllers/moves/controller';
 import { poolsController } from '../../lib/controllers/pools/controller';
-import { BAD_NETWORK, breaches, rage, tell, WORK } from './storms';
+import { CONTROLLERS, provingCluster } from './proving-cluster';
+import { BAD_NETWORK, breaches, hasty, rage, tell, TIMES, WORK } from './storms';
 import { seedOfRun } from '../seed';
 import { countTakings, lacking, type Takings } from './takings';
 
@@ -35,7 +36,8 @@ test(`keeps every bound at every moment over ${STEPS} steps of work, lag and cra
 }, 600_000);
 
 test('one seed is one history, faults and all', async () => {
-  const storm = { seed: seedOfRun(), controllers, steps: 3_000, stormMs: 4 * 60_000 };
+  const objects = provingCluster(TIMES).map(hasty);
+  const storm = { seed: seedOfRun(), controllers: CONTROLLERS, objects, steps: 3_000, stormMs: 4 * 60_000 };
   const history = async () => (await rage(storm)).fingerprint();
   expect(await history()).toBe(await history());
 }, 600_000);

@@ -23,6 +23,7 @@ import { startKarpenter } from '../../lib/simulator/karpenter';
 import { startKubelets } from '../../lib/simulator/kubelet';
 import { splitRandom } from '../../lib/simulator/random';
 import { CRDS } from '../../lib/simulator/served-kinds';
+import { CLOUD_TIMES } from '../../lib/simulator/times';
 import { VirtualClock } from '../../lib/simulator/virtual-clock';
 
 export const START_MS = Date.parse('2026-11-23T00:00:00Z');
@@ -35,7 +36,13 @@ const KARPENTER_TIMES = {
   missedEnd: 0.05,
   missedDeletion: 0.05,
 } as const;
-const KUBELET_TIMES = { nodeReadyMs: 800, podStartMs: 300, podStopMs: 700, failedForMs: 0 };
+const KUBELET_TIMES = {
+  nodeReadyMs: 800,
+  podStartMs: 300,
+  podStopMs: 700,
+  failedForMs: 0,
+  checkMs: CLOUD_TIMES.checkMs,
+};
 
 /** What a world is made of. */
 export interface WorldOptions {

@@ -85,12 +85,25 @@ describe('a node that is not claimed yet', () => {
     ['disrupted by Karpenter', { taints: [taint('karpenter.sh/disrupted')] }, 'the node is leaving'],
     ['not Ready', { ready: false }, 'the node is not Ready'],
     ['not registered', { taints: [taint('karpenter.sh/unregistered')] }, 'the node is not Ready'],
-    ['not proved', { taints: [taint(PROBATION_TAINT)] }, 'the node is not proved'],
-    ['quarantined', { validated: 'False' as const }, 'the node is not proved'],
   ])('waits while it is %s', (_, facts, message) => {
     const step = nextStep(input({ node: makeNodeFacts(facts) }));
     expect(step.action).toBeUndefined();
     expect(step.record).toMatchObject({ step: 'Pending', message: expect.stringContaining(message) });
+  });
+
+  // Found by a storm of health: as long as a move had the node, node-health did not prove it, and both waited for each other for ever.
+  it.each([
+    ['on probation', { taints: [taint(PROBATION_TAINT)] }],
+    ['quarantined', { validated: 'False' as const }],
+  ])('is not waited for while it is %s: the move lets it go, before and after it was claimed', (_, facts) => {
+    const message = expect.stringContaining('the node is not proved');
+    const pending = nextStep(input({ node: makeNodeFacts(facts) }));
+    expect(pending).toEqual({ record: expect.objectContaining({ step: 'Aborted', message }) });
+    const claimed = nextStep(input({ node: makeNodeFacts({ claim: 'm', ...facts }), record: record() }));
+    expect(claimed).toMatchObject({ record: { step: 'Aborted', message }, action: { verb: 'Unclaim' } });
+    // A person holds it: nobody touches it.
+    const held = nextStep(input({ node: makeNodeFacts({ claim: 'm', held: true, ...facts }), record: record() }));
+    expect(held.action).toBeUndefined();
   });
 
   it.each([

@@ -12,6 +12,9 @@
  *
  * To Validation a node keeps its bucket: node-health has put it on probation before, which keeps work off, and when it is proved it
  * works again where it did. A node that is not on probation is not taken there, and one that no longer is stays what it was.
+ *
+ * To a bucket no node is taken that is not proved, and none is waited for: as long as a move has it, node-health does not prove it. The
+ * move lets it go.
  */
 import type { NodeMoveSpec } from '../../api';
 import { parseTime } from '../../domain/kube';
@@ -119,7 +122,7 @@ function unclaimed(input: StepInput, node: NodeFacts): Step {
   if (spec.to.kind === 'Bucket' && isIn(node, spec.to.bucket)) {
     return { record: at(record, 'HandedOver', `already in bucket ${node.bucket}`) };
   }
-  const unfit = unfitFor(input, node);
+  const unfit = unfitFor(input, node) ?? unprovedFor(spec, node);
   if (unfit) return { record: at(record, 'Aborted', unfit) };
   const why = waitingFor(input, node) ?? queuedFor(input, node);
   if (why) return { record: at(record, 'Pending', why) };
@@ -170,8 +173,12 @@ function notFitForWork({ spec, bucket }: Pick<StepInput, 'spec' | 'bucket'>, nod
   // Deleted without it, the bucket would be gone at once, and its nodes left to nobody.
   if (!bucket.finalizers.includes(BUCKET_FINALIZER)) return `bucket ${bucket.name} is not held by its finalizer yet`;
   if (!node.ready || hasTaint(node.taints, FOREIGN_KEYS.karpenterUnregistered)) return 'the node is not Ready';
+  return undefined;
+}
+
+function unprovedFor({ to: { kind } }: NodeMoveSpec, node: NodeFacts): string | undefined {
   const unproved = onProbation(node) || node.validated === 'False';
-  return unproved ? 'the node is not proved' : undefined;
+  return kind === 'Bucket' && unproved ? 'the node is not proved: node-health has it first' : undefined;
 }
 
 /** Why it is not this move's turn. */
@@ -211,11 +218,11 @@ function settledMs(taintedMs: number, { step, since }: MovedNode): number {
   return Math.max(taintedMs, seenMs) + ROUNDING_MS + TWO_CYCLES_MS;
 }
 
-/** Why the destination has gone. */
+/** Why the node goes there no more. */
 function nowhereToGo({ spec, bucket }: StepInput, node: NodeFacts): string | undefined {
   if (spec.to.kind === 'Bucket' && !bucket) return `bucket ${spec.to.bucket} does not exist or is being deleted`;
   const proved = spec.to.kind === 'Validation' && !onProbation(node);
-  return proved ? 'it is not on probation any more: there is nothing to prove' : undefined;
+  return proved ? 'it is not on probation any more: there is nothing to prove' : unprovedFor(spec, node);
 }
 
 /** There is nowhere to go: the node stays where it was. A held or leaving one is not even given its claim back. */

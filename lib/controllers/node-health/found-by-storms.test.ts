@@ -1,4 +1,4 @@
-/** What storms of health (test/simulation/storm-of-health-suite.ts) have found, each as the smallest look in which it shows. */
+/** What storms (test/simulation/storm-suite.ts) have found, each as the smallest look in which it shows. */
 import { formatTime, type KubeObject, type Node } from '../../domain/kube';
 import { PROBATION_TAINT } from '../../domain/node-keys';
 import { NODES } from '../../domain/resources';
@@ -93,6 +93,23 @@ test('a bucket keeps its minimum at work in the look after a node was closed, to
   expect(acts(fleet('Active'), { faults: [fault('w0')], minimums })).toEqual(['Close w0']);
   expect(acts(fleet('Probation'), { faults: [fault('w0')], minimums })).toEqual([]);
   expect(acts(fleet('Probation'), { faults: [fault('w0')] })).toEqual(['CreateMove w0 Validation']);
+});
+
+test('who leaves in the same look because a person asks counts for those who ask the brakes', () => {
+  const fleet = Array.from({ length: 10 }, (_, i) => working(`w${i}`));
+  const asked = {
+    ...makeValidation(['w9'], {}, { reason: 'Person' }),
+    ...{ name: 'p', uid: 'p', createdMs: NOW_MS - 1000 },
+  };
+  const leave = (...args: Parameters<typeof makeSnapshot>) =>
+    acts(...args).filter((one) => one.startsWith('CreateMove'));
+  const faults = [fault('w0'), fault('w1')];
+  // 20 percent of ten.
+  expect(leave(fleet, { faults })).toHaveLength(2);
+  expect(leave(fleet, { faults, validations: [asked] })).toEqual([
+    'CreateMove w9 Validation',
+    'CreateMove w0 Validation',
+  ]);
 });
 
 describe('a verdict', () => {

@@ -17,7 +17,7 @@ import type { HealthAction } from './actions';
 import { brakeFacts, hasLiveMove } from './brake-facts';
 import { applyBrakes } from './brakes';
 import type { Breaker } from './breaker';
-import type { RemovalKind, Ruling, WantedRemoval } from './removals';
+import type { PastRemoval, RemovalKind, Ruling, WantedRemoval } from './removals';
 import type { NodeSuspicion } from './reports';
 import type { HealthNode, HealthSnapshot } from './snapshot';
 import { failedNodes, isOpen, suspectedNodes } from './suspects';
@@ -50,7 +50,9 @@ export function planRemedies(input: RemedyInput): Remedies {
   const noticed = new Set(notices.map(({ node }) => node));
   const suspected = suspectedNodes(snapshot, suspicions, input.nowMs).filter(({ node }) => !noticed.has(node));
   const removals = [...suspected.filter((one) => stopsWork(one, snapshot)), ...failedNodes(snapshot)];
-  const rulings = applyBrakes({ ...brakeFacts(input), wanted: removals });
+  const facts = brakeFacts(input);
+  const history = [...facts.history, ...sentAnyway(noticed, input)];
+  const rulings = applyBrakes({ ...facts, history, wanted: removals });
   const byNode = new Map(removals.map((one) => [one.node, one] as const));
   const leaving = new Leaving(input);
   const allowed = rulings.flatMap((ruling) => (ruling.allowed ? [ruling] : []));
@@ -122,6 +124,18 @@ function heedNotice(
   // EKS stops repairing when too many are broken, too; what still works then goes on.
   if (!node || breaker.tripped || node.facts.held || node.facts.deletedAtMs !== undefined) return [];
   return leaving.of(node, { kind: 'Validation', why, deadlineMs: Math.max(nowMs, goneAtMs! - NOTICE_SLACK_MS) });
+}
+
+/** Who leaves in this very look without asking the brakes: away all the same, for whoever asks them. */
+function sentAnyway(noticed: ReadonlySet<string>, input: RemedyInput): readonly PastRemoval[] {
+  const { snapshot, nowMs } = input;
+  const names = new Set([...noticed, ...askedFor(input).map(({ node }) => node.facts.name)]);
+  return [...names].sort().flatMap((name): PastRemoval[] => {
+    const node = snapshot.nodes.get(name);
+    if (!node || node.work.length === 0 || hasLiveMove(name, snapshot.moves)) return [];
+    const { providerID, pool = '', bucket, leaf } = node.facts;
+    return [{ node: name, providerID, pool, bucket, leaf, kind: 'Validation', atMs: nowMs, outcome: 'Pending' }];
+  });
 }
 
 interface Leave {

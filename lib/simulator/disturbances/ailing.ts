@@ -1,10 +1,10 @@
 /**
- * The health of nodes where node-health itself runs: machines ail and recover and reboot, others complain about them, persons look after
- * nodes and change their mind about the policy. Nobody here writes a verdict, or opens a node.
+ * The health of nodes: machines ail and recover and reboot, others complain about them, persons look after nodes and change their mind
+ * about the policy. Nobody here writes a verdict, or opens a node.
  */
 import { FaultReport, HEALTH_POLICY_NAME, NodeValidation } from '../../api';
 import { isTrue } from '../../domain/conditions';
-import { formatTime, type Taint } from '../../domain/kube';
+import { formatTime, type Pod, type Taint } from '../../domain/kube';
 import { CONTROLLERS_NAMESPACE } from '../../domain/namespaces';
 import { PROBATION_TAINT } from '../../domain/node-keys';
 import { NODE_HEALTH_POLICIES, NODE_VALIDATIONS, NODES, PODS } from '../../domain/resources';
@@ -13,8 +13,8 @@ import { between, pick } from '../random';
 import { setCondition } from './nodes';
 import { aimed, common, edit, editNode, liveNode, type Disturbance, type Happening, type Stage } from './stage';
 
-const AILS_MS = [60_000, 600_000] as const;
-const COMPLAINS_MS = [20_000, 400_000] as const;
+const AILS_MS = [20_000, 180_000] as const;
+const COMPLAINS_MS = [5_000, 100_000] as const;
 const RESET_ANNOTATION = 'aicluster.dev/reset';
 const PROBATION: Taint = { key: PROBATION_TAINT, effect: 'NoSchedule' };
 
@@ -32,14 +32,14 @@ const reboot: Happening = (stage) => {
   return node && bootAnew(stage, node.name);
 };
 
-/** A machine has this for a while. What only a check can find is found sooner when it boots anew. */
+/** A machine has this for a while, instead of what it had. What only a check can find is found sooner when it boots anew. */
 function ails(ailments: readonly Ailment[], found: 'at once' | 'some day'): Happening {
   return (stage) => {
     const node = stage.node();
     const ailment = pick(stage.random, ailments)!;
     if (!node) return undefined;
     const recovers = () => editNode(stage, node.name, { metadata: { annotations: { [AILMENT]: null } } });
-    if (!stage.lasting(`ails ${node.name}`, AILS_MS, recovers)) return undefined;
+    stage.lasting(`ails ${node.name}`, AILS_MS, recovers);
     editNode(stage, node.name, { metadata: { annotations: { [AILMENT]: ailment } } });
     return found === 'at once' ? bootAnew(stage, node.name) : node.name;
   };
@@ -76,18 +76,12 @@ function report(namespaceOf: (stage: Stage) => string): Happening {
   };
 }
 
-/** Somebody tidies up where nobody should: a check pod of this node, or any. */
-const deleteCheckPod: Happening = (stage) => {
-  const { world, random } = stage;
-  const names = new Set(stage.nodes().map(({ name }) => name));
-  const pods = world.server.all(PODS).filter((pod) => checkOf(pod as never) !== undefined);
-  const pod = pick(
-    random,
-    pods.filter(({ spec }) => names.has(spec.nodeName)),
-  );
-  if (!pod) return undefined;
-  world.server.delete(PODS, pod.metadata);
-  return pod.spec.nodeName as string;
+/** Somebody tidies up where nobody should: check pods, every other one. */
+const deleteCheckPods: Happening = ({ world, random }) => {
+  const pods = world.server.all(PODS).filter((pod) => checkOf(pod as Pod) !== undefined);
+  const chosen = pods.filter((pod) => !pod.metadata.deletionTimestamp && random() < 0.5);
+  for (const { metadata } of chosen) world.server.delete(PODS, metadata);
+  return chosen.length > 0 ? '' : undefined;
 };
 
 /** A person wants to know. */
@@ -181,10 +175,10 @@ export const AILING_DISTURBANCES: readonly Disturbance[] = [
     'person complains',
     report(() => CONTROLLERS_NAMESPACE),
   ),
-  aimed('check pod deleted', deleteCheckPod),
   { ...aimed('validation by hand', validateByHand, 'Validating'), slow: true },
   aimed('validation deleted', deleteValidation),
   aimed('closed by hand', closeByHand, 'Probation'),
+  common('check pods deleted', deleteCheckPods),
   common('health policy edited', editPolicy),
   common('breaker reset', resetBreaker),
 ];

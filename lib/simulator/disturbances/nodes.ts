@@ -46,8 +46,9 @@ const misplace: Happening = (stage) => {
   const stubborn = stage.random() < 0.5 ? stage.nodes().filter(({ name }) => wasSetBack(stage, name)) : [];
   const node = pick(stage.random, stubborn) ?? stage.node();
   const buckets = stage.world.server.all(CAPACITY_BUCKETS).map(({ metadata }) => metadata.name);
-  const wrong = pick(stage.random, [...buckets, null]) ?? null;
-  if (!node || wrong === (node.bucket ?? null)) return undefined;
+  if (!node) return undefined;
+  const others = [...buckets, null].filter((bucket) => bucket !== (node.bucket ?? null));
+  const wrong = pick(stage.random, others) ?? null;
   stage.lasting(`label ${node.name}`, [60_000, 600_000], () => straighten(stage, node.name));
   return editNode(stage, node.name, { metadata: { labels: { [BUCKET_KEY]: wrong } } });
 };
