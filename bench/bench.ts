@@ -8,6 +8,7 @@ import { decisionBench } from './decision';
 import type { Entry } from './figures';
 import { healthBench } from './health';
 import { isolateBench } from './isolate';
+import { janitorBench } from './janitor';
 import { relabelBench } from './relabel';
 import { rssBench } from './rss';
 import { synthBench } from './synth';
@@ -19,6 +20,7 @@ const BENCHES: Readonly<Record<string, (root: string, process?: string) => Entry
   rss: rssBench,
   isolate: isolateBench,
   health: healthBench,
+  janitor: janitorBench,
 };
 
 async function main(): Promise<void> {

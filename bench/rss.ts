@@ -19,7 +19,7 @@ const SETTLE_MS = 45_000;
 const STEADY_MS = 130_000;
 const SAMPLE_MS = 500;
 
-const PROCESSES = ['capacity', 'health'] as const;
+const PROCESSES = ['capacity', 'health', 'janitor'] as const;
 
 /** Starts a bed, fills it, runs the bundle as each of the processes, or as one of them, and samples. */
 export async function rssBench(root: string, only?: string): Promise<Figure[]> {

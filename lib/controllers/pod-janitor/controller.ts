@@ -33,7 +33,7 @@ import { applyWorkAction } from './apply-work';
 import { InstanceStates } from './ask-instances';
 import { janitorFigures, type JanitorFindings } from './figures';
 import { AskedWork } from './asked-work';
-import { freshMemory } from './memory';
+import { doneBy, freshMemory } from './memory';
 import {
   DEFAULT_POLICY,
   makeWorkObserver,
@@ -138,6 +138,7 @@ class Janitor {
     const plans = { pods, work: { ...work, actions: due.actions }, sync };
     if (policy) await this.write(policy, plans, due.first, context);
     const again = await this.apply(plans, spec, context);
+    this.remembered = { ...this.remembered, pods: doneBy(pods.memory, nowMs, context.clock.now()) };
     const news = await this.instances.ask(pods.askInstances, context, nowMs);
     const asked = pods.askInstances.length > 0 ? this.instances.nextMs - nowMs : Infinity;
     const moments = [...work.moments, pods.againMs ?? Infinity].map((atMs) => atMs - nowMs);

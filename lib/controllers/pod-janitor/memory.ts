@@ -83,6 +83,12 @@ export function goneNodes(
   return now;
 }
 
+/** Deeds of the look that began at `lookMs` are done by now: a minute's budget counts from then, or slow calls would meet quick ones in it. */
+export function doneBy(memory: JanitorMemory, lookMs: number, nowMs: number): JanitorMemory {
+  const deeds = memory.deeds.map((deed) => (deed.atMs === lookMs ? { ...deed, atMs: nowMs } : deed));
+  return { ...memory, deeds };
+}
+
 /** The deeds that still count. */
 export function recentDeeds({ deeds }: JanitorMemory, nowMs: number): readonly Deed[] {
   return deeds.filter(({ atMs }) => atMs > nowMs - KEPT_MS);
