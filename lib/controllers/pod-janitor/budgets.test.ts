@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { seedOf } from '../../../test/seed';
 import { Budgets, MINUTE_MS, SAYINGS_PER_MINUTE } from './budgets';
-import { freshMemory, type Deed } from './memory';
+import { doneBy, freshMemory, type Deed } from './memory';
 import { NOW_MS } from './testing';
 
 const LIMITS = { perMinute: 5, perOwnerPerMinute: 2, perNamespacePerMinute: 3 };
@@ -30,6 +30,17 @@ describe('budgets', () => {
     const budgets = new Budgets(LIMITS, [], OPEN);
     for (let i = 0; i < 9; i++) budgets.take(deed());
     expect(budgets.take(deed({ owner: 'other' }))).toBeUndefined();
+  });
+
+  it('count from when a thing was done, not from when it was decided', () => {
+    const before = { ...freshMemory(NOW_MS), deeds: [deed({ atMs: NOW_MS - 9 }), deed()] };
+    const { deeds } = doneBy(before, NOW_MS, NOW_MS + 700);
+    expect(deeds.map(({ atMs }) => atMs - NOW_MS)).toEqual([-9, 700]);
+    const budgets = new Budgets({ ...LIMITS, perOwnerPerMinute: 1 }, deeds.slice(1), {
+      nowMs: NOW_MS + MINUTE_MS,
+      openAtMs: 0,
+    });
+    expect(budgets.take(deed())?.untilMs).toBe(NOW_MS + 700 + MINUTE_MS);
   });
 
   it('open again a minute after the oldest that still counts', () => {
