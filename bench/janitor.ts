@@ -56,6 +56,8 @@ class Stuck {
   readonly server = new ApiServer({ clock: this.clock, random: splitRandom(1, 'server') });
   readonly cloud = new CloudModel(this.clock, splitRandom(1, 'cloud'));
   readonly freed: Freed[] = [];
+  /** Pods that may be freed. */
+  free = 0;
   readonly wrong: string[] = [];
   requests = 0;
   events = 0;
@@ -106,6 +108,7 @@ class Stuck {
       const name = `pod-${String(i).padStart(3, '0')}`;
       server.store.put(PODS, makePod({ namespace, name, node, work, number: i }));
       may.set(`${namespace}/${name}`, mayBeFreed(situation));
+      if (mayBeFreed(situation)) this.free += 1;
     }
   }
 
@@ -121,7 +124,7 @@ class Stuck {
     return id;
   }
 
-  /** Until nothing happens any more; returns how many could be freed. */
+  /** Until nothing happens any more. */
   async run(): Promise<void> {
     this.replica.start();
     const lastMs = () => this.freed.at(-1)?.atMs ?? START_MS;
@@ -252,6 +255,7 @@ export async function janitorBench(): Promise<Figure[]> {
     const { user, system } = process.cpuUsage(began);
     if (stuck.wrong.length > 0) throw new Error(`what may not be done was done: ${stuck.wrong.slice(0, 5).join('; ')}`);
     const { freed } = stuck;
+    if (freed.length !== stuck.free) throw new Error(`${freed.length} of ${stuck.free} pods were freed`);
     const size = { pods: PODS_STUCK, situations: SITUATIONS.length, freed: freed.length, budgets, note: NOTE };
     const since = freed.map(({ atMs }) => (atMs - START_MS) / 1000);
     figures.push(
