@@ -5,7 +5,7 @@
 import type { NodeFacts, NodePhase } from '../fleet';
 import type { Random } from '../runtime/ports';
 import { Aims, type Aim } from './aims';
-import { DISTURBANCES } from './disturbances';
+import { disturbancesFor } from './disturbances';
 import { lookAfterHealth } from './disturbances/ailing';
 import { straighten } from './disturbances/nodes';
 import { restoreBuckets } from './disturbances/objects';
@@ -80,7 +80,7 @@ export class Chaos implements Stage {
 
   /** Chooses among these disturbances from now on. */
   private choose(only: readonly string[] | undefined): void {
-    this.possible = DISTURBANCES.filter(({ name }) => only?.includes(name) ?? true);
+    this.possible = disturbancesFor(this.world.options.controllers).filter(({ name }) => only?.includes(name) ?? true);
     this.weighted = this.possible.flatMap((one) => Array.from({ length: one.weight }, () => one));
   }
 
@@ -225,6 +225,6 @@ export class Chaos implements Stage {
 }
 
 /** Names of all that may happen. */
-export function disturbanceNames(): readonly string[] {
-  return DISTURBANCES.map(({ name }) => name);
+export function disturbanceNames(controllers: Parameters<typeof disturbancesFor>[0]): readonly string[] {
+  return disturbancesFor(controllers).map(({ name }) => name);
 }

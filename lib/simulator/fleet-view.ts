@@ -30,6 +30,8 @@ import type { ApiServer } from './api-server';
 
 /** Phases and moves, computed when asked for and kept until something changes. */
 export class FleetView {
+  /** Nodes that a validation has, as whoever stands in for node-health says; its own say so themselves. */
+  readonly validating = new Set<string>();
   private version = -1;
   private atMs = -1;
   private readonly known = new Map<string, NodePhase>();
@@ -97,7 +99,7 @@ export class FleetView {
       buckets: this.bucketNames(),
       liveMoves: this.moves(),
       squatted: this.squatted(),
-      validating: new Set(this.underValidation()),
+      validating: new Set([...this.validating, ...this.underValidation()]),
       leaveAtMs: this.leaveTimes(),
     };
     return this.context;

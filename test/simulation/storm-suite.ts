@@ -1,12 +1,18 @@
 /**
- * Five storms, each in a test file of its own so that they run side by side: lag, crashes, foreign edits, insufficient capacity, late binds,
- * gangs, bursts, budgets, buckets that change, go and come back, machines that ail, boot anew and recover, checks that hang, lie or end
- * without a word, complaints, and people who change their mind about all of it. After each 20 minutes of storm there are 10 in which running
- * work is taken over and over, in every way. Safety is checked after every step, liveness in the calm after that.
+ * Storms: lag, crashes, foreign edits, insufficient capacity, late binds, gangs, bursts, budgets, buckets that change, go and come back. After
+ * each while of storm there are 10 minutes in which running work is taken over and over, in every way. Safety is checked after every step,
+ * liveness in the calm after that. Two sets of five, side by side in files of their own:
  *
- * `npm run storms` is the whole of it, 500,000 steps, and insists that every phase of a node meets everything that happens 100 times and that
- * running work is taken as often. A pull request waits for a fifth of the steps.
+ *   of capacity   capacity, moves and pools: every phase of a node meets everything that happens 20 times in each storm
+ *   of health     node-health beside them, on machines that ail, boot anew and recover, checks that hang, lie or end without a word, and people
+ *                 who complain and change their mind. Its phases take their time, so these meetings take longer than anybody waits for
+ *
+ * `npm run storms` is the whole of it, 500,000 steps of each set. A pull request waits for two storms of capacity, whole, and a fifth of those
+ * of health, in which no meeting is insisted on.
  */
+import { capacityController } from '../../lib/controllers/capacity/controller';
+import { movesController } from '../../lib/controllers/moves/controller';
+import { poolsController } from '../../lib/controllers/pools/controller';
 import { CONTROLLERS, provingCluster } from './proving-cluster';
 import { breaches, hasty, notMet, rage, tell, TIMES } from './storms';
 import { seedOfRun } from '../seed';
@@ -22,9 +28,9 @@ const MEETINGS = 100 / STORMS;
 /** Together 100 takings of running work. Checkpoints that are waited for in vain are rare here: the storm of work has them. */
 const LEAST: Takings = { taken: 100 / STORMS, suspended: 5, evicted: 5, answered: 2, timedOut: 0, delayed: 1 };
 
-/** The storm of this number, from 1. */
-export function stormOf(number: number): void {
-  test(`storm ${number} of ${STORMS}: nothing that must hold is broken in ${STEPS} steps${INSISTS ? `, and every phase meets every event ${MEETINGS} times` : ''}`, async () => {
+/** The storm of health of this number, from 1. */
+export function stormOfHealth(number: number): void {
+  test(`storm of health ${number} of ${STORMS}: nothing that must hold is broken in ${STEPS} steps${INSISTS ? `, and every phase meets every event ${MEETINGS} times` : ''}`, async () => {
     let takings: Takings | undefined;
     const world = await rage(
       {
@@ -38,10 +44,43 @@ export function stormOf(number: number): void {
       },
       (begun) => (takings = countTakings(begun)),
     );
-    tell(`storm ${number} of ${STORMS}`, world, takings);
+    tell(`storm of health ${number} of ${STORMS}`, world, takings);
     expect(breaches(world)).toEqual([]);
     expect(world.steps).toBeGreaterThanOrEqual(STEPS);
     expect(INSISTS ? notMet(world, MEETINGS) : []).toEqual([]);
     expect(INSISTS ? lacking(takings, LEAST) : []).toEqual([]);
   }, 3_600_000);
+}
+
+/** Steps of one storm of capacity. */
+const CAPACITY_STEPS = WHOLE / STORMS;
+/** A pull request waits for so many. */
+const WAITED_FOR = 2;
+
+/** The storms of capacity with these numbers, from 1; of those that a pull request does not wait for, only when all are played. */
+export function stormsOfCapacity(...numbers: readonly number[]): void {
+  test.each(numbers.filter((number) => INSISTS || number <= WAITED_FOR))(
+    `storm of capacity %i of ${STORMS}: nothing that must hold is broken in ${CAPACITY_STEPS} steps, and every phase meets every event ${MEETINGS} times`,
+    async (number) => {
+      let takings: Takings | undefined;
+      const world = await rage(
+        {
+          seed: seedOfRun() + number,
+          controllers: [poolsController, capacityController, movesController],
+          steps: CAPACITY_STEPS,
+          meetings: MEETINGS,
+          everyMs: [200, 4_000],
+          stormMs: 40 * 60_000,
+          enough: () => lacking(takings, LEAST).length === 0,
+        },
+        (begun) => (takings = countTakings(begun)),
+      );
+      tell(`storm of capacity ${number} of ${STORMS}`, world, takings);
+      expect(breaches(world)).toEqual([]);
+      expect(world.steps).toBeGreaterThanOrEqual(CAPACITY_STEPS);
+      expect(notMet(world, MEETINGS)).toEqual([]);
+      expect(lacking(takings, LEAST)).toEqual([]);
+    },
+    3_600_000,
+  );
 }

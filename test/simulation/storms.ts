@@ -195,7 +195,7 @@ function goesOn(world: World, { steps, meetings = 0, insists = true, enough = ()
 /** Pairs of a phase and an event that were met less often than this. */
 export function notMet(world: World, meetings: number): string[] {
   // Disturbances, faults of the network, and processes that start again.
-  const events = [...disturbanceNames(), 'restart'];
+  const events = [...disturbanceNames(world.options.controllers), 'restart'];
   return NODE_PHASES.flatMap((phase) => events.map((event) => `${phase} × ${event}`))
     .filter((pair) => (world.counters.get(pair) ?? 0) < meetings)
     .map((pair) => `${pair}: ${world.counters.get(pair) ?? 0} of ${meetings}`);

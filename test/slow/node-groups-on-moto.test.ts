@@ -92,9 +92,10 @@ onMoto('a managed node group, as moto plays its instances', () => {
       );
       await eventually(() => proxy.named('TerminateInstances').length > 0);
       expect(proxy.named('TerminateInstances')).toEqual([[bad, worse].sort()]);
+      // Asked is not yet answered.
+      await eventually(() => events('NodeReplaced').length === 2);
       expect([await stateOf(bad), await stateOf(worse)]).toEqual(['terminated', 'terminated']);
       expect([await stateOf(well), await stateOf(busy)]).toEqual(['running', 'running']);
-      await eventually(() => events('NodeReplaced').length === 2);
       expect(events('NodeReplaced')[0]).toMatch(/its instance is ended, node group p5-block makes another/);
     });
 
@@ -106,6 +107,7 @@ onMoto('a managed node group, as moto plays its instances', () => {
       const askedMs = clock.now();
       await eventually(() => proxy.named('TerminateInstances').length > 1);
       expect(clock.now() - askedMs).toBeGreaterThan(100_000);
+      await eventually(() => events('NodeReplaced').length > 0);
       expect(await stateOf(bad)).toBe('terminated');
       expect(events('InstanceEndFailed')[0]).toMatch(/RequestLimitExceeded/);
     });

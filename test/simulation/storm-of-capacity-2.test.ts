@@ -1,0 +1,4 @@
+/** The even ones of five storms of capacity. */
+import { stormsOfCapacity } from './storm-suite';
+
+stormsOfCapacity(2, 4);
