@@ -117,6 +117,11 @@ describe('it cannot be told', () => {
       ['llama-0', 'llama-1'].map((name) => failed(name, ended(3))),
       [],
     ],
+    [
+      'when its mates were made in the very second in which the first ended',
+      ['llama-0', 'llama-1'].map((name) => failed(name, ended(3, NOW), { createdAtMs: NOW })),
+      [],
+    ],
     ['when it ended so on the same node before', [failed('llama-0', ended(3))], [before('node-0', 3)]],
     ['when it ended otherwise before', [failed('llama-0', ended(3))], [before('node-7', 4)]],
     ['when somebody killed it, twice', [failed('llama-0', ended(137))], [before('node-7', 137)]],

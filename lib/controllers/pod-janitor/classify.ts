@@ -77,7 +77,8 @@ function toRounds(ends: readonly End[]): readonly (readonly End[])[] {
   const rounds: End[][] = [];
   for (const end of ends) {
     const [first] = rounds.at(-1) ?? [];
-    if (first && end.pod.facts.createdAtMs < first.finishedMs) rounds.at(-1)!.push(end);
+    // Times have whole seconds: what was made in the second of the first end is one of its mates.
+    if (first && end.pod.facts.createdAtMs <= first.finishedMs) rounds.at(-1)!.push(end);
     else rounds.push([end]);
   }
   return rounds;
