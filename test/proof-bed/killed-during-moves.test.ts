@@ -146,17 +146,18 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
     await stage.bed.kubectl('taint', 'node', metadata.name, `${taint.key}=${taint.value}:${taint.effect}`);
   }
 
-  /** Who is urgent takes from the other, over and over; each turn is told to `die`. */
-  async function takeTurns(die: (turn: Promise<unknown>) => Promise<void>): Promise<void> {
+  /** Who is urgent takes from the other, over and over; each turn is told to `die`. When every half was seen, or after twice as many. */
+  async function takeTurns(die: (turn: Promise<unknown>) => Promise<void>, seenAll: () => boolean): Promise<void> {
+    const enough = async (): Promise<boolean> => (await takings()) >= (seenAll() ? TAKINGS : 2 * TAKINGS);
     await setWork(stage, 'inference', BURST, ENDING);
     for (;;) {
       await die(untilWorking(stage, 'inference', BURST));
-      if ((await takings()) >= TAKINGS) return;
+      if (await enough()) return;
       // Between the two patches they are equals, who take nothing from each other.
       await patch('cbkt/training', { priority: 'High' });
       await patch('cbkt/inference', { priority: 'Normal' });
       await die(untilWhole(GANGS.length));
-      if ((await takings()) >= TAKINGS) return;
+      if (await enough()) return;
       await patch('cbkt/inference', { priority: 'High' });
       await patch('cbkt/training', { priority: 'Normal' });
     }
@@ -189,7 +190,7 @@ describeOnBed('killed at random while nodes are taken from running work', () => 
       const story = dieThroughout({ gate: stage.gate, replica, moment, inspect }, turn);
       deaths.push(...(await story.catch(async (error: Error) => describeAndThrow(error))).deaths);
     };
-    await takeTurns(die);
+    await takeTurns(die, () => HALVES.every((half) => found.has(half)));
     say(`(${seconds()} s) ${await takings()} busy nodes handed over, killed ${deaths.length} times`);
     for (const half of HALVES) say(`  ${half}: ${found.get(half) ?? 0} times`);
 
