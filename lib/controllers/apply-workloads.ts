@@ -4,7 +4,7 @@
  */
 import type { KubeObject } from '../domain/kube';
 import type { ControllerContext } from '../runtime/controller';
-import { AlreadyExists, Conflict, Forbidden, Invalid, NotFound } from '../runtime/errors';
+import { AlreadyExists, Conflict, Forbidden, ifThere, Invalid, NotFound } from '../runtime/errors';
 import {
   ADAPTERS,
   type Answer,
@@ -80,13 +80,9 @@ async function read(
   { workload }: WorkloadAct,
   { cluster }: ControllerContext,
 ): Promise<KubeObject | undefined> {
-  try {
-    const live = await cluster.get(resource, { name: workload.name, namespace: workload.namespace });
-    return workload.uid === undefined || workload.uid === live.metadata.uid ? live : undefined;
-  } catch (error) {
-    if (error instanceof NotFound) return undefined;
-    throw error;
-  }
+  const { name, namespace, uid } = workload;
+  const live = await ifThere(cluster.get(resource, { name, namespace }));
+  return uid === undefined || uid === live?.metadata.uid ? live : undefined;
 }
 
 async function send(

@@ -140,3 +140,9 @@ export function keyOf(object: { readonly metadata: Pick<ObjectMeta, 'name' | 'na
   const { namespace, name } = object.metadata;
   return namespace ? `${namespace}/${name}` : name;
 }
+
+/** Namespace and name in a key of a namespaced object. */
+export function nameOfKey(key: string): { readonly namespace: string; readonly name: string } {
+  const [namespace = '', name = ''] = key.split('/');
+  return { namespace, name };
+}

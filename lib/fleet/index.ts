@@ -14,6 +14,7 @@ export * from './node-facts';
 export * from './node-phase';
 export * from './observe-node';
 export * from './pods';
+export * from './policy-state';
 export * from './reboot';
 export * from './running-gangs';
 export * from './short-hash';

@@ -67,3 +67,13 @@ export function worstOf(failures: readonly unknown[]): unknown {
   const fatal = failures.find((error) => error instanceof LeaseLost || !(error instanceof ApiError));
   return fatal ?? failures.find((error) => !(error instanceof Conflict || error instanceof NotFound));
 }
+
+/** What a read gives; undefined where the server says that it is not there. Everything else rejects. */
+export async function ifThere<T>(read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof NotFound) return undefined;
+    throw error;
+  }
+}

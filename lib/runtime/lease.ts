@@ -5,7 +5,7 @@
  */
 import { formatMicroTime, parseTime, type KubeObject } from '../domain/kube';
 import { LEASES } from '../domain/resources';
-import { AlreadyExists, Conflict, LeaseLost, NotFound } from './errors';
+import { AlreadyExists, Conflict, ifThere, LeaseLost, NotFound } from './errors';
 import type { Leadership } from './fence';
 import type { Clock, ClusterPort, Log, Random } from './ports';
 
@@ -196,12 +196,7 @@ export class LeaseLeadership implements Leadership {
   }
 
   private async read(): Promise<Lease | undefined> {
-    try {
-      return (await this.options.cluster.get(LEASES, this.place)) as Lease;
-    } catch (error) {
-      if (error instanceof NotFound) return undefined;
-      throw error;
-    }
+    return (await ifThere(this.options.cluster.get(LEASES, this.place))) as Lease | undefined;
   }
 
   private lose(why: string): void {

@@ -14,7 +14,7 @@ import { capacityController } from '../../lib/controllers/capacity/controller';
 import { movesController } from '../../lib/controllers/moves/controller';
 import { poolsController } from '../../lib/controllers/pools/controller';
 import { CONTROLLERS, provingCluster } from './proving-cluster';
-import { breaches, hasty, notMet, rage, tell, TIMES } from './storms';
+import { breaches, hasty, notMet, rage, tell, TIMES, type Storm } from './storms';
 import { seedOfRun } from '../seed';
 import { countTakings, lacking, type Takings } from './takings';
 
@@ -28,28 +28,39 @@ const MEETINGS = 100 / STORMS;
 /** Together 100 takings of running work. Checkpoints that are waited for in vain are rare here: the storm of work has them. */
 const LEAST: Takings = { taken: 100 / STORMS, suspended: 5, evicted: 5, answered: 2, timedOut: 0, delayed: 1 };
 
+/** How long a storm may rage on a slow machine. */
+const LONGEST_MS = 3_600_000;
+
+/** Plays a storm; where it is insisted on, every phase meets every event and running work is taken as often as it should be. */
+async function play(
+  name: string,
+  storm: Omit<Storm, 'meetings' | 'enough'> & { readonly insists: boolean },
+): Promise<void> {
+  let takings: Takings | undefined;
+  const enough = () => lacking(takings, LEAST).length === 0;
+  const world = await rage({ ...storm, meetings: MEETINGS, enough }, (begun) => (takings = countTakings(begun)));
+  tell(name, world, takings);
+  expect(breaches(world)).toEqual([]);
+  expect(world.steps).toBeGreaterThanOrEqual(storm.steps);
+  expect(storm.insists ? notMet(world, MEETINGS) : []).toEqual([]);
+  expect(storm.insists ? lacking(takings, LEAST) : []).toEqual([]);
+}
+
 /** The storm of health of this number, from 1. */
 export function stormOfHealth(number: number): void {
-  test(`storm of health ${number} of ${STORMS}: nothing that must hold is broken in ${STEPS} steps${INSISTS ? `, and every phase meets every event ${MEETINGS} times` : ''}`, async () => {
-    let takings: Takings | undefined;
-    const world = await rage(
-      {
+  const name = `storm of health ${number} of ${STORMS}`;
+  test(
+    `${name}: nothing that must hold is broken in ${STEPS} steps${INSISTS ? `, and every phase meets every event ${MEETINGS} times` : ''}`,
+    () =>
+      play(name, {
         seed: seedOfRun() + number,
         controllers: CONTROLLERS,
         objects: provingCluster(TIMES).map(hasty),
         steps: STEPS,
-        meetings: MEETINGS,
         insists: INSISTS,
-        enough: () => lacking(takings, LEAST).length === 0,
-      },
-      (begun) => (takings = countTakings(begun)),
-    );
-    tell(`storm of health ${number} of ${STORMS}`, world, takings);
-    expect(breaches(world)).toEqual([]);
-    expect(world.steps).toBeGreaterThanOrEqual(STEPS);
-    expect(INSISTS ? notMet(world, MEETINGS) : []).toEqual([]);
-    expect(INSISTS ? lacking(takings, LEAST) : []).toEqual([]);
-  }, 3_600_000);
+      }),
+    LONGEST_MS,
+  );
 }
 
 /** Steps of one storm of capacity. */
@@ -61,26 +72,15 @@ const WAITED_FOR = 2;
 export function stormsOfCapacity(...numbers: readonly number[]): void {
   test.each(numbers.filter((number) => INSISTS || number <= WAITED_FOR))(
     `storm of capacity %i of ${STORMS}: nothing that must hold is broken in ${CAPACITY_STEPS} steps, and every phase meets every event ${MEETINGS} times`,
-    async (number) => {
-      let takings: Takings | undefined;
-      const world = await rage(
-        {
-          seed: seedOfRun() + number,
-          controllers: [poolsController, capacityController, movesController],
-          steps: CAPACITY_STEPS,
-          meetings: MEETINGS,
-          everyMs: [200, 4_000],
-          stormMs: 40 * 60_000,
-          enough: () => lacking(takings, LEAST).length === 0,
-        },
-        (begun) => (takings = countTakings(begun)),
-      );
-      tell(`storm of capacity ${number} of ${STORMS}`, world, takings);
-      expect(breaches(world)).toEqual([]);
-      expect(world.steps).toBeGreaterThanOrEqual(CAPACITY_STEPS);
-      expect(notMet(world, MEETINGS)).toEqual([]);
-      expect(lacking(takings, LEAST)).toEqual([]);
-    },
-    3_600_000,
+    (number) =>
+      play(`storm of capacity ${number} of ${STORMS}`, {
+        seed: seedOfRun() + number,
+        controllers: [poolsController, capacityController, movesController],
+        steps: CAPACITY_STEPS,
+        everyMs: [200, 4_000],
+        stormMs: 40 * 60_000,
+        insists: true,
+      }),
+    LONGEST_MS,
   );
 }

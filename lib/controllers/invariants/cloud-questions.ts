@@ -1,16 +1,19 @@
 /** What EC2 is to be asked. PURE. */
-import { INSTANCE_TYPES } from '../../catalog';
+import { findInstanceType } from '../../catalog';
 import { instanceIdOf } from '../../domain/instance-id';
 import type { KubeObject, Node } from '../../domain/kube';
 import { isFleetNode, toNodeFacts } from '../../fleet';
 
-const withEfa = new Set(INSTANCE_TYPES.filter(({ efa }) => efa.count > 0).map(({ name }) => name));
+/** Whether nodes of this type have EFA, and a place in the network that matters. */
+export function hasEfa(instanceType: string): boolean {
+  return (findInstanceType(instanceType)?.efa.count ?? 0) > 0;
+}
 
 /** Instances whose place in the network matters: those of fleet nodes with EFA, sorted. */
 export function placedInstances(nodes: readonly KubeObject[]): readonly string[] {
   return nodes
     .map((node) => toNodeFacts(node as Node))
-    .filter((facts) => isFleetNode(facts) && withEfa.has(facts.instanceType))
+    .filter((facts) => isFleetNode(facts) && hasEfa(facts.instanceType))
     .flatMap(({ providerID }) => instanceIdOf(providerID) ?? [])
     .sort();
 }

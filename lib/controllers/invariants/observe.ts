@@ -1,5 +1,5 @@
 /** Caches, and what EC2 said last → the state that rules look at, and the policy. */
-import { INVARIANT_POLICY_NAME, InvariantPolicy, InvariantPolicySpec } from '../../api';
+import { INVARIANT_POLICY_NAME, InvariantPolicy, InvariantPolicySpec, type InvariantPolicyStatus } from '../../api';
 import type { KubeObject } from '../../domain/kube';
 import {
   CAPACITY_BUCKETS,
@@ -28,7 +28,7 @@ import {
   type ResourceType,
 } from '../../domain/resources';
 import { SHIPPED_CONFIG_MAP, SHIPPED_KEY } from '../../domain/shipped';
-import { once } from '../../fleet';
+import { makePolicyReader, once } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import type { PolicyState } from './plan';
 import { InvariantState, type CloudState } from './state';
@@ -75,18 +75,7 @@ export function observePolicy({ cache }: Pick<ControllerContext, 'cache'>): Poli
 /** What counts while there is no policy, or none that can be understood. */
 export const DEFAULT_POLICY: InvariantPolicySpec = InvariantPolicySpec.parse({});
 
-const toPolicyState: (object: KubeObject) => PolicyState = once((object) => {
-  const { metadata, status } = object;
-  const parsed = InvariantPolicy.parse(object);
-  return {
-    resourceVersion: metadata.resourceVersion ?? '',
-    generation: metadata.generation ?? 0,
-    status: status ?? {},
-    ...('spec' in parsed
-      ? { spec: parsed.spec }
-      : { spec: DEFAULT_POLICY, errors: parsed.errors.map(({ path, message }) => `${path}: ${message}`) }),
-  };
-});
+const toPolicyState = makePolicyReader<InvariantPolicySpec, InvariantPolicyStatus>(InvariantPolicy, DEFAULT_POLICY);
 
 /** The ConfigMap is ours and written by the CDK app; one that a person has broken says nothing. */
 const toShipped: (object: KubeObject) => readonly KubeObject[] = once((object) => {

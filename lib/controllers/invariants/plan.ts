@@ -12,6 +12,7 @@ import { INVARIANT_POLICY_NAME, type InvariantPolicySpec, type InvariantPolicySt
 import { setCondition } from '../../domain/conditions';
 import { jsonEqual } from '../../domain/json-equal';
 import { INVARIANT_POLICIES } from '../../domain/resources';
+import type { PolicyState as PolicyOf } from '../../fleet';
 import {
   isOpen,
   planFindings,
@@ -26,14 +27,7 @@ import type { InvariantState, Watched } from './state';
 import { CONDITION } from './telemetry';
 
 /** The InvariantPolicy as it is. */
-export interface PolicyState {
-  readonly resourceVersion: string;
-  readonly generation: number;
-  /** The spec, or what is wrong with it; then the last defaults count. */
-  readonly spec: InvariantPolicySpec;
-  readonly errors?: readonly string[];
-  readonly status: InvariantPolicyStatus;
-}
+export type PolicyState = PolicyOf<InvariantPolicySpec, InvariantPolicyStatus>;
 
 /** What to say in `kubectl describe` of the object. */
 export interface News {

@@ -1,7 +1,7 @@
 /** One action of the plan, one call (a verdict: condition, then annotation and taint); then Event, metric, and the cache is told. */
 import { HEALTH_POLICY_NAME, NodeMove, NodeValidation } from '../../api';
 import { jsonEqual } from '../../domain/json-equal';
-import { formatTime, parseTime, type Condition, type KubeObject } from '../../domain/kube';
+import { formatTime, nameOfKey, parseTime, type Condition, type KubeObject } from '../../domain/kube';
 import { VALIDATION_NAMESPACE } from '../../domain/namespaces';
 import { VALIDATED_CONDITION } from '../../domain/node-keys';
 import {
@@ -44,7 +44,7 @@ const APPLIERS: Appliers = {
     cluster.delete(PODS, { namespace: VALIDATION_NAMESPACE, name: pod }, { uid }),
   WritePolicy: writePolicy,
   WriteReport: writeReport,
-  DeleteReport: ({ report, uid }, { cluster }) => cluster.delete(FAULT_REPORTS, nameOf(report), { uid }),
+  DeleteReport: ({ report, uid }, { cluster }) => cluster.delete(FAULT_REPORTS, nameOfKey(report), { uid }),
 };
 
 /** Does one action; reboots are in apply-reboots.ts. Rejects with Conflict when the world has changed since it was decided. */
@@ -56,7 +56,7 @@ export function applyHealthAction<T extends ObjectAction['type']>(
 }
 
 async function writeReport({ report, ...said }: Of<'WriteReport'>, context: ControllerContext): Promise<void> {
-  await writeStatus(FAULT_REPORTS, nameOf(report), said, context);
+  await writeStatus(FAULT_REPORTS, nameOfKey(report), said, context);
 }
 
 /** One write of a status, under the version it was decided on. */
@@ -70,11 +70,6 @@ async function writeStatus(
   const written = await cluster.mergePatch(resource, name, patch, { subresource: 'status' });
   cache(resource).assume(written);
   return written;
-}
-
-function nameOf(key: string) {
-  const [namespace, name = ''] = key.split('/');
-  return { namespace, name };
 }
 
 async function close({ node, patch, why }: Of<'Close'>, context: ControllerContext): Promise<void> {

@@ -3,20 +3,10 @@
  * carries the UID and the resourceVersion of what was read. A read that fails rejects, and nothing is done.
  */
 import { FaultReport, type JanitorPolicySpec } from '../../api';
-import type { KubeObject, OwnerReference } from '../../domain/kube';
-import { formatTime } from '../../domain/kube';
-import {
-  FAULT_REPORTS,
-  LEASES,
-  NAMESPACES,
-  NODES,
-  PODS,
-  VOLUME_CLAIMS,
-  type ResourceType,
-} from '../../domain/resources';
+import { formatTime, nameOfKey, type KubeObject, type OwnerReference } from '../../domain/kube';
+import { FAULT_REPORTS, LEASES, NAMESPACES, NODES, PODS, VOLUME_CLAIMS } from '../../domain/resources';
 import type { ControllerContext } from '../../runtime/controller';
-import { AlreadyExists, NotFound } from '../../runtime/errors';
-import type { ObjectName } from '../../runtime/ports';
+import { AlreadyExists, ifThere, NotFound } from '../../runtime/errors';
 import type { PodAction } from './actions';
 import { instanceBehind, toNodeState } from './node-state';
 import { toJanitorPod } from './pod';
@@ -66,7 +56,7 @@ async function forceDelete(action: Of<'ForceDelete'>, context: ControllerContext
   const live = await look(action.pod, context);
   const checked = recheckForceDelete(action, live, { policy, nowMs: clock.now() });
   if (!checked.go) return refused(action, checked, context);
-  const name = nameOf(action.pod);
+  const name = nameOfKey(action.pod);
   let { resourceVersion } = checked;
   if (action.endFirst) {
     const ended = await cluster.mergePatch(PODS, name, endPatch(live.pod, action, clock.now()), {
@@ -83,12 +73,12 @@ async function forceDelete(action: Of<'ForceDelete'>, context: ControllerContext
 
 async function removeFinalizer(action: Of<'RemoveFinalizer'>, context: ControllerContext, policy: JanitorPolicySpec) {
   const live = await look(action.pod, context);
-  const { namespace } = nameOf(action.pod);
+  const { namespace } = nameOfKey(action.pod);
   const found: unknown[] = [];
   for (const owner of action.owners) found.push(await findOwner(owner, namespace, context));
   const checked = recheckRemoveFinalizer(action, { ...live, found }, { policy, nowMs: context.clock.now() });
   if (!checked.go) return refused(action, checked, context);
-  const written = await context.cluster.mergePatch(PODS, nameOf(action.pod), finalizerPatch(live.pod, action));
+  const written = await context.cluster.mergePatch(PODS, nameOfKey(action.pod), finalizerPatch(live.pod, action));
   say(written, context, { reason: EVENT.finalizer, action: 'RemoveFinalizer', message: action.message });
   return 'Done' as const;
 }
@@ -130,18 +120,18 @@ function say(
 /** Everything a decision about this pod rests on, read live. */
 async function look(pod: string, context: ControllerContext): Promise<LiveLook> {
   const { cluster } = context;
-  const name = nameOf(pod);
-  const live = await find(cluster, PODS, name);
+  const name = nameOfKey(pod);
+  const live = await ifThere(cluster.get(PODS, name));
   const read = toJanitorPod(live);
   const owner = read?.owners.find(({ controller }) => controller);
   const claims = await Promise.all(
-    (read?.claims ?? []).map((claim) => find(cluster, VOLUME_CLAIMS, { ...name, name: claim.name })),
+    (read?.claims ?? []).map((claim) => ifThere(cluster.get(VOLUME_CLAIMS, { ...name, name: claim.name }))),
   );
   const { items: leases } = await cluster.list(LEASES, { namespace: name.namespace });
   return {
     ...{ pod: live, leases },
     ...(await lookAtMachine(read?.facts.nodeName, context)),
-    namespace: await find(cluster, NAMESPACES, { name: name.namespace }),
+    namespace: await ifThere(cluster.get(NAMESPACES, { name: name.namespace })),
     owner: owner && (await findOwner(owner, name.namespace, context)),
     claims: claims.filter((claim) => claim !== undefined),
   };
@@ -149,24 +139,11 @@ async function look(pod: string, context: ControllerContext): Promise<LiveLook> 
 
 async function lookAtMachine(name: string | undefined, { cluster, cloud }: ControllerContext) {
   if (name === undefined) return { node: undefined, instance: undefined };
-  const node = await find(cluster, NODES, { name });
+  const node = await ifThere(cluster.get(NODES, { name }));
   const id = instanceBehind(name, toNodeState(node));
   const states = id === undefined ? [] : await cloud.readInstanceStatus([id]);
   const state = states.find(({ instanceId }) => instanceId === id)?.state;
   return { node, instance: id !== undefined && state !== undefined ? { id, state } : undefined };
-}
-
-async function find(
-  cluster: ControllerContext['cluster'],
-  resource: ResourceType,
-  name: ObjectName,
-): Promise<KubeObject | undefined> {
-  try {
-    return await cluster.get(resource, name);
-  } catch (error) {
-    if (error instanceof NotFound) return undefined;
-    throw error;
-  }
 }
 
 /** An owner, where we know how to ask for it. Where its Kind itself is not served, "not found" says nothing: that rejects. */
@@ -179,9 +156,4 @@ async function findOwner(owner: OwnerReference, namespace: string, { cluster }: 
     if (error instanceof NotFound && presenceOf404(owner, error.message) === 'Absent') return undefined;
     throw error;
   }
-}
-
-function nameOf(key: string): { readonly namespace: string; readonly name: string } {
-  const [namespace = '', name = ''] = key.split('/');
-  return { namespace, name };
 }

@@ -8,7 +8,7 @@ import type { KubeObject } from '../../domain/kube';
 import { RESUBMISSION_LABEL } from '../../domain/pod-keys';
 import { apiVersionOf, RESUBMISSIONS } from '../../domain/resources';
 import type { ControllerContext } from '../../runtime/controller';
-import { AlreadyExists, Conflict, Forbidden, Invalid, NotFound, TooManyRequests } from '../../runtime/errors';
+import { AlreadyExists, Conflict, Forbidden, ifThere, Invalid, NotFound, TooManyRequests } from '../../runtime/errors';
 import { applyWorkloadActs, type WorkloadVoice } from '../apply-workloads';
 import { cloneWork, copyName } from './clone';
 import { isStopped } from './ledger';
@@ -189,16 +189,6 @@ async function create(object: KubeObject, ledger: string, context: ControllerCon
   }
 }
 
-async function find(
-  kind: WorkKind,
-  namespace: string,
-  name: string,
-  { cluster }: ControllerContext,
-): Promise<KubeObject | undefined> {
-  try {
-    return await cluster.get(RESOURCE_OF[kind], { namespace, name });
-  } catch (error) {
-    if (error instanceof NotFound) return undefined;
-    throw error;
-  }
+function find(kind: WorkKind, namespace: string, name: string, { cluster }: ControllerContext) {
+  return ifThere(cluster.get(RESOURCE_OF[kind], { namespace, name }));
 }

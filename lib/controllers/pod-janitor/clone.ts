@@ -12,6 +12,7 @@ import {
 } from '../../domain/pod-keys';
 import { shortHash } from '../../fleet';
 import { withTemplates, type PodTemplate, type WorkKind } from './pod-templates';
+import { HOSTNAME_LABEL } from './reading';
 
 /** What a copy is made with. */
 export interface CloneAsk {
@@ -26,8 +27,6 @@ export interface CloneAsk {
   readonly avoid: readonly string[];
 }
 
-/** The label by which required node affinity names a node. */
-export const HOSTNAME_LABEL = 'kubernetes.io/hostname';
 /** Names that operators add to (`-worker-0`, a completion index) fit as long as a copy's is not longer than one that fitted. */
 const ALWAYS_FITS = 24;
 const LONGEST = 63;

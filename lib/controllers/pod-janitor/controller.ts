@@ -26,7 +26,7 @@ import {
 } from '../../domain/resources';
 import { toNamespaceBuckets } from '../../fleet';
 import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
-import { Conflict, NotFound, worstOf } from '../../runtime/errors';
+import { NotFound, worstOf } from '../../runtime/errors';
 import type { ClusterPort } from '../../runtime/ports';
 import { applyPodAction } from './apply-pods';
 import { applyWorkAction } from './apply-work';
@@ -255,8 +255,8 @@ async function doAll(jobs: readonly (() => Promise<void>)[]): Promise<readonly u
     }
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL, jobs.length) }, work));
-  // Being too late is neither a failure nor a reason to wait.
-  return failures.filter((error) => !(error instanceof NotFound) || error instanceof Conflict);
+  // What is gone is neither a failure nor a reason to look again.
+  return failures.filter((error) => !(error instanceof NotFound));
 }
 
 function tellFigures(findings: JanitorFindings, { metrics }: ControllerContext): void {

@@ -25,6 +25,7 @@ import {
 } from '../../domain/resources';
 import { keyOf, parseTime } from '../../domain/kube';
 import {
+  makePolicyReader,
   newestCheckpoints,
   toCheckpointFactsList,
   once,
@@ -32,6 +33,7 @@ import {
   toNamespaceBuckets,
   toNodeFactsList,
   toPodGroupFactsList,
+  type PolicyState as PolicyOf,
 } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { toLedgers } from './ledger';
@@ -59,15 +61,8 @@ export const WORK_WHERE_THERE: readonly ResourceType[] = [
 
 type Caches = Pick<ControllerContext, 'cache'>;
 
-/** The JanitorPolicy as it is. */
-export interface PolicyState {
-  readonly resourceVersion: string;
-  readonly generation: number;
-  readonly spec: JanitorPolicySpec;
-  /** What is wrong with the spec; then nothing is done. */
-  readonly errors?: readonly string[];
-  readonly status: JanitorPolicyStatus;
-}
+/** The JanitorPolicy as it is; with errors nothing is done. */
+export type PolicyState = PolicyOf<JanitorPolicySpec, JanitorPolicyStatus>;
 
 /** What counts while there is no policy, or none that can be understood: everything is said, nothing is done. */
 export const DEFAULT_POLICY: JanitorPolicySpec = JanitorPolicySpec.parse({});
@@ -78,18 +73,7 @@ export function observePolicy({ cache }: Caches): PolicyState | undefined {
   return object && toPolicyState(object);
 }
 
-const toPolicyState: (object: KubeObject) => PolicyState = once((object) => {
-  const { metadata, status } = object;
-  const parsed = JanitorPolicy.parse(object);
-  return {
-    resourceVersion: metadata.resourceVersion ?? '',
-    generation: metadata.generation ?? 0,
-    status: status ?? {},
-    ...('spec' in parsed
-      ? { spec: parsed.spec }
-      : { spec: DEFAULT_POLICY, errors: parsed.errors.map(({ path, message }) => `${path}: ${message}`) }),
-  };
-});
+const toPolicyState = makePolicyReader<JanitorPolicySpec, JanitorPolicyStatus>(JanitorPolicy, DEFAULT_POLICY);
 
 /** What this process remembers from one look to the next; all of it may be lost. */
 export interface Remembered {

@@ -1,4 +1,4 @@
-import { INSTANCE_TYPES } from '../../../catalog';
+import { findInstanceType } from '../../../catalog';
 import { PROBATION_TAINT } from '../../../domain/node-keys';
 import { NODES } from '../../../domain/resources';
 import { hasTaint } from '../../../domain/taints';
@@ -6,8 +6,6 @@ import { refOf, type Rule } from '../rule';
 
 /** A device plugin starts with the node; minutes later what it does not advertise is missing. */
 const GRACE_MS = 10 * 60_000;
-
-const types = new Map(INSTANCE_TYPES.map((type) => [type.name, type] as const));
 
 /** A node offers every accelerator its type has; a GPU that fell off the bus is missed by nobody else. */
 export const acceleratorsAdvertised: Rule = {
@@ -20,7 +18,7 @@ export const acceleratorsAdvertised: Rule = {
   atSynth: false,
   check: ({ fleet, nowMs }) =>
     fleet.flatMap(({ facts, object }) => {
-      const accelerators = types.get(facts.instanceType)?.accelerators;
+      const accelerators = findInstanceType(facts.instanceType)?.accelerators;
       const settled = facts.ready && nowMs > facts.createdAtMs + GRACE_MS && !hasTaint(facts.taints, PROBATION_TAINT);
       if (!accelerators || !settled) return [];
       const { resourceName, count } = accelerators;

@@ -1,15 +1,13 @@
-import { INSTANCE_TYPES } from '../../../catalog';
+import { findInstanceType } from '../../../catalog';
 import { PROBATION_TAINT } from '../../../domain/node-keys';
 import { CAPACITY_POOLS, NODES } from '../../../domain/resources';
 import { hasTaint } from '../../../domain/taints';
+import { EFA_RESOURCE } from '../../../domain/training';
 import { refOf, type Rule, type Violation } from '../rule';
 import type { FleetNode } from '../state';
 
-const EFA = 'vpc.amazonaws.com/efa';
 /** Late enumeration on p5en takes seconds, the plugin's start minutes. */
 const GRACE_MS = 10 * 60_000;
-
-const counts = new Map(INSTANCE_TYPES.map(({ name, efa }) => [name, efa.count] as const));
 
 /** A node offers every EFA interface its type has; when all nodes of a pool differ alike, it is the pool and no node. */
 export const efaAdvertised: Rule = {
@@ -26,24 +24,25 @@ export const efaAdvertised: Rule = {
       const { facts } = node;
       const settled =
         facts.ready && state.nowMs > facts.createdAtMs + GRACE_MS && !hasTaint(facts.taints, PROBATION_TAINT);
-      if (settled && counts.get(facts.instanceType)) pools.set(facts.pool!, [...(pools.get(facts.pool!) ?? []), node]);
+      if (settled && findInstanceType(facts.instanceType)?.efa.count)
+        pools.set(facts.pool!, [...(pools.get(facts.pool!) ?? []), node]);
     }
     return [...pools].flatMap(([pool, nodes]) => ofPool(pool, nodes));
   },
 };
 
 function ofPool(pool: string, nodes: readonly FleetNode[]): readonly Violation[] {
-  const has = ({ facts }: FleetNode) => facts.allocatable[EFA] ?? 0;
-  const wanted = counts.get(nodes[0]!.facts.instanceType)!;
+  const has = ({ facts }: FleetNode) => facts.allocatable[EFA_RESOURCE] ?? 0;
+  const wanted = findInstanceType(nodes[0]!.facts.instanceType)!.efa.count;
   const short = nodes.filter((node) => has(node) !== wanted);
   if (short.length === 0) return [];
   if (short.length === nodes.length && nodes.length > 1) {
     const object = refOf(CAPACITY_POOLS, { metadata: { name: pool } });
-    const message = `all ${nodes.length} nodes have ${has(nodes[0]!)} of ${wanted} ${EFA}: look at the NodeClass and the EFA device plugin, not at the nodes`;
+    const message = `all ${nodes.length} nodes have ${has(nodes[0]!)} of ${wanted} ${EFA_RESOURCE}: look at the NodeClass and the EFA device plugin, not at the nodes`;
     return [{ object, message }];
   }
   return short.map((node) => ({
     object: refOf(NODES, node.object),
-    message: `${has(node)} of ${wanted} ${EFA} are allocatable on a ${node.facts.instanceType}: have it proved with a NodeValidation`,
+    message: `${has(node)} of ${wanted} ${EFA_RESOURCE} are allocatable on a ${node.facts.instanceType}: have it proved with a NodeValidation`,
   }));
 }

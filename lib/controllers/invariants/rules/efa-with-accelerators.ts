@@ -1,11 +1,9 @@
-import { INSTANCE_TYPES } from '../../../catalog';
+import { findInstanceType } from '../../../catalog';
 import { FOREIGN_KEYS } from '../../../domain/node-keys';
 import { NODES, PODS } from '../../../domain/resources';
 import { EFA_RESOURCE } from '../../../domain/training';
 import { limitOf, ranksOf } from '../pod-reading';
 import { refOf, type Rule } from '../rule';
-
-const types = new Map(INSTANCE_TYPES.map((type) => [type.name, type] as const));
 
 /** A rank of several nodes that forgets EFA talks over the one interface of its pod, a thirtieth as fast. */
 export const efaWithAccelerators: Rule = {
@@ -20,7 +18,7 @@ export const efaWithAccelerators: Rule = {
     state.gangs.flatMap(({ members }) =>
       members.flatMap(({ pod, facts }) => {
         const node = state.get(NODES, facts.nodeName ?? '');
-        const type = types.get(node?.metadata.labels?.[FOREIGN_KEYS.instanceType] ?? '');
+        const type = findInstanceType(node?.metadata.labels?.[FOREIGN_KEYS.instanceType] ?? '');
         if (!type || type.efa.count === 0) return [];
         const { count, resourceName } = type.accelerators;
         const whole = ranksOf(pod).find((rank) => limitOf(rank, resourceName) === count);

@@ -1,3 +1,4 @@
+import { nameOfKey } from '../../../domain/kube';
 import { NODES, POD_GROUPS } from '../../../domain/resources';
 import { refOf, type Rule } from '../rule';
 import type { GangMembers, InvariantState } from '../state';
@@ -19,16 +20,10 @@ export const oneDriverPerGang: Rule = {
       const stacks = stacksOf(gang, state);
       if (stacks.size < 2) return [];
       const said = [...stacks].map(([stack, nodes]) => `${stack} on ${nodes.slice(0, 3).join(', ')}`).sort();
-      const object = refOf(POD_GROUPS, { metadata: splitKey(gang.key) });
+      const object = refOf(POD_GROUPS, { metadata: nameOfKey(gang.key) });
       return [{ object, message: `its ranks are on ${stacks.size} stacks: ${said.slice(0, 3).join('; ')}` }];
     }),
 };
-
-/** Namespace and name in the key of a gang. */
-export function splitKey(key: string): { readonly namespace: string; readonly name: string } {
-  const [namespace = '', name = ''] = key.split('/');
-  return { namespace, name };
-}
 
 function stacksOf({ members }: GangMembers, state: InvariantState): ReadonlyMap<string, readonly string[]> {
   const stacks = new Map<string, string[]>();

@@ -1,7 +1,7 @@
+import { nameOfKey } from '../../../domain/kube';
 import { FOREIGN_KEYS } from '../../../domain/node-keys';
 import { NODES, POD_GROUPS } from '../../../domain/resources';
 import { refOf, type Rule } from '../rule';
-import { splitKey } from './one-driver-per-gang';
 
 /** EFA does not cross zones: its OS bypass needs one subnet, and its latency one building. */
 export const oneZonePerGang: Rule = {
@@ -21,6 +21,6 @@ export const oneZonePerGang: Rule = {
       );
       if (zones.size < 2) return [];
       const message = `its ranks are in ${[...zones].sort().join(' and ')}: ask for one zone with a nodeSelector on ${FOREIGN_KEYS.zone}`;
-      return [{ object: refOf(POD_GROUPS, { metadata: splitKey(key) }), message }];
+      return [{ object: refOf(POD_GROUPS, { metadata: nameOfKey(key) }), message }];
     }),
 };

@@ -1,8 +1,8 @@
+import { nameOfKey } from '../../../domain/kube';
 import { SERVICES } from '../../../domain/resources';
 import { POD_GROUPS } from '../../../domain/resources';
 import { refOf, type ObjectRef, type Rule, type Violation } from '../rule';
 import type { GangMembers, InvariantState, Work } from '../state';
-import { splitKey } from './one-driver-per-gang';
 
 /** Ranks find each other by name: `rank-0.service`. Such a name is there only with a headless Service that selects the pod. */
 export const ranksHaveNames: Rule = {
@@ -29,7 +29,7 @@ function ofGang({ key, namespace, members }: GangMembers, state: InvariantState)
     const of = `the ranks of ${key}`;
     if (!service) {
       const message = `${of} are named by Service ${name}, which is not there: make the headless Service, or restart the job so that its operator does`;
-      return [{ object: refOf(POD_GROUPS, { metadata: splitKey(key) }), message }];
+      return [{ object: refOf(POD_GROUPS, { metadata: nameOfKey(key) }), message }];
     }
     return ofService(refOf(SERVICES, service), service.spec ?? {}, ranks, of);
   });

@@ -1,6 +1,6 @@
-import { INSTANCE_TYPES } from '../../../catalog';
 import { FOREIGN_KEYS } from '../../../domain/node-keys';
 import { NODES } from '../../../domain/resources';
+import { hasEfa } from '../cloud-questions';
 import { refOf, type Repair, type Rule } from '../rule';
 import { instanceIdOf } from '../../../domain/instance-id';
 import type { FleetNode, InvariantState } from '../state';
@@ -8,8 +8,6 @@ import type { FleetNode, InvariantState } from '../state';
 /** The cloud controller labels a node minutes after it has joined. */
 const GRACE_MS = 10 * 60_000;
 const LAYERS = [1, 2, 3] as const;
-
-const withEfa = new Set(INSTANCE_TYPES.filter(({ efa }) => efa.count > 0).map(({ name }) => name));
 
 /** Volcano packs gangs by these labels; where EKS did not write them, and EC2 knows the place, they are filled in. */
 export const topologyLabelsPresent: Rule = {
@@ -22,7 +20,7 @@ export const topologyLabelsPresent: Rule = {
   atSynth: false,
   check: (state) =>
     state.fleet
-      .filter(({ facts }) => withEfa.has(facts.instanceType) && state.nowMs > facts.createdAtMs + GRACE_MS)
+      .filter(({ facts }) => hasEfa(facts.instanceType) && state.nowMs > facts.createdAtMs + GRACE_MS)
       .flatMap((node) => {
         const labels = node.object.metadata.labels ?? {};
         const missing = LAYERS.filter((layer) => !labels[FOREIGN_KEYS.networkLayer(layer)]);

@@ -4,8 +4,8 @@
  */
 import type { KubeObject, Node, OwnerReference } from '../../../domain/kube';
 import { NODES, POD_GROUPS, PODS, VOLUME_ATTACHMENTS, type ResourceType } from '../../../domain/resources';
-import { Conflict, NotFound } from '../../../runtime/errors';
-import type { CloudPort, ClusterPort, ObjectName } from '../../../runtime/ports';
+import { Conflict, ifThere, NotFound } from '../../../runtime/errors';
+import type { CloudPort, ClusterPort } from '../../../runtime/ports';
 import type { DeleteAttachment, DeleteNode, DeletePodGroup, SyncAction, SyncOutcome } from './actions';
 import { presenceOf404, resourceOfOwner, type Presence } from '../owners';
 import { recheckAttachment, recheckNode, recheckPodGroup, type LiveState } from './recheck';
@@ -38,23 +38,23 @@ export async function applySync(action: SyncAction, ports: SyncPorts): Promise<S
 }
 
 async function deleteNode(action: DeleteNode, { cluster, cloud, pools }: SyncPorts): Promise<SyncOutcome> {
-  const live = await find(cluster, NODES, { name: action.name });
+  const live = await ifThere(cluster.get(NODES, { name: action.name }));
   if (!live) return GONE;
   const state = await stateOf(cloud, action.end.instanceId);
   return remove(cluster, NODES, live, recheckNode(action, live as Node, { state, pools }));
 }
 
 async function deleteAttachment(action: DeleteAttachment, { cluster, cloud }: SyncPorts): Promise<SyncOutcome> {
-  const live = await find(cluster, VOLUME_ATTACHMENTS, { name: action.name });
+  const live = await ifThere(cluster.get(VOLUME_ATTACHMENTS, { name: action.name }));
   if (!live) return GONE;
-  const node = (await find(cluster, NODES, { name: action.nodeName })) as Node | undefined;
+  const node = (await ifThere(cluster.get(NODES, { name: action.nodeName }))) as Node | undefined;
   const state = await stateOf(cloud, action.end.instanceId);
   return remove(cluster, VOLUME_ATTACHMENTS, live, recheckAttachment(action, live, { node, state }));
 }
 
 async function deletePodGroup(action: DeletePodGroup, { cluster }: SyncPorts): Promise<SyncOutcome> {
   const { namespace, name, owners } = action;
-  const live = await find(cluster, POD_GROUPS, { namespace, name });
+  const live = await ifThere(cluster.get(POD_GROUPS, { namespace, name }));
   if (!live) return GONE;
   const pods = await listPods(cluster, namespace);
   // Last: whoever takes the group over after this writes to it, and its version is another.
@@ -64,15 +64,6 @@ async function deletePodGroup(action: DeletePodGroup, { cluster }: SyncPorts): P
 }
 
 const GONE: SyncOutcome = { outcome: 'AlreadyGone' };
-
-async function find(cluster: ClusterPort, resource: ResourceType, name: ObjectName): Promise<KubeObject | undefined> {
-  try {
-    return await cluster.get(resource, name);
-  } catch (error) {
-    if (error instanceof NotFound) return undefined;
-    throw error;
-  }
-}
 
 /** Whether an owner is there, by a live GET. One of the same name and another UID may have taken over what it owned. */
 export async function askOwner(cluster: ClusterPort, namespace: string, owner: OwnerReference): Promise<Presence> {
