@@ -13,7 +13,7 @@ import type { Controller, ControllerContext } from '../lib/runtime/controller';
 import type { ClusterPort } from '../lib/runtime/ports';
 import { ApiServer } from '../lib/simulator/api-server';
 import { CloudModel } from '../lib/simulator/cloud';
-import { NO_FAULTS } from '../lib/simulator/faults';
+import { NO_FAULTS } from '../lib/simulator/fault-rates';
 import { createManifests } from '../lib/simulator/manifests';
 import { splitRandom } from '../lib/simulator/random';
 import { Replica } from '../lib/simulator/replica';

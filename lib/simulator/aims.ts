@@ -121,14 +121,15 @@ export class Aims {
   /** What leads to the phase, if it can do so now. */
   private lead(phase: NodePhase, present: ReadonlySet<NodePhase>): Disturbance | undefined {
     const lead = this.leads.get(phase);
-    if (!lead || !FREE.some((free) => present.has(free))) return undefined;
+    if (!lead || !fromWhere(lead, present)) return undefined;
     const underWay = lead.slow && this.world.clock.now() - (this.sent.get(phase) ?? -Infinity) < SLOW_MS;
     return underWay ? undefined : lead;
   }
 
   private toLead(phase: NodePhase, present: ReadonlySet<NodePhase>): Aim {
+    const disturbance = this.leads.get(phase)!;
     this.sent.set(phase, this.world.clock.now());
-    return { disturbance: this.leads.get(phase)!, phase: FREE.find((free) => present.has(free)) };
+    return { disturbance, phase: fromWhere(disturbance, present) };
   }
 
   /** From a place by chance on, in a circle. */
@@ -136,6 +137,11 @@ export class Aims {
     const from = Math.floor(this.random() * all.length);
     return [...all.slice(from), ...all.slice(0, from)];
   }
+}
+
+/** The phase of whoever is led there. */
+function fromWhere({ leadsFrom = FREE }: Disturbance, present: ReadonlySet<NodePhase>): NodePhase | undefined {
+  return leadsFrom.find((phase) => present.has(phase));
 }
 
 function pairOf(phase: NodePhase, { name }: Disturbance): string {

@@ -3,59 +3,12 @@
  * watches, refusals, answers lost after the write took effect, and kill -9 between any two writes. All from one seeded stream.
  */
 import type { KubeObject } from '../domain/kube';
-import type { ResourceType } from '../domain/resources';
+import { LEASES, type ResourceType } from '../domain/resources';
 import { TooManyRequests, Unavailable } from '../runtime/errors';
 import type { Clock, ClusterPort, Random, Selection, WatchEvent, WatchHandle, WatchListener } from '../runtime/ports';
 import type { ApiServer } from './api-server';
+import { NO_FAULTS, type FaultName, type FaultRates } from './fault-rates';
 import { Heard } from './heard';
-
-/** Chances from 0 to 1, and times in milliseconds as [from, to]. */
-export interface FaultRates {
-  /** Time a call takes one way. */
-  readonly latencyMs: readonly [number, number];
-  /** Time an event takes. */
-  readonly lagMs: readonly [number, number];
-  /** Per event: the watch breaks instead. */
-  readonly dropWatch: number;
-  /** Per event: it comes twice. */
-  readonly duplicateEvent: number;
-  /** Per event: it comes once more after a later one. */
-  readonly lateEvent: number;
-  /** Per event: the watch says nothing any more, and stays open. */
-  readonly silence: number;
-  /** Per call: 429. */
-  readonly throttle: number;
-  /** Per call: no connection; nothing happened. */
-  readonly failBefore: number;
-  /** Per write: it took effect, the answer is lost. */
-  readonly failAfter: number;
-  /** Per write: somebody edits the object just before. */
-  readonly foreignEdit: number;
-  /** Per write: the process dies right before or right after it took effect. */
-  readonly crash: number;
-}
-
-/** A quiet network: no faults, no time. */
-export const NO_FAULTS: FaultRates = {
-  latencyMs: [0, 0],
-  lagMs: [0, 0],
-  dropWatch: 0,
-  duplicateEvent: 0,
-  lateEvent: 0,
-  silence: 0,
-  throttle: 0,
-  failBefore: 0,
-  failAfter: 0,
-  foreignEdit: 0,
-  crash: 0,
-};
-
-/** What happened on the wire, for counters and the timeline. */
-export type FaultName = Exclude<keyof FaultRates, 'latencyMs' | 'lagMs'>;
-/** All of them. */
-export const FAULT_NAMES = (Object.keys(NO_FAULTS) as (keyof FaultRates)[]).filter(
-  (name): name is FaultName => name !== 'latencyMs' && name !== 'lagMs',
-);
 
 /** Who wants to know. */
 export interface FaultWatcher {
@@ -99,6 +52,7 @@ export class FaultyPort implements ClusterPort {
   private dead = false;
   private throttled = { calls: 0, retryAfterMs: 0 };
   private failing = 0;
+  private leasesRefusedUntilMs = 0;
   private readonly watches = new Set<OpenWatch>();
   private readonly forced = new Set<FaultName>();
 
@@ -121,7 +75,7 @@ export class FaultyPort implements ClusterPort {
     return page;
   }
   get(resource: ResourceType, name: Parameters<ClusterPort['get']>[1]) {
-    return this.call(() => this.server.get(resource, name));
+    return this.call(() => this.server.get(resource, name), resource);
   }
   create(resource: ResourceType, object: KubeObject) {
     return this.write(resource, object.metadata, () => this.server.create(resource, object));
@@ -193,6 +147,11 @@ export class FaultyPort implements ClusterPort {
     this.failing = calls;
   }
 
+  /** For so long it can neither read nor renew a Lease; everything else goes on: whoever holds one loses it with its hands free. */
+  refuseLeases(ms: number): void {
+    this.leasesRefusedUntilMs = this.clock.now() + ms;
+  }
+
   /** This happens the next time it can. */
   force(name: FaultName): void {
     this.forced.add(name);
@@ -217,28 +176,33 @@ export class FaultyPort implements ClusterPort {
     else this.clock.after(ms, alive);
   }
 
-  private call<T>(perform: () => T): Promise<T> {
+  private call<T>(perform: () => T, resource?: ResourceType): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.dead) return;
       const latencyMs = this.draw(this.rates.latencyMs);
       this.later(latencyMs, () => {
-        const answer = this.attempt(perform);
+        const answer = this.attempt(perform, resource);
         this.later(latencyMs, () => ('error' in answer ? reject(answer.error) : resolve(answer.value)));
       });
     });
   }
 
-  private attempt<T>(perform: () => T): { readonly value: T } | { readonly error: unknown } {
+  private attempt<T>(
+    perform: () => T,
+    resource: ResourceType | undefined,
+  ): { readonly value: T } | { readonly error: unknown } {
     try {
-      this.refuse();
+      this.refuse(resource);
       return { value: perform() };
     } catch (error) {
       return { error };
     }
   }
 
-  private refuse(): void {
+  private refuse(resource: ResourceType | undefined): void {
     this.server.requireReachable();
+    if (resource?.kind === LEASES.kind && this.clock.now() < this.leasesRefusedUntilMs)
+      throw new Unavailable('connection refused', 0, 'ConnectionRefused');
     if (this.throttled.calls > 0) {
       this.throttled.calls--;
       throw new TooManyRequests('the server is busy', this.throttled.retryAfterMs);
@@ -265,7 +229,7 @@ export class FaultyPort implements ClusterPort {
       if (dies) return this.die();
       if (this.happens('failAfter')) throw new Unavailable('the answer was lost', 0, 'ConnectionReset');
       return value;
-    });
+    }, resource);
   }
 
   private die(): never {

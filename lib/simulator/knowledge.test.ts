@@ -2,7 +2,8 @@
 import type { ClusterPort } from '../runtime/ports';
 import { NODES, PODS } from '../domain/resources';
 import { ApiServer } from './api-server';
-import { FaultyPort, NO_FAULTS } from './faults';
+import { NO_FAULTS } from './fault-rates';
+import { FaultyPort } from './faults';
 import { Knowledge } from './knowledge';
 import { VirtualClock } from './virtual-clock';
 

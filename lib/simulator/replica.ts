@@ -13,7 +13,8 @@ import type { Clock, ClusterPort, Log } from '../runtime/ports';
 import { runControllers, type Runner } from '../runtime/run-controllers';
 import type { ApiServer } from './api-server';
 import type { CloudModel } from './cloud';
-import { FaultyPort, type FaultName, type FaultRates, type FaultWatcher } from './faults';
+import type { FaultName, FaultRates } from './fault-rates';
+import { FaultyPort, type FaultWatcher } from './faults';
 import { between, splitRandom } from './random';
 
 /** The name under which their writes are known. */
@@ -132,6 +133,11 @@ export class Replica {
   /** Breaks or silences what is open now. */
   disturb(how: 'dropWatches' | 'silenceWatches'): void {
     this.current?.port[how]();
+  }
+
+  /** For so long it cannot renew its lease, and can do everything else. */
+  refuseLeases(ms: number): void {
+    this.current?.port.refuseLeases(ms);
   }
 
   /** kill -9; the kubelet starts it again after a while. */

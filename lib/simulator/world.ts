@@ -14,7 +14,7 @@ import { ApiServer } from './api-server';
 import { startCheckpointing } from './checkpointing';
 import { CloudModel, type CloudOptions } from './cloud';
 import { Binder, startDefaultScheduler } from './default-scheduler';
-import { NO_FAULTS, type FaultRates } from './faults';
+import { NO_FAULTS, type FaultRates } from './fault-rates';
 import { startDisruptionBudgets } from './disruption-budgets';
 import { FleetView } from './fleet-view';
 import { watchGangs } from './gang-invariants';

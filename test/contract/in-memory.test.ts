@@ -1,5 +1,6 @@
 import { ApiServer } from '../../lib/simulator/api-server';
-import { FaultyPort, NO_FAULTS } from '../../lib/simulator/faults';
+import { NO_FAULTS } from '../../lib/simulator/fault-rates';
+import { FaultyPort } from '../../lib/simulator/faults';
 import { KINDS } from '../../lib/api';
 import { NAMESPACES } from '../../lib/domain/resources';
 import { splitRandom } from '../../lib/simulator/random';

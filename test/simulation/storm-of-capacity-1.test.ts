@@ -1,4 +1,4 @@
-/** The odd ones of five storms of capacity. */
-import { stormsOfCapacity } from './storm-suite';
+/** One of two storms of capacity: every phase of a node meets everything that happens. */
+import { stormOfCapacity } from './storm-suite';
 
-stormsOfCapacity(1, 3, 5);
+stormOfCapacity(1);

@@ -9,7 +9,7 @@ import { HOLD_ANNOTATION, BUCKET_KEY } from '../../lib/domain/node-keys';
 import * as r from '../../lib/domain/resources';
 import { toNodeFacts } from '../../lib/fleet';
 import { seedOf } from '../seed';
-import type { FaultRates } from '../../lib/simulator/faults';
+import type { FaultRates } from '../../lib/simulator/fault-rates';
 import { SupplyWorld } from './supply-world';
 
 const MINUTE = 60_000;

@@ -29,7 +29,7 @@ const isDelayed = (gang: Gang | undefined): boolean => /PodDisruptionBudget/.tes
 
 /** Begins to count. */
 export function countTakings({ server }: World): Takings {
-  const takings: Takings = { taken: 0, suspended: 0, evicted: 0, answered: 0, timedOut: 0, delayed: 0 };
+  const takings = addTakings([]);
   const own = new Set<string>();
   server.onChange(({ type, object, before, actor }) => {
     if (type === 'ADDED' && actor !== undefined && object.spec.to.kind === 'Bucket') own.add(object.metadata.uid!);
@@ -56,6 +56,13 @@ function countOne(takings: Takings, { how, askedAt, gaveWayAt, checkpointAt }: G
   else takings.evicted++;
   if (savedMs! >= askedMs!) takings.answered++;
   else if (savedMs! > 0 && gaveWayMs! - askedMs! > IN_VAIN_MS) takings.timedOut++;
+}
+
+/** All of them together. */
+export function addTakings(all: readonly Takings[]): Takings {
+  const sum: Takings = { taken: 0, suspended: 0, evicted: 0, answered: 0, timedOut: 0, delayed: 0 };
+  for (const one of all) for (const what of Object.keys(sum) as (keyof Takings)[]) sum[what] += one[what];
+  return sum;
 }
 
 /** What there was less of than there must be. */

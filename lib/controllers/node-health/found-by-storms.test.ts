@@ -161,3 +161,32 @@ function makeNode(change: Partial<Pick<KubeObject, 'spec' | 'status'>> & { metad
     status: { nodeInfo: { bootID: 'boot-a' }, conditions: [], ...change.status },
   } as Node;
 }
+
+describe('a node that is suspected in the very second in which its validation ends', () => {
+  const passed = (closedMs: number) => {
+    const probation = { key: PROBATION_TAINT, effect: 'NoSchedule', timeAdded: formatTime(closedMs) } as const;
+    const node = makeHealthNode('a', { phase: 'Moving', taints: [probation] });
+    const validation = makeValidation(['a'], {
+      ...{ step: 'Done', startedAt: formatTime(NOW_MS - 13_000), finishedAt: formatTime(NOW_MS) },
+      nodes: [{ name: 'a', providerID: 'aws:///us-east-2a/i-a', bootId: 'boot-a', result: 'Pass' }],
+    });
+    return acts([node], { validations: [validation] });
+  };
+
+  it('is not opened by it: what closed the node is later than what was measured', () => {
+    expect(passed(NOW_MS - 14_000)).toEqual(['WriteVerdict a']);
+    expect(passed(NOW_MS)).not.toContain('WriteVerdict a');
+  });
+
+  it.each([
+    ['stays closed while a move brings it to be proved, whoever opened it', {}, ['Close a']],
+    ['is left alone once it has been handed over', { step: 'HandedOver' as const }, []],
+    ['is left alone when a person holds it', { held: true }, []],
+  ])(
+    '%s',
+    (_, { step = 'Pending' as const, held = false }: { step?: 'Pending' | 'HandedOver'; held?: boolean }, expected) => {
+      const move = { name: 'm', to: 'Validation', createdMs: NOW_MS - 1000, nodes: [{ name: 'a', step }] } as const;
+      expect(acts([working('a', { phase: 'Moving', held })], { moves: [move] })).toEqual(expected);
+    },
+  );
+});

@@ -10,7 +10,7 @@
  * The history of removals is the NodeMoves themselves, and what stands on the Node of its reboot: each is made before anything happens, so
  * no crash hides an attempt.
  */
-import type { NodeHealthPolicySpec } from '../../api';
+import { FINAL_STEPS, type NodeHealthPolicySpec } from '../../api';
 import { POOL_LABEL } from '../../domain/node-keys';
 import { freeName, shortHash, type NodePhase } from '../../fleet';
 import type { HealthAction } from './actions';
@@ -59,6 +59,7 @@ export function planRemedies(input: RemedyInput): Remedies {
   return {
     actions: [
       ...suspected.flatMap((one) => close(one, leaving, input)),
+      ...sentToBeProved(input).flatMap(({ node, why }) => leaving.close(node, why)),
       ...notices.flatMap((one) => heedNotice(one, leaving, input)),
       ...askedFor(input).flatMap(({ node, why }) => leaving.of(node, { kind: 'Validation', why })),
       ...allowed.flatMap(({ node, kind, why }) => {
@@ -98,6 +99,22 @@ function close(
   if (!node || HANDS_OFF.has(node.phase) || breaker.tripped) return [];
   const dryRun = policy.remediation.dryRun || snapshot.policy === undefined;
   return dryRun && node.work.length > 0 ? [] : leaving.close(node, why);
+}
+
+/** Nodes that a live move brings to be proved, whoever made it: they stay closed until then, whoever has opened them meanwhile. */
+function sentToBeProved({
+  snapshot,
+  breaker,
+}: RemedyInput): readonly { readonly node: HealthNode; readonly why: string }[] {
+  if (breaker.tripped) return [];
+  const live = snapshot.moves.filter(({ to, finishedMs }) => to === 'Validation' && finishedMs === undefined);
+  return live.flatMap(({ name: move, nodes }) =>
+    nodes.flatMap(({ name, step }) => {
+      const node = snapshot.nodes.get(name);
+      if (!node || FINAL_STEPS.includes(step) || node.facts.held || node.facts.deletedAtMs !== undefined) return [];
+      return [{ node, why: `NodeMove ${move} brings it to be proved` }];
+    }),
+  );
 }
 
 /** Nodes at work that a person wants to have proved: closed, and emptied, whatever the brakes say. */

@@ -49,13 +49,16 @@ function isOf({ providerID, bootId, result, reason = '' }: ValidatedNode, node: 
   return providerID === node.providerID && bootId === node.bootId && hasTaint(node.taints, PROBATION_TAINT);
 }
 
-/** A node that was put on probation after the validation waits for another one. */
-function isNews({ name }: ValidationState, finishedMs: number, { verdict, taints }: NodeFacts): boolean {
+/**
+ * A node that was put on probation after the validation began waits for another one: whatever closed it may be later than what was
+ * measured. By its end it could not be told: times have whole seconds, and a suspicion may come in the second in which it ends.
+ */
+function isNews({ name, status }: ValidationState, finishedMs: number, { verdict, taints }: NodeFacts): boolean {
   // By time: a person may have made another validation of the same name since.
   const stands = verdict?.timeMs === undefined ? verdict?.validation === name : verdict.timeMs >= finishedMs;
   if (stands) return false;
   const closedMs = taintedAtMs(taints, PROBATION_TAINT);
-  return closedMs === undefined || closedMs <= finishedMs;
+  return closedMs === undefined || closedMs <= (parseTime(status.startedAt) ?? finishedMs);
 }
 
 const STATUS = { Pass: 'True', Fail: 'False', Unreliable: 'Unknown' } as const;

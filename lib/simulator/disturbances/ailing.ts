@@ -8,12 +8,15 @@ import { formatTime, type Pod, type Taint } from '../../domain/kube';
 import { CONTROLLERS_NAMESPACE } from '../../domain/namespaces';
 import { PROBATION_TAINT } from '../../domain/node-keys';
 import { NODE_HEALTH_POLICIES, NODE_VALIDATIONS, NODES, PODS } from '../../domain/resources';
+import type { NodePhase } from '../../fleet';
 import { AILMENT, checkOf, type Ailment } from '../check-pods';
 import { between, pick } from '../random';
 import { setCondition } from './nodes';
 import { aimed, common, edit, editNode, liveNode, type Disturbance, type Happening, type Stage } from './stage';
 
 const AILS_MS = [20_000, 180_000] as const;
+/** Whoever has to be proved anyhow is found out as well as a node that works. */
+const FOUND_OUT: readonly NodePhase[] = ['Unassigned', 'Active', 'Probation', 'Validating', 'Rebooted'];
 const COMPLAINS_MS = [5_000, 100_000] as const;
 const RESET_ANNOTATION = 'aicluster.dev/reset';
 const PROBATION: Taint = { key: PROBATION_TAINT, effect: 'NoSchedule' };
@@ -160,11 +163,12 @@ export function lookAfterHealth(stage: Stage): void {
 /** Disturbances by the health of nodes and by whoever talks about it. */
 export const AILING_DISTURBANCES: readonly Disturbance[] = [
   aimed('rebooted', reboot, 'Rebooted'),
-  { ...aimed('accelerator ails', ails(['bad-gpu'], 'at once'), 'Quarantined'), slow: true },
+  { ...aimed('accelerator ails', ails(['bad-gpu'], 'at once'), 'Quarantined'), slow: true, leadsFrom: FOUND_OUT },
   aimed('link ails', ails(['slow-link'], 'some day')),
   {
     ...aimed('check says nothing', ails(['hang', 'no-image', 'garbage', 'no-tool', 'silent'], 'at once'), 'Suspect'),
     slow: true,
+    leadsFrom: FOUND_OUT,
   },
   aimed('agent complains', complain),
   aimed(

@@ -1,6 +1,6 @@
 /** The API server, the processes and EC2. */
 import { NODE_POOLS } from '../../domain/resources';
-import { FAULT_NAMES, type FaultName } from '../faults';
+import { FAULT_NAMES, type FaultName } from '../fault-rates';
 import { between, pick } from '../random';
 import { common, edit, type Disturbance, type Happening } from './stage';
 
@@ -26,6 +26,12 @@ const silenceWatches: Happening = ({ world }) => {
 
 const killController: Happening = ({ world, random }) => {
   pick(random, world.replicas)?.kill();
+  return '';
+};
+
+/** Long enough for another one to take over, or for nobody to notice. */
+const refuseLeases: Happening = ({ world, random }) => {
+  pick(random, world.replicas)?.refuseLeases(between(random, 2_000, 40_000));
   return '';
 };
 
@@ -71,6 +77,7 @@ export const NETWORK_DISTURBANCES: readonly Disturbance[] = [
   common('watches dropped', dropWatches),
   common('watches silent', silenceWatches),
   common('controller killed', killController),
+  common('lease not renewed', refuseLeases),
   common('capacity changed', changeCapacity),
   common('replicas edited', editReplicas),
   ...FAULT_NAMES.map(fault),

@@ -41,6 +41,8 @@ export interface Disturbance {
   readonly happen: Happening;
   /** The phase that a node gets by it: so that rare phases are there to be met. */
   readonly leadsTo?: NodePhase;
+  /** From these phases. @default Active and Unassigned, where nobody has a claim */
+  readonly leadsFrom?: readonly NodePhase[];
   /** The phase comes minutes later: others find out first. */
   readonly slow?: true;
   /** It only makes something happen soon, which is counted when it does. */

@@ -1,0 +1,4 @@
+/** All storms of capacity. */
+import { wholeSet } from '../simulation/storm-suite';
+
+wholeSet('capacity');

@@ -1,0 +1,4 @@
+/** All storms of health. */
+import { wholeSet } from '../simulation/storm-suite';
+
+wholeSet('health');
