@@ -11,7 +11,8 @@ import { CAPACITY_BUCKETS, NODE_HEALTH_POLICIES, NODE_MOVES, NODE_VALIDATIONS, N
 import { hasTaint } from '../domain/taints';
 import { occupies, toNodeFacts, toPodFacts, type NodeFacts } from '../fleet';
 import { checkOf } from './check-pods';
-import { askedByPersons, groupsOf, HealthMoves, nodesOf, type Sent } from './health-moves';
+import { askedByPersons, HealthMoves, nodesOf, type Sent } from './health-moves';
+import { HealthPopulation } from './health-population';
 import type { Checked, Invariants } from './invariants';
 import type { Made } from './knowledge';
 import type { Change } from './object-store';
@@ -41,6 +42,7 @@ interface TestedNode {
 /** Watches what node-health does. */
 export class HealthInvariants {
   private readonly moves: HealthMoves;
+  private readonly population: HealthPopulation;
   /** When somebody else last changed the policy, and when it last said anything new about its breaker. */
   private readonly policy: { edited?: Made; turned?: Made } = {};
   /** Bucket → the latest move for another reason that takes of it. */
@@ -54,6 +56,7 @@ export class HealthInvariants {
   ) {
     const { server } = checked;
     this.moves = new HealthMoves(server);
+    this.population = new HealthPopulation(checked, this.moves);
     server.onChange((change) => this.checkNode(change), NODES);
     server.onChange((change) => this.checkMove(change), NODE_MOVES);
     server.onChange((change) => this.checkBinding(change), PODS);
@@ -74,7 +77,9 @@ export class HealthInvariants {
     if (isTripped(object) !== isTripped(before)) this.policy.turned = made;
   }
 
-  private checkNode({ type, object, before, actor }: Change): void {
+  private checkNode(change: Change): void {
+    const { type, object, before, actor } = change;
+    this.population.note(change);
     if (type !== 'MODIFIED' || actor !== CONTROLLERS_ACTOR || !before) return;
     const [is, was] = [toNodeFacts(object as Node), toNodeFacts(before as Node)];
     const closed = hasTaint(is.taints, PROBATION_TAINT);
@@ -185,7 +190,7 @@ export class HealthInvariants {
       this.breach('caps', `Node ${sent.node}`, `${sent.move} (${sent.why}): ${fleet} are away, ${maxNodes} may be`);
     for (const group of sent.groups) {
       const there = new Set(away.filter(({ groups }) => groups.includes(group)).map(({ machine }) => machine)).size;
-      const population = this.population(group);
+      const population = this.population.of(group);
       const most = population < minPopulation ? 1 : Math.max(1, Math.floor((population * maxPercent) / 100));
       if (there <= most || !this.isUndisturbed(group)) continue;
       const message = `${sent.move} (${sent.why}): ${there} of ${population} are away, ${most} may be`;
@@ -196,18 +201,6 @@ export class HealthInvariants {
   private isUndisturbed(group: string): boolean {
     const [kind, bucket = ''] = group.split(' ');
     return kind !== 'bucket' || (this.invariants.isUndisturbed(bucket) && this.must(this.taken.get(bucket)));
-  }
-
-  /** Machines that are there, or were until within the hour. */
-  private population(group: string): number {
-    const { view } = this.checked;
-    const present = view.nodes().filter((node) => groupsOf(node).includes(group));
-    const sent = [...this.moves.recent(), ...this.moves.away()].filter(({ groups }) => groups.includes(group));
-    const machines = [
-      ...present.map(({ providerID, name }) => providerID ?? name),
-      ...sent.map(({ machine }) => machine),
-    ];
-    return new Set(machines).size;
   }
 
   /** A move that is decided on a suspicion leaves its bucket the minimum at work. */
