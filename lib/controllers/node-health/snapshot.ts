@@ -9,7 +9,7 @@ import type {
   NodeValidationStatus,
   ValidationLevel,
 } from '../../api';
-import type { NodeFacts, NodePhase } from '../../fleet';
+import type { NodeFacts, NodePhase, PolicyState as PolicyOf } from '../../fleet';
 import type { Demand } from './aging';
 import type { Fault } from './faults';
 import type { BrakePool } from './removals';
@@ -99,12 +99,7 @@ export interface ReportState {
 }
 
 /** The policy, and what is kept in its status. */
-export interface PolicyState {
-  readonly resourceVersion: string;
-  readonly generation: number;
-  readonly spec?: NodeHealthPolicySpec;
-  readonly errors?: readonly string[];
-  readonly status: NodeHealthPolicyStatus;
+export interface PolicyState extends PolicyOf<NodeHealthPolicySpec, NodeHealthPolicyStatus> {
   /** A person's word that the breaker may be closed again. */
   readonly reset?: string;
 }
