@@ -20,10 +20,10 @@ function look(names: readonly string[], afterMs: number, before?: InvariantsPlan
     ...{ resourceVersion: '1', generation: 1, spec: DEFAULT_POLICY },
     status: before?.status ?? {},
   };
-  const { pending = new Map<string, number>(), untold = [] } = before ?? {};
+  const { pending = new Map<string, number>(), untold = [], known = [] } = before ?? {};
   const state = new InvariantState(() => [], NOW_MS + afterMs);
   return planInvariants([brokenBy(names)], state, policy, {
-    ...{ defaults: DEFAULT_POLICY, managers: new Map(), pending, untold, checked: new Map() },
+    ...{ defaults: DEFAULT_POLICY, managers: new Map(), known, pending, untold, checked: new Map() },
   });
 }
 

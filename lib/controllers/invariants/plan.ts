@@ -16,13 +16,14 @@ import type { PolicyState as PolicyOf } from '../../fleet';
 import {
   isOpen,
   planFindings,
+  RANK,
   type DueRepair,
   type Finding,
   type FindingsPlan,
   type RuleResult,
   type Unnamed,
 } from './findings';
-import { refOf, type ObjectRef, type Rule, type Violation } from './rule';
+import { refOf, type ObjectRef, type Rule, type Severity, type Violation } from './rule';
 import type { InvariantState, Watched } from './state';
 import { CONDITION } from './telemetry';
 
@@ -34,6 +35,7 @@ export interface News {
   /** `rule object`. */
   readonly key: string;
   readonly object: ObjectRef;
+  readonly severity: Severity;
   readonly conflict: boolean;
   readonly message: string;
 }
@@ -41,6 +43,8 @@ export interface News {
 /** What one look comes to. */
 export interface InvariantsPlan {
   readonly findings: readonly Finding[];
+  /** These, and what was put right within the hour: for the next look, where no policy keeps them. */
+  readonly known: readonly Finding[];
   readonly repairs: readonly DueRepair[];
   readonly unnamed: readonly Unnamed[];
   readonly news: readonly News[];
@@ -64,6 +68,8 @@ export interface LookBefore {
   readonly defaults: InvariantPolicySpec;
   /** `rule object` → field manager that was found to write there. */
   readonly managers: ReadonlyMap<string, string>;
+  /** Findings of the look before, in which nobody had made a policy to write them to. */
+  readonly known: readonly Finding[];
   /** What was wrong and is no finding yet. */
   readonly pending: ReadonlyMap<string, number>;
   /** What there was too much of to say it all at once. */
@@ -88,13 +94,13 @@ export function planInvariants(
     dryRun: spec.repair.dryRun || policy === undefined,
   };
   const { managers, pending } = look;
-  const before = policy?.status.findings ?? [];
+  const before = policy?.status.findings ?? look.known;
   const plan = planFindings(before, results, { bounds, managers, pending, nowMs: state.nowMs });
   const status = policy && statusOf(policy, plan, results.length, state.nowMs);
   const findings = plan.findings.filter(isOpen);
   const news = newsOf(plan, findings, look.untold);
   return {
-    findings,
+    ...{ findings, known: plan.findings },
     repairs: plan.repairs,
     unnamed: plan.unnamed,
     news: news.slice(0, MOST_NEWS),
@@ -107,17 +113,19 @@ export function planInvariants(
   };
 }
 
-/** What waits since the last look and is still wrong, then what is new. */
+/** What is still wrong of what waits since the last look, and what is new; the worst first. */
 function newsOf(plan: FindingsPlan, findings: readonly Finding[], untold: readonly News[]): readonly News[] {
   const keyOf = ({ rule, object }: Finding) => `${rule} ${object}`;
   const open = new Set(findings.map(keyOf));
   const fresh = plan.news.map(({ finding, violation }) => ({
     key: keyOf(finding),
     object: violation.object,
+    severity: finding.severity,
     conflict: finding.conflict === true,
     message: `${finding.message} [${finding.rule}]`,
   }));
-  return [...untold.filter(({ key }) => open.has(key)), ...fresh];
+  const all = [...untold.filter(({ key }) => open.has(key)), ...fresh];
+  return all.sort((a, b) => RANK[a.severity] - RANK[b.severity]);
 }
 
 interface Looking {
