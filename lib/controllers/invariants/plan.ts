@@ -8,9 +8,16 @@
  * Rules report, and the owner of the key repairs: a controller of ours, the CDK app, or a person. Only what nobody else owns is repaired
  * here, and only as the policy says.
  */
-import { INVARIANT_POLICY_NAME, type InvariantPolicySpec, type InvariantPolicyStatus } from '../../api';
+import {
+  INVARIANT_POLICY_NAME,
+  unknownRules,
+  type FieldError,
+  type InvariantPolicySpec,
+  type InvariantPolicyStatus,
+} from '../../api';
 import { setCondition } from '../../domain/conditions';
 import { jsonEqual } from '../../domain/json-equal';
+import type { Condition } from '../../domain/kube';
 import { INVARIANT_POLICIES } from '../../domain/resources';
 import type { PolicyState as PolicyOf } from '../../fleet';
 import {
@@ -167,18 +174,9 @@ function statusOf(policy: PolicyState, plan: FindingsPlan, rules: number, nowMs:
   const open = plan.findings.filter(isOpen);
   const { Critical: critical, Warning: warning, Info: info } = plan.counts;
   const conflicts = open.filter(({ conflict }) => conflict).length;
-  const said = words({ critical, warning, info, conflicts, more: plan.more });
-  const accepted = policy.errors === undefined;
-  const conditions = setCondition(
-    policy.status.conditions,
-    {
-      type: CONDITION.accepted,
-      status: accepted ? 'True' : 'False',
-      reason: accepted ? 'Valid' : 'Invalid',
-      message: policy.errors?.join('; ') ?? 'the spec is valid',
-    },
-    nowMs,
-  );
+  const unknown = policy.errors === undefined ? unknownRules(policy.spec) : [];
+  const said = words({ critical, warning, info, conflicts, more: plan.more, unknown: unknown.length });
+  const conditions = setCondition(policy.status.conditions, acceptedOf(policy, unknown), nowMs);
   const kept = critical === 0 && warning === 0;
   return {
     observedGeneration: policy.generation,
@@ -194,17 +192,29 @@ function statusOf(policy: PolicyState, plan: FindingsPlan, rules: number, nowMs:
   };
 }
 
+/** What is said of a rule that does not exist changes nothing; all else counts. */
+function acceptedOf({ errors }: PolicyState, unknown: readonly FieldError[]): Omit<Condition, 'lastTransitionTime'> {
+  const { accepted: type } = CONDITION;
+  if (errors) return { type, status: 'False', reason: 'Invalid', message: errors.join('; ') };
+  if (unknown.length === 0) return { type, status: 'True', reason: 'Valid', message: 'the spec is valid' };
+  const said = unknown.slice(0, 8).map(({ path, message }) => `${path}: ${message}`);
+  return { type, status: 'False', reason: 'UnknownRule', message: `${said.join('; ')} All else counts.` };
+}
+
 interface Counts {
   readonly critical: number;
   readonly warning: number;
   readonly info: number;
   readonly conflicts: number;
   readonly more: number;
+  /** Rules that the spec names and that do not exist. */
+  readonly unknown: number;
 }
 
-function words({ critical, warning, info, conflicts, more }: Counts): string {
-  if (critical + warning + info === 0) return 'every rule is kept';
+function words({ critical, warning, info, conflicts, more, unknown }: Counts): string {
+  const misspelt = unknown > 0 ? `; ${unknown} of spec.rules unknown: see Accepted` : '';
+  if (critical + warning + info === 0) return `every rule is kept${misspelt}`;
   const fought = conflicts > 0 ? `; ${conflicts} of them somebody else keeps changing` : '';
   const rest = more > 0 ? `; ${more} more have no room here` : '';
-  return `${critical} critical, ${warning} warnings, ${info} to know${fought}${rest}`;
+  return `${critical} critical, ${warning} warnings, ${info} to know${fought}${rest}${misspelt}`;
 }
