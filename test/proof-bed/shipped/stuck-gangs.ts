@@ -91,6 +91,16 @@ export class StuckGangs {
     ]);
   }
 
+  /** Resolves when each was restarted once, and what there is to say of it is said: Events are written by the way. */
+  async untilOnce(): Promise<void> {
+    const once = async () => {
+      const wrong = await this.wrong();
+      if (wrong.length > 0) throw new Error(wrong.join('\n'));
+      return true;
+    };
+    await waitFor('every gang to be restarted once', once, { timeoutMs: 5_000 });
+  }
+
   /** Gangs that were not restarted exactly once, by their ledger, by what Volcano was told and by what was said of them. */
   async wrong(): Promise<string[]> {
     const all = await Promise.all(Object.keys(RESTARTED).map((name) => this.whatIsWrong(name)));
