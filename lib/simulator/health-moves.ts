@@ -80,10 +80,14 @@ function cameToNothing({ status }: KubeObject): boolean {
 }
 
 /** Nodes that a person wants to have proved, and whose validation waits for them. */
-export function askedByPersons(validations: readonly KubeObject[]): ReadonlySet<string> {
+export function askedByPersons(
+  validations: readonly KubeObject[],
+  how: 'at once' | 'in its turn' = 'in its turn',
+): ReadonlySet<string> {
   return new Set(
     validations
       .filter(({ spec, status }) => spec.reason === 'Person' && status?.startedAt === undefined)
+      .filter(({ spec }) => how === 'in its turn' || spec.atOnce === true)
       .flatMap(({ spec }) => spec.nodes as readonly string[]),
   );
 }

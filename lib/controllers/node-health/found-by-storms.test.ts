@@ -40,7 +40,9 @@ describe('a machine measures one thing at a time', () => {
     ...{ name, uid: name, createdMs: NOW_MS - 1000 },
   });
   const begun = (actions: readonly HealthAction[]) =>
-    actions.flatMap((action) => (action.type === 'WriteValidation' ? [action.validation] : []));
+    actions.flatMap((action) => {
+      return action.type === 'WriteValidation' && action.status.startedAt !== undefined ? [action.validation] : [];
+    });
 
   it('so what a person asks for waits until the validation that has the node is over', () => {
     const under = makeValidation(['a'], {
@@ -95,10 +97,10 @@ test('a bucket keeps its minimum at work in the look after a node was closed, to
   expect(acts(fleet('Probation'), { faults: [fault('w0')] })).toEqual(['CreateMove w0 Validation']);
 });
 
-test('who leaves in the same look because a person asks counts for those who ask the brakes', () => {
+test('who leaves in the same look because a person asks for all at once counts for those who ask the brakes', () => {
   const fleet = Array.from({ length: 10 }, (_, i) => working(`w${i}`));
   const asked = {
-    ...makeValidation(['w9'], {}, { reason: 'Person' }),
+    ...makeValidation(['w9'], {}, { reason: 'Person', atOnce: true }),
     ...{ name: 'p', uid: 'p', createdMs: NOW_MS - 1000 },
   };
   const leave = (...args: Parameters<typeof makeSnapshot>) =>

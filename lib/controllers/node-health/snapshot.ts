@@ -84,6 +84,8 @@ export interface HealthNode {
   readonly phase: NodePhase;
   /** Keys of pods that work on it; check pods are none. */
   readonly work: readonly string[];
+  /** Nothing on it ends by itself: Deployments, StatefulSets. Waiting for the end of that is waiting for ever. */
+  readonly endless?: true;
 }
 
 /** A FaultReport, as it is recorded. */
