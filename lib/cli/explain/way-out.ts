@@ -9,7 +9,7 @@ export function wayOut(node: HealthNode, told: HealthExplanation): readonly stri
   if (isInOrder(told)) return [];
   const { name, held } = node.facts;
   return [
-    ...(told.underWay ? [] : [proveIt(name)]),
+    ...(told.underWay ? [] : [proveIt(name, node.work.length > 0 && told.leaves?.allowed === false)]),
     held ? release(name) : hold(name),
     ...(told.leaves ? brakeWords(told.policy) : []),
     ...(needsPerson(node, told) ? [replaceIt(name)] : []),
@@ -42,8 +42,9 @@ function brakeWords({ exists, dryRun, tripped }: HealthExplanation['policy']): r
   ];
 }
 
-function proveIt(name: string): string {
-  const spec = { nodes: [name], level: 'Standard' };
+/** What is held back leaves all the same when a person says so. */
+function proveIt(name: string, held: boolean): string {
+  const spec = { nodes: [name], level: 'Standard', ...(held ? { atOnce: true } : {}) };
   return `have it proved again; what works there is asked to leave: ${create('NodeValidation', 'generateName', 'person-', spec)}`;
 }
 

@@ -114,7 +114,7 @@ describe('a validation that cannot have all its nodes', () => {
         nodes: ['w2', 'w3'],
         reason: 'Person',
         level: 'Standard',
-        message: 'what NodeValidation v could not have yet',
+        message: 'what NodeValidation v could not have at once',
       },
     });
     const { name, spec } = rest as Extract<HealthAction, { type: 'CreateValidation' }>;

@@ -56,8 +56,13 @@ export function turnOf(input: TurnInput): Turn {
 
 const restName = (uid: string): string => `rest-${shortHash(uid)}`;
 
+const SPLIT_OFF = 'what NodeValidation ';
+
 function splits({ name, uid, spec }: TurnInput['validation'], held: readonly string[]): Turn {
-  const message = `what NodeValidation ${name} could not have yet${spec.message ? `: ${spec.message}` : ''}`;
+  const { message: said = '' } = spec;
+  const message = said.startsWith(SPLIT_OFF)
+    ? said
+    : `${SPLIT_OFF}${name} could not have at once${said === '' ? '' : `: ${said}`}`;
   return { kind: 'Splits', name: restName(uid), spec: { ...spec, nodes: [...held], message: message.slice(0, 1024) } };
 }
 
