@@ -19,14 +19,6 @@ import { CONTROLLERS_ACTOR } from './replica';
 
 /** From a scheduler's decision to the pod being bound, at most. */
 const BINDING_MS = 5_000;
-/** EKS replaces a node with one of these False, whatever anybody does (Karpenter v1.14 pkg/cloudprovider/cloudprovider.go:305-346). */
-const REPAIRED_BY_EKS = new Set([
-  'AcceleratedHardwareReady',
-  'ContainerRuntimeReady',
-  'KernelReady',
-  'NetworkingReady',
-  'StorageReady',
-]);
 /** Work in phases of these names goes on where it is. */
 const AT_WORK = new Set(['Probation', 'Suspect', 'Validating']);
 
@@ -131,10 +123,11 @@ export class HealthInvariants {
     return how === 'in its turn' && !this.must(this.unasked.get(name));
   }
 
+  /** EKS replaces it in ten minutes, whatever anybody does. The other conditions of its agent leave half an hour, and are reports. */
   private isNoticed({ name }: NodeFacts): boolean {
-    const conditions: NonNullable<Node['status']>['conditions'] = this.checked.server.find(NODES, { name })?.status
-      ?.conditions;
-    return (conditions ?? []).some(({ type, status }) => status === 'False' && REPAIRED_BY_EKS.has(type));
+    const node = this.checked.server.find(NODES, { name }) as Node | undefined;
+    const facts = node && toNodeFacts(node);
+    return facts?.acceleratorsBrokenSinceMs !== undefined && facts.nodeGroup === undefined;
   }
 
   /** Only a verdict of this very boot of this very machine is a reason to replace it. */
