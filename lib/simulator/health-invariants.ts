@@ -20,7 +20,7 @@ import { CONTROLLERS_ACTOR } from './replica';
 /** From a scheduler's decision to the pod being bound, at most. */
 const BINDING_MS = 5_000;
 /** Work in phases of these names goes on where it is. */
-const AT_WORK = new Set(['Probation', 'Suspect', 'Validating']);
+const AT_WORK = new Set(['Probation', 'Suspect', 'Validating', 'Rebooted']);
 
 type Round = { readonly finishedAt?: string; readonly tests: readonly { readonly nodes: readonly string[] }[] };
 

@@ -16,7 +16,7 @@ export interface BrakeNode {
   readonly leaf: string;
   readonly zone?: string;
   readonly phase: NodePhase;
-  /** It was closed, and what works there goes on. */
+  /** It was closed, or is to be, and what works there goes on. */
   readonly working?: true;
   readonly createdAtMs: number;
 }
