@@ -158,6 +158,19 @@ describe('a validation that cannot have all its nodes', () => {
     });
   });
 
+  it('of newcomers is not split: what landed on one of them is waited for an hour, and it says so', () => {
+    const nodes = [emptied('w0'), { ...emptied('w1'), work: ['x/late'] }, ...fleet.slice(2)];
+    const over = { policy: policyOf({ maxNodes: 0 }) };
+    const newcomers = wish(['w0', 'w1'], { reason: 'New' });
+    const [status, ...more] = written(acts(nodes, { ...over, validations: [newcomers] }));
+    expect(more).toEqual([]);
+    expect(status).toEqual({
+      message: `waits: w1: x/late works on it; begins at ${formatTime(NOW_MS - 1000 + HOUR_MS)} with those that are free`,
+    });
+    const late = { ...newcomers, createdMs: NOW_MS - HOUR_MS };
+    expect(written(acts(nodes, { ...over, validations: [late] }))[0]).toMatchObject({ step: 'OneNode' });
+  });
+
   it('says the same only once', () => {
     const over = { minimums: new Map([['training', 10]]) };
     const [status] = written(acts(fleet, { ...over, validations: [wish(['w2'])] }));

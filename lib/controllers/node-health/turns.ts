@@ -45,7 +45,8 @@ export function turnOf(input: TurnInput): Turn {
   const elsewhere = new Map((rest?.spec?.nodes ?? []).map((node) => [node, rest!.name] as const));
   const own = spec.nodes.filter((name) => snapshot.nodes.has(name) && !elsewhere.has(name));
   const busy = own.filter((name) => !input.isFree(name));
-  const held = busy.filter((name) => input.heldBack.has(name));
+  // Others are never asked for: what landed on one of theirs is waited for, and then done without.
+  const held = spec.reason === 'Person' ? busy.filter((name) => input.heldBack.has(name)) : [];
   const byMs = createdMs + FREE_WITHIN_MS;
   // Those that are on their way come yet, and for nobody at all nothing begins.
   const isAwaited = held.length < busy.length && nowMs < byMs;
