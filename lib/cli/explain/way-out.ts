@@ -9,7 +9,7 @@ export function wayOut(node: HealthNode, told: HealthExplanation): readonly stri
   if (isInOrder(told)) return [];
   const { name, held } = node.facts;
   return [
-    ...(told.underWay ? [] : [proveIt(name, node.work.length > 0 && told.leaves?.allowed === false)]),
+    ...(told.underWay ? [] : [proveIt(node, told)]),
     held ? release(name) : hold(name),
     ...(told.leaves ? brakeWords(told.policy) : []),
     ...(needsPerson(node, told) ? [replaceIt(name)] : []),
@@ -43,7 +43,8 @@ function brakeWords({ exists, dryRun, tripped }: HealthExplanation['policy']): r
 }
 
 /** What is held back leaves all the same when a person says so. */
-function proveIt(name: string, held: boolean): string {
+function proveIt({ facts: { name }, work }: HealthNode, { leaves }: HealthExplanation): string {
+  const held = work.length > 0 && leaves?.allowed === false;
   const spec = { nodes: [name], level: 'Standard', ...(held ? { atOnce: true } : {}) };
   return `have it proved again; what works there is asked to leave: ${create('NodeValidation', 'generateName', 'person-', spec)}`;
 }

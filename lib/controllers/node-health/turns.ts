@@ -45,14 +45,18 @@ export function turnOf(input: TurnInput): Turn {
   const elsewhere = new Map((rest?.spec?.nodes ?? []).map((node) => [node, rest!.name] as const));
   const own = spec.nodes.filter((name) => snapshot.nodes.has(name) && !elsewhere.has(name));
   const busy = own.filter((name) => !input.isFree(name));
-  // Others are never asked for: what landed on one of theirs is waited for, and then done without.
-  const held = spec.reason === 'Person' ? busy.filter((name) => input.heldBack.has(name)) : [];
+  const held = busy.filter((name) => isHeld(name, input));
   const byMs = createdMs + FREE_WITHIN_MS;
   // Those that are on their way come yet, and for nobody at all nothing begins.
   const isAwaited = held.length < busy.length && nowMs < byMs;
   const isNobodyFree = held.length > 0 && held.length === own.length;
   if (isAwaited || isNobodyFree) return waits(input, busy, { held, byMs });
   return held.length > 0 && !rest ? splits(validation, held) : { kind: 'Begins', elsewhere };
+}
+
+/** Others than a person's are never asked for: what landed on one of theirs is waited for, and then done without. */
+function isHeld(name: string, { validation, heldBack }: TurnInput): boolean {
+  return validation.spec.reason === 'Person' && heldBack.has(name);
 }
 
 const restName = (uid: string): string => `rest-${shortHash(uid)}`;
