@@ -1,6 +1,8 @@
 /** InvariantPolicy: which rules are checked, how bad it is when one is broken, and what may be put right. One object, named `default`. */
 import * as z from 'zod';
-import { defineKind, singleton } from './define-kind';
+import { INVARIANT_RULE_IDS } from '../domain/invariant-rules';
+import { nearest } from '../domain/nearest';
+import { defineKind, singleton, type FieldError } from './define-kind';
 import { conditions, listByKey, time } from './fields';
 
 /** The only InvariantPolicy that anybody reads. */
@@ -26,7 +28,9 @@ const REPAIR = { maxPerHour: 3, dryRun: true } as const;
 export const InvariantPolicySpec = z.object({
   rules: listByKey(
     z.object({
-      id: ruleId().describe('The rule, as findings name it.'),
+      id: ruleId().describe(
+        'The rule, as findings name it. One that does not exist is named by the condition Accepted.',
+      ),
       disabled: z.boolean().default(false).describe('It is not checked.'),
       severity: InvariantSeverity.optional().describe("How bad it is when it is broken. Default: the rule's own."),
       repair: z
@@ -59,6 +63,19 @@ export const InvariantPolicySpec = z.object({
 });
 export type InvariantPolicySpec = z.output<typeof InvariantPolicySpec>;
 
+/**
+ * Rules that are named and do not exist: what is said of them changes nothing. Not in the schema: with an enum a policy that is newer or
+ * older than the controllers, as while they are deployed, would be refused whole, and what is switched off would be on again.
+ */
+export function unknownRules({ rules }: Pick<InvariantPolicySpec, 'rules'>): readonly FieldError[] {
+  const known: readonly string[] = INVARIANT_RULE_IDS;
+  return rules.flatMap(({ id }, i) => {
+    if (known.includes(id)) return [];
+    const message = `there is no rule '${id}': did you mean ${nearest(id, known).join(' or ')}?`;
+    return [{ path: `spec.rules.${i}.id`, message }];
+  });
+}
+
 const count = () => z.int32().min(0).optional();
 
 const finding = z.object({
@@ -82,7 +99,9 @@ const finding = z.object({
 /** Status of the InvariantPolicy. Written by the invariants controller alone. */
 export const InvariantPolicyStatus = z.object({
   observedGeneration: z.int().min(0).optional(),
-  conditions: conditions().optional().describe('Accepted: the spec is understood.'),
+  conditions: conditions()
+    .optional()
+    .describe('Accepted: the spec is understood. InvariantsKept: no rule above Info is broken.'),
   counts: z
     .object({ critical: count(), warning: count(), info: count() })
     .optional()

@@ -60,7 +60,7 @@ const stuck = z
       .describe('A pod is stuck this long after the time by which it should have been deleted, grace period included.'),
     vanishedNode: duration()
       .default(STUCK.vanishedNode)
-      .describe('A pod is stuck this long after its Node object has gone.'),
+      .describe('A pod is stuck this long after its Node object has gone, or its instance is known to be terminated.'),
     starting: duration()
       .default(STUCK.starting)
       .describe('A bound pod is stuck when it has not started for this long: no address, no volume, no image.'),
@@ -78,7 +78,9 @@ const gangs = z
       .describe('A gang that publishes Checkpoints hangs when it has published none for this long.'),
     halfDeadAfter: duration()
       .default(GANGS.halfDeadAfter)
-      .describe('A gang is restarted when some of its ranks have been dead for this long and its owner does nothing.'),
+      .describe(
+        'A gang is restarted when some of its ranks have been dead for this long and its owner does nothing, or when it has run on for this long after a collective timed out.',
+      ),
     halfBoundAfter: duration()
       .default(GANGS.halfBoundAfter)
       .describe(

@@ -43,7 +43,15 @@ const TIMEOUTS = { start: '20m', quick: '5m', standard: '30m', deep: '3h' } as c
 const VERDICT = { maxAge: '168h', revalidatePerHour: 4 } as const;
 const BREAKER = { percent: 30, window: '10m' } as const;
 // Karpenter's node repair stops at 20 percent of a NodePool; medik8s and EKS leave small fleets to absolute numbers.
-const REMEDIATION = { dryRun: true, maxNodes: 8, maxPercent: 20, minPopulation: 5, perHour: 8, attempts: 2 } as const;
+const REMEDIATION = {
+  dryRun: true,
+  maxNodes: 8,
+  maxPercent: 20,
+  minPopulation: 5,
+  perHour: 8,
+  attempts: 2,
+  gangEndsWithin: '24h',
+} as const;
 const REPORTS = { perNodePerHour: 12, maxAge: '24h' } as const;
 
 /** Spec of the NodeHealthPolicy. */
@@ -135,6 +143,11 @@ export const NodeHealthPolicySpec = z.object({
         .max(10)
         .default(REMEDIATION.attempts)
         .describe('Tries at the same node before it is left to a person.'),
+      gangEndsWithin: duration()
+        .default(REMEDIATION.gangEndsWithin)
+        .describe(
+          'How long the end of the work on a suspected node is waited for, where its fault can wait so long. After that it leaves at the next checkpoint. Pods of Deployments and StatefulSets do not end by themselves: they leave at once.',
+        ),
       breaker: z
         .object({
           percent: percent()

@@ -34,6 +34,12 @@ export const NodeValidationSpec = withRules(
     reason: ValidationReason.default('Person').describe(
       'Why. New: never proved; Reboot: another boot than the proved one; Report: suspected; Age: proved long ago; Debt: passed provisionally, and owes the test with a partner; Person: somebody asked.',
     ),
+    atOnce: z
+      .boolean()
+      .optional()
+      .describe(
+        'Only for reason Person. True: its nodes leave their work all at once, whatever the caps of the NodeHealthPolicy and the minimums of buckets say. Default: each as soon as those allow it; what cannot be had yet goes on in another NodeValidation.',
+      ),
     message: z.string().max(1024).optional().describe('One sentence for people: who asked and for what.'),
   }),
   {

@@ -111,7 +111,7 @@ describe('AiCluster', () => {
   });
 
   it('applies the policies of all controllers, acting only where the props say so, and after the controllers', () => {
-    const { stack } = makeAiCluster({ janitor: { dryRun: false }, invariants: { rules: [{ id: 'a-b' }] } });
+    const { stack } = makeAiCluster({ janitor: { dryRun: false }, invariants: { rules: [{ id: 'mig-off' }] } });
     const resources = Template.fromStack(stack).findResources('Custom::AWSCDK-EKS-KubernetesResource');
     const specOf = (kind: string) => {
       const [[, resource]] = Object.entries(resources).filter(([id]) => id.includes(`${kind}default`)) as any;
@@ -120,7 +120,7 @@ describe('AiCluster', () => {
     };
     expect(specOf('NodeHealthPolicy').remediation.dryRun).toBe(true);
     expect(specOf('JanitorPolicy').dryRun).toBe(false);
-    expect(specOf('InvariantPolicy')).toMatchObject({ repair: { dryRun: true }, rules: [{ id: 'a-b' }] });
+    expect(specOf('InvariantPolicy')).toMatchObject({ repair: { dryRun: true }, rules: [{ id: 'mig-off' }] });
   });
 
   it('says which prop of a policy is misspelt, and what was meant', () => {
@@ -128,6 +128,7 @@ describe('AiCluster', () => {
       /JanitorPolicy 'default' is invalid:\s+spec\.dryrun: no such field; did you mean dryRun\?/,
     );
     expect(() => makeAiCluster({ invariants: { rule: [] } as any })).toThrow(/spec\.rule: .*did you mean rules\?/);
+    expect(() => makeAiCluster({ invariants: { rules: [{ id: 'mig-of' }] } })).toThrow(/no rule 'mig-of': .* mig-off/);
   });
 
   it('accepts buckets before the capacity they need', () => {

@@ -40,6 +40,11 @@ export interface NodeHealthOptions {
    */
   readonly attempts?: number;
   /**
+   * How long the end of the work on a suspected node is waited for, where its fault can wait so long; then it leaves at the next checkpoint.
+   * @default '24h'
+   */
+  readonly gangEndsWithin?: string;
+  /**
    * So many of the nodes, in percent, turning bad within `breakerWindow` trip the breaker: nothing is removed until a person resets it.
    * @default 30
    */
@@ -146,6 +151,7 @@ const FIELDS: Readonly<Record<Exclude<keyof NodeHealthOptions, 'checks'>, readon
     perHour: ['remediation', 'perHour'],
     minPopulation: ['remediation', 'minPopulation'],
     attempts: ['remediation', 'attempts'],
+    gangEndsWithin: ['remediation', 'gangEndsWithin'],
     breakerPercent: ['remediation.breaker', 'percent'],
     breakerWindow: ['remediation.breaker', 'window'],
     batchWindow: ['batch', 'window'],

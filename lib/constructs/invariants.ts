@@ -1,5 +1,5 @@
 /** What training depends on, checked all the time: the InvariantPolicy of a cluster, as props of the same shape. */
-import { INVARIANT_POLICY_NAME, InvariantPolicy, type InvariantSeverity } from '../api';
+import { INVARIANT_POLICY_NAME, InvalidObject, InvariantPolicy, unknownRules, type InvariantSeverity } from '../api';
 import type { KubeObject } from '../domain/kube';
 
 /** Which rules are checked, and what may be put right. */
@@ -23,7 +23,7 @@ export interface InvariantOptions {
 
 /** What is said of one rule. */
 export interface InvariantRuleOverride {
-  /** The rule, as findings name it: `kubectl get invpol default -o yaml`. */
+  /** The rule, as findings and `docs/reference/invariants.md` name it. One that does not exist fails at synth. */
   readonly id: string;
   /**
    * Whether it is not checked.
@@ -56,8 +56,11 @@ export interface InvariantRepairOptions {
   readonly maxPerHour?: number;
 }
 
-/** The InvariantPolicy of these props. Throws InvalidObject naming every wrong field, misspelt ones with the nearest. */
+/** The InvariantPolicy of these props. Throws InvalidObject naming every wrong field, misspelt ones and rules with the nearest. */
 export function toInvariantPolicy(options: InvariantOptions = {}): KubeObject {
   // The same shape, but that nothing here changes its lists.
-  return InvariantPolicy.make(INVARIANT_POLICY_NAME, options as Parameters<typeof InvariantPolicy.make>[1]);
+  const policy = InvariantPolicy.make(INVARIANT_POLICY_NAME, options as Parameters<typeof InvariantPolicy.make>[1]);
+  const unknown = unknownRules(policy.spec!);
+  if (unknown.length > 0) throw new InvalidObject(InvariantPolicy.kind, INVARIANT_POLICY_NAME, unknown);
+  return policy;
 }

@@ -1,4 +1,5 @@
 import { JanitorPolicy } from '../api';
+import { INVARIANT_RULE_IDS } from '../domain/invariant-rules';
 import { toInvariantPolicy } from './invariants';
 import { toJanitorPolicy } from './janitor';
 
@@ -48,9 +49,9 @@ describe('the invariants prop', () => {
       repair: { maxPerHour: 3, dryRun: true },
       maxFindings: 256,
     });
-    const rules = [{ id: 'pools-have-taints', severity: 'Info' as const }];
+    const rules = [{ id: 'pools-have-their-taints', severity: 'Info' as const }];
     expect(toInvariantPolicy({ rules, repair: { dryRun: false } })['spec']).toMatchObject({
-      rules: [{ id: 'pools-have-taints', disabled: false, severity: 'Info' }],
+      rules: [{ id: 'pools-have-their-taints', disabled: false, severity: 'Info' }],
       repair: { maxPerHour: 3, dryRun: false },
     });
   });
@@ -60,5 +61,18 @@ describe('the invariants prop', () => {
       /spec\.rules\.0\.disable: no such field; did you mean disabled\?/,
     );
     expect(() => toInvariantPolicy({ repair: { dryrun: false } } as any)).toThrow(/did you mean dryRun\?/);
+  });
+
+  it('names a rule that does not exist and the nearest: what is said of it would change nothing', () => {
+    const rules = [{ id: 'mig-off' }, { id: 'topology-label-present', disabled: true }, { id: 'ranks-have-name' }];
+    const said = [
+      "InvariantPolicy 'default' is invalid:",
+      "  spec.rules.1.id: there is no rule 'topology-label-present': did you mean topology-labels-present or .*\\?",
+      "  spec.rules.2.id: there is no rule 'ranks-have-name': did you mean ranks-have-names or .*\\?",
+    ];
+    expect(() => toInvariantPolicy({ rules })).toThrow(new RegExp(`^${said.join('\n')}$`));
+    expect(toInvariantPolicy({ rules: INVARIANT_RULE_IDS.map((id) => ({ id })) })['spec'].rules).toHaveLength(
+      INVARIANT_RULE_IDS.length,
+    );
   });
 });

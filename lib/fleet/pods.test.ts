@@ -1,5 +1,5 @@
 import type { Pod } from '../domain/kube';
-import { bucketOfPod, occupies, squats, toPodFacts } from './pods';
+import { bucketOfPod, isEndless, occupies, squats, toPodFacts } from './pods';
 import { makePodFacts } from './testing';
 
 const pod = (spec: object = {}, metadata: object = {}, status: object = {}): Pod =>
@@ -121,4 +121,16 @@ describe('whose a pod is', () => {
     ]);
     expect(squats({ ...bound, ended: true }, 'batch', NONE)).toBe(false);
   });
+});
+
+test.each([
+  ['a Deployment', 'ReplicaSet', {}, true],
+  ['a StatefulSet or a LeaderWorkerSet', 'StatefulSet', {}, true],
+  ['a Deployment, about to go', 'ReplicaSet', { deletionTimestamp: '2026-11-02T00:00:00Z' }, false],
+  ['a Job', 'Job', {}, false],
+  ['a RayCluster, which may be a job', 'RayCluster', {}, false],
+  ['nobody', undefined, {}, false],
+])('whether a pod of %s ends only when somebody ends it', (_, kind, metadata, endless) => {
+  const owner = { apiVersion: 'apps/v1', kind, name: 'o', uid: 'u', controller: true };
+  expect(isEndless(toPodFacts(pod({}, { ...metadata, ownerReferences: kind ? [owner] : [] })))).toBe(endless);
 });

@@ -109,6 +109,14 @@ export function squats(
   return bucket !== undefined && bucket !== bucketOfNode;
 }
 
+/** Owners whose pods end only when somebody ends them. RayClusters may be either: they are not among them. */
+const ENDLESS: ReadonlySet<string> = new Set(['ReplicaSet', 'StatefulSet', 'ReplicationController']);
+
+/** Whether waiting for it to end is waiting for ever: a pod of a Deployment, a StatefulSet or a LeaderWorkerSet that nobody has stopped. */
+export function isEndless({ owner, deleting }: PodFacts): boolean {
+  return !deleting && owner !== undefined && ENDLESS.has(owner.kind);
+}
+
 function readPod(pod: Pod): PodFacts {
   const spec = pod.spec ?? NO_SPEC;
   const { shape, requests, needs } = readShape(spec);

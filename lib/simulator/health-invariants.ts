@@ -20,16 +20,8 @@ import { CONTROLLERS_ACTOR } from './replica';
 
 /** From a scheduler's decision to the pod being bound, at most. */
 const BINDING_MS = 5_000;
-/** EKS replaces a node with one of these False, whatever anybody does (Karpenter v1.14 pkg/cloudprovider/cloudprovider.go:305-346). */
-const REPAIRED_BY_EKS = new Set([
-  'AcceleratedHardwareReady',
-  'ContainerRuntimeReady',
-  'KernelReady',
-  'NetworkingReady',
-  'StorageReady',
-]);
 /** Work in phases of these names goes on where it is. */
-const AT_WORK = new Set(['Probation', 'Suspect', 'Validating']);
+const AT_WORK = new Set(['Probation', 'Suspect', 'Validating', 'Rebooted']);
 
 type Round = { readonly finishedAt?: string; readonly tests: readonly { readonly nodes: readonly string[] }[] };
 
@@ -115,26 +107,32 @@ export class HealthInvariants {
     if (known && sent.to === 'Replacement') this.checkFailed(node);
     const wished = sent.to === 'Validation' && this.isWished(node);
     if (!wished) this.checkBreaker(sent);
-    if (!wished) this.checkBrakes(sent, node, known);
+    this.checkBrakes(sent, node, { known, wished });
   }
 
-  private checkBrakes(sent: Sent, node: NodeFacts, known: boolean): void {
-    if (sent.to === 'Replacement') return this.checkPolicy(sent);
+  private checkBrakes(
+    sent: Sent,
+    node: NodeFacts,
+    { known, wished }: { readonly known: boolean; readonly wished: boolean },
+  ): void {
+    if (sent.to === 'Replacement') return this.checkPolicy(sent, wished);
     // A notice passes them, and one that was taken back may not be known.
-    if (!known || this.isNoticed(node)) return;
-    this.checkPolicy(sent);
+    if (!known || this.isNoticed(node) || this.isWished(node, 'at once')) return;
+    this.checkPolicy(sent, wished);
     this.checkMinimum(sent, node);
   }
 
-  /** By a person, or until a moment ago. */
-  private isWished({ name }: NodeFacts): boolean {
-    return askedByPersons(this.checked.server.all(NODE_VALIDATIONS)).has(name) || !this.must(this.unasked.get(name));
+  /** By a person, or until a moment ago. What is wanted at once passes all brakes; any other wish a dry run and the breaker. */
+  private isWished({ name }: NodeFacts, how: 'at once' | 'in its turn' = 'in its turn'): boolean {
+    if (askedByPersons(this.checked.server.all(NODE_VALIDATIONS), how).has(name)) return true;
+    return how === 'in its turn' && !this.must(this.unasked.get(name));
   }
 
+  /** EKS replaces it in ten minutes, whatever anybody does. The other conditions of its agent leave half an hour, and are reports. */
   private isNoticed({ name }: NodeFacts): boolean {
-    const conditions: NonNullable<Node['status']>['conditions'] = this.checked.server.find(NODES, { name })?.status
-      ?.conditions;
-    return (conditions ?? []).some(({ type, status }) => status === 'False' && REPAIRED_BY_EKS.has(type));
+    const node = this.checked.server.find(NODES, { name }) as Node | undefined;
+    const facts = node && toNodeFacts(node);
+    return facts?.acceleratorsBrokenSinceMs !== undefined && facts.nodeGroup === undefined;
   }
 
   /** Only a verdict of this very boot of this very machine is a reason to replace it. */
@@ -162,11 +160,12 @@ export class HealthInvariants {
     this.breach('nothing is removed while the breaker is tripped', `Node ${node}`, `${move} is made`);
   }
 
-  private checkPolicy(sent: Sent): void {
+  private checkPolicy(sent: Sent, wished: boolean): void {
     const policy = this.checked.server.find(NODE_HEALTH_POLICIES, { name: HEALTH_POLICY_NAME });
     if (!this.must(this.policy.edited)) return;
     const { remediation } = NodeHealthPolicySpec.parse(policy?.spec ?? {});
-    if (remediation.dryRun) this.breach('a dry run removes nothing', `Node ${sent.node}`, `${sent.move} is made`);
+    if (remediation.dryRun && !wished)
+      this.breach('a dry run removes nothing', `Node ${sent.node}`, `${sent.move} is made`);
     this.checkCaps(sent, remediation);
     const gone = new Set(this.moves.recent().map(({ machine }) => machine));
     if (gone.size > remediation.perHour && this.isFirst(sent, this.moves.recent()))

@@ -28,6 +28,11 @@ export function groupsOf(node: NodeFacts): readonly string[] {
   return node.leaf === UNKNOWN_LEAF ? [place] : [place, `leaf ${node.leaf}`];
 }
 
+interface Known {
+  readonly sent: Sent;
+  readonly move: KubeObject;
+}
+
 /** Remembers them. */
 export class HealthMoves {
   private readonly sent = new Map<string, Sent>();
@@ -53,11 +58,22 @@ export class HealthMoves {
 
   /** Departures within the hour, but for those that came to nothing. Moves that somebody deleted are forgotten, as history is. */
   recent(): readonly Sent[] {
-    const sinceMs = this.server.clock.now() - HOUR_MS;
-    return this.known().flatMap(({ sent, move }) => (sent.atMs > sinceMs && !cameToNothing(move) ? [sent] : []));
+    return this.withinTheHour().map(({ sent }) => sent);
   }
 
-  private known(): readonly { readonly sent: Sent; readonly move: KubeObject }[] {
+  /** Of these, those that the move says it has taken from this group: a node may get another bucket until it comes to it. */
+  takenFrom(group: string): readonly Sent[] {
+    const isTaken = ({ status }: KubeObject) =>
+      (status?.nodes ?? []).some(({ from }: { from?: string }) => from !== undefined && `bucket ${from}` === group);
+    return this.withinTheHour().flatMap(({ sent, move }) => (isTaken(move) ? [sent] : []));
+  }
+
+  private withinTheHour(): readonly Known[] {
+    const sinceMs = this.server.clock.now() - HOUR_MS;
+    return this.known().filter(({ sent, move }) => sent.atMs > sinceMs && !cameToNothing(move));
+  }
+
+  private known(): readonly Known[] {
     return this.server.all(NODE_MOVES).flatMap((move) => {
       const sent = this.sent.get(`${move.metadata.uid}`);
       return sent ? [{ sent, move }] : [];
@@ -80,10 +96,14 @@ function cameToNothing({ status }: KubeObject): boolean {
 }
 
 /** Nodes that a person wants to have proved, and whose validation waits for them. */
-export function askedByPersons(validations: readonly KubeObject[]): ReadonlySet<string> {
+export function askedByPersons(
+  validations: readonly KubeObject[],
+  how: 'at once' | 'in its turn' = 'in its turn',
+): ReadonlySet<string> {
   return new Set(
     validations
       .filter(({ spec, status }) => spec.reason === 'Person' && status?.startedAt === undefined)
+      .filter(({ spec }) => how === 'in its turn' || spec.atOnce === true)
       .flatMap(({ spec }) => spec.nodes as readonly string[]),
   );
 }

@@ -33,7 +33,7 @@ export class HealthPopulation {
     const sent = [...this.moves.recent(), ...this.moves.away()].filter(({ groups }) => groups.includes(group));
     const machines = [
       ...present.map(({ providerID, name }) => providerID ?? name),
-      ...sent.map(({ machine }) => machine),
+      ...[...sent, ...this.moves.takenFrom(group)].map(({ machine }) => machine),
       ...this.justLeft(group),
     ];
     return new Set(machines).size;

@@ -3,7 +3,7 @@ import { HEALTH_POLICY_NAME } from '../api';
 import { parseTime, type KubeObject, type Pod } from '../domain/kube';
 import { PROBATION_TAINT } from '../domain/node-keys';
 import { NODE_HEALTH_POLICIES, NODE_VALIDATIONS, PODS } from '../domain/resources';
-import { occupies, toPodFacts, type NodeFacts, type NodePhase } from '../fleet';
+import type { NodeFacts, NodePhase } from '../fleet';
 import { checkOf } from './check-pods';
 import type { World } from './world';
 
@@ -13,23 +13,25 @@ const PROVING_MS = 30 * 60_000;
 const PROVING: ReadonlySet<NodePhase> = new Set<NodePhase>(['Probation', 'Validating', 'Suspect', 'Quarantined']);
 
 /**
- * Whether a node that is not settled is being proved now, or works to the end of what works there, however long that is: so it was closed.
- * Of all others the policy says what keeps them.
+ * Whether a node that is not settled is being proved now. Of all others the policy says what keeps them, those that work to the end of what
+ * works there included; of those that wait for a validation of theirs to begin, that validation.
  */
 export function waitsForHealth(world: World, node: NodeFacts, phase: NodePhase): boolean {
   const { server, clock } = world;
   const policy = server.find(NODE_HEALTH_POLICIES, { name: HEALTH_POLICY_NAME });
   if (!policy || !PROVING.has(phase)) return false;
-  if (sinceMs(node) > clock.now() - PROVING_MS || works(world, node)) return true;
-  const said: string = policy.status?.message ?? '';
-  // It names five of them, and says how many more there are.
-  return phase !== 'Validating' && (said.includes(`${node.name}: `) || /and \d+ more$/.test(said));
+  if (sinceMs(node) > clock.now() - PROVING_MS) return true;
+  const validations = server.all(NODE_VALIDATIONS).filter(({ spec }) => spec.nodes.includes(node.name));
+  return [policy, ...validations.filter(waitsToBegin)].some(({ status }) => names(status?.message, node.name));
 }
 
-function works({ server, view }: World, { name }: NodeFacts): boolean {
-  const buckets = view.namespaceBuckets();
-  const pods = (server.all(PODS) as readonly Pod[]).filter((pod) => pod.spec?.nodeName === name && !checkOf(pod));
-  return pods.some((pod) => occupies(toPodFacts(pod), buckets));
+/** Of five nodes it says what keeps them, and how many more there are. */
+function names(message: string | undefined = '', node: string): boolean {
+  return message.includes(`${node}: `) || /\d+ more\b/.test(message);
+}
+
+function waitsToBegin({ status }: KubeObject): boolean {
+  return status?.startedAt === undefined && status?.finishedAt === undefined;
 }
 
 /** When it was made, closed or judged last. */
@@ -55,6 +57,9 @@ function isOld({ clock }: World, time: string | undefined): boolean {
   return (parseTime(time) ?? 0) < clock.now() - PROVING_MS;
 }
 
+/** What the brakes keep a person from having waits for its turn, and says so: however long. */
 function isLate(world: World, { metadata, status }: KubeObject): boolean {
+  if (status?.startedAt === undefined && /whatever the brakes say: spec\.atOnce$/.test(status?.message ?? ''))
+    return false;
   return status?.finishedAt === undefined && isOld(world, status?.startedAt ?? metadata.creationTimestamp);
 }

@@ -45,6 +45,18 @@ describe('the guide on the invariants', () => {
     expect([repair, maxFindings]).toEqual([{ dryRun: true, maxPerHour: 3 }, 256]);
   });
 
+  it('shows what a misspelt rule leads to at synth', () => {
+    const wrong = () => toInvariantPolicy({ rules: [{ id: 'one-driver-per-gangs' }] });
+    let said = '';
+    try {
+      wrong();
+    } catch (error) {
+      said = (error as Error).message;
+    }
+    expect(GUIDE).toContain(`\`\`\`\n${said}\n\`\`\``);
+    expect(said).toContain('one-driver-per-gang ');
+  });
+
   it('shows what aicluster explain invariants would print', () => {
     const findings = [
       {

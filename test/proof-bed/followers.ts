@@ -38,7 +38,14 @@ export class Followers {
       '--kube-api-burst=400',
       ...(this.options.controllerManagerArgs ?? []),
     ]);
-    this.plane.run('kube-scheduler', [`--config=${files.schedulerConfig}`, '--secure-port=0']);
+    this.plane.run('kube-scheduler', [
+      `--config=${files.schedulerConfig}`,
+      '--secure-port=0',
+      // A pod that would preempt another in the very moment in which that one ends by itself hears of it no more (preemption is asynchronous,
+      // and pods that have ended are out of the scheduler's sight), and is looked at again after this long. Checks of half a second,
+      // on nodes that work waits for, meet that moment now and then. The default is 5 minutes.
+      '--pod-max-in-unschedulable-pods-duration=10s',
+    ]);
     this.startKwok();
   }
 

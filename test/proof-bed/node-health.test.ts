@@ -93,15 +93,6 @@ describeOnBed('nodes prove themselves before they work', () => {
     (await stage.world.validations()).flatMap(({ status }) =>
       (status?.nodes ?? []).filter(({ name }: any) => name === node).map(({ result }: any) => result ?? 'Open'),
     );
-  /**
-   * The scheduler tries a pod again when a node has changed, and now and then it misses that: then after five minutes. A pod that is made
-   * anew is tried at once.
-   */
-  const nudged = async <T>(work: Promise<T>): Promise<T> => {
-    const waiting = ['delete', 'pods', '--namespace=batch', '--field-selector=status.phase=Pending', '--wait=false'];
-    const timer = setInterval(() => void stage.bed.kubectl(...waiting).catch(() => ''), 15_000);
-    return work.finally(() => clearInterval(timer));
-  };
   const told = async (tell: () => Promise<void>): Promise<void> => {
     try {
       await tell();
@@ -175,7 +166,7 @@ describeOnBed('nodes prove themselves before they work', () => {
       expect(JSON.parse(kept.said)).toMatchObject(said);
       // As many as there is work for, beside the two of which nothing can be said.
       await setWork(stage, 'batch', WORKING);
-      await nudged(untilWorking(stage, 'batch', WORKING));
+      await untilWorking(stage, 'batch', WORKING);
       say(`(${seconds()} s) Karpenter has replaced them, and ${WORKING} nodes work`);
       expect(await moved('Replacement')).toEqual(bad);
       await waitFor(
@@ -200,15 +191,13 @@ describeOnBed('nodes prove themselves before they work', () => {
       const { world, witness } = stage;
       const before = new Set((await world.nodes()).map(({ name }) => name));
       await setWork(stage, 'batch', WORKING + 1);
-      const newcomer = await nudged(
-        waitFor(
-          'a newcomer to work',
-          async () => {
-            const work = await world.work();
-            return work.map(({ spec }) => spec!.nodeName!).find((name) => !before.has(name));
-          },
-          PATIENCE,
-        ),
+      const newcomer = await waitFor(
+        'a newcomer to work',
+        async () => {
+          const work = await world.work();
+          return work.map(({ spec }) => spec!.nodeName!).find((name) => !before.has(name));
+        },
+        PATIENCE,
       );
       const first = (await verdicts()).get(newcomer)!;
       expect(first).toMatchObject({ result: 'pass', provisional: true });

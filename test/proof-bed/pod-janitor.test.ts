@@ -42,7 +42,7 @@ function forThisStory(object: KubeObject): KubeObject {
       ...spec,
       stuck: { terminating: '5s', vanishedNode: '2s', starting: '5s', unbound: '5s' },
       finalizers: [{ name: LISTED_FINALIZER, why: 'its operator is gone' }],
-      gangs: { ...spec.gangs, halfDeadAfter: '3s', halfBoundAfter: '5s', perHour: 10_000 },
+      gangs: { ...spec.gangs, halfDeadAfter: '3s', halfBoundAfter: '5s', hungAfter: '9s', perHour: 10_000 },
       resubmission: { ...spec.resubmission, backOff: { min: '1s', max: '2s' } },
     },
   };
@@ -60,7 +60,13 @@ const WORDS: Readonly<Record<string, RegExp>> = {
   'on-shutting-down': /nothing proves that its machine has ended.*EC2 says that i-\w+ is shutting-down/,
   'unknown-finalizer': /example.com\/unknown is not on the list/,
 };
-const REPORTS = ['hangs up-2 Other', 'image-one up-1 Other', 'no-address up-3 Other'];
+/** The janitor's reports; one was made by a rank, which knows not where it is. */
+const REPORTS = [
+  'hangs up-2 Other',
+  'image-one up-1 Other',
+  'no-address up-3 Other',
+  'timed-out-b-0 undefined NcclTimeout',
+];
 
 const LEDGER = /^(POST|PATCH) .*\/resubmissions/;
 const COPY = /^POST .*\/jobs$/;
@@ -99,6 +105,7 @@ describeOnBed('stuck work is freed, and killed work comes back once', () => {
   });
 
   afterAll(async () => {
+    await scene?.gangs.stop();
     await stage?.close();
   });
 
@@ -138,7 +145,7 @@ describeOnBed('stuck work is freed, and killed work comes back once', () => {
       });
       await Promise.all([
         ...untilFreed,
-        scene.breakGangs(PATIENCE, (text) => say(`(${seconds()} s) ${text}`)),
+        scene.gangs.break(PATIENCE, (text) => say(`(${seconds()} s) ${text}`)),
         waitFor('the copy of a bare pod', () => scene.isCopied(), PATIENCE),
         waitFor('the reports', async () => (await scene.reports()).length >= REPORTS.length, PATIENCE),
         ...Object.entries(WORDS).map(([name, words]) =>
@@ -151,7 +158,9 @@ describeOnBed('stuck work is freed, and killed work comes back once', () => {
       ]);
       say(`(${seconds()} s) all is freed, or said`);
       expect(await scene.reports()).toEqual(REPORTS);
+      await scene.gangs.untilOnce();
       expect(await scene.touched()).toEqual([]);
+      await scene.gangs.forgetProgress();
       say(`\n$ kubectl get jp,resub\n${await stage.bed.kubectl('get', 'jp,resub', '-A')}`);
     }));
 
@@ -184,6 +193,12 @@ describeOnBed('stuck work is freed, and killed work comes back once', () => {
       for (const half of HALVES) say(`  ${half}: ${found.get(half) ?? 0}`);
       for (const name of BROKEN)
         await waitFor(`${name} to be given up`, async () => isStopped(await ledgerOf(name), 'Application'), PATIENCE);
+      // A copy runs before its ledger says so, and a janitor that dies between the two writes it when it is back.
+      const open = async () =>
+        (await objects.list(RESUBMISSIONS)).filter(
+          ({ spec, status }) => GANGS.includes(spec.work.name) && status?.attempts?.at(-1)?.step !== 'Done',
+        );
+      await waitFor('every ledger to be closed', async () => (await open()).length === 0, PATIENCE);
 
       expect([...gangs.wrong]).toEqual([]);
       for (const name of GANGS) {
@@ -203,6 +218,7 @@ describeOnBed('stuck work is freed, and killed work comes back once', () => {
       // Seven deaths may miss one of them; forty do not.
       if (deaths.length >= 40) expect(HALVES.filter((half) => !found.has(half))).toEqual([]);
       expect(found.size).toBeGreaterThan(0);
+      expect(await scene.gangs.wrong()).toEqual([]);
       expect(await scene.touched()).toEqual([]);
       say(`(${seconds()} s) each came back once`);
     }));

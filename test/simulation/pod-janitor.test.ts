@@ -144,6 +144,9 @@ test('a gang is started again whole, once, when an instance under it is terminat
   const started = countStarts(world, 'gang');
   world.cloud.terminate(dead!);
   silence(world, dead!);
+  // Two minutes as in halfDeadAfter; then its pods' grace, and nothing more: of the one that is left behind the end is proved already.
+  await world.runUntil(WORKING_MS + 3.5 * MINUTE_MS);
+  expect(running(world, 'gang')).toHaveLength(3);
   await world.runUntil(40 * MINUTE_MS);
   const after = running(world, 'gang');
   expect(after).toHaveLength(3);

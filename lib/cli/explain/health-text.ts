@@ -59,7 +59,7 @@ function underWayLines({ underWay }: HealthExplanation, nowMs: number): readonly
 const LEAVES: Readonly<Record<string, string>> = {
   Now: 'at once, with a checkpoint',
   NextCheckpoint: 'at the next checkpoint',
-  EndOfGang: 'when its gang has ended',
+  EndOfGang: 'when that has ended',
 };
 
 function leavesLines(of: HealthExplanation, nowMs: number): readonly string[] {
@@ -68,6 +68,7 @@ function leavesLines(of: HealthExplanation, nowMs: number): readonly string[] {
     ...(suspected
       ? [`it is to be proved again, and leaves its work ${LEAVES[suspected.leaves]}: ${suspected.why}`]
       : []),
+    ...(of.waits ? [of.waits] : []),
     ...rulingLines(of, nowMs),
     ...(policy.tripped ? ['the breaker has tripped: nothing is removed until a person resets it'] : []),
   ];

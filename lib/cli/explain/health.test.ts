@@ -195,6 +195,44 @@ describe('the health of a node', () => {
     expect(text).toContain('Ways out');
   });
 
+  describe('that is closed and works', () => {
+    const pod = (owner: string) => ({
+      ...{ apiVersion: 'v1', kind: 'Pod' },
+      metadata: {
+        name: 'p',
+        namespace: 'x',
+        ownerReferences: [{ apiVersion: 'example.com/v1', kind: owner, name: 'o', uid: 'u', controller: true }],
+      },
+      spec: { nodeName: 'n0', containers: [{ name: 'c', resources: { requests: { 'nvidia.com/gpu': '8' } } }] },
+      status: { phase: 'Running' },
+    });
+    const closed = makeNode('n0', { verdict: verdict('pass', { time: ago(50) }) });
+
+    it('tells until when the end of its work is waited for, though nothing is said of it any more', () => {
+      expect(textOf([pool('OnDemand'), policy(), closed, pod('PyTorchJob')])).toContain(
+        'closed; the end of the work on it is waited for, until 2026-11-24T11:30:00Z at the latest: it is closed, and what it was closed for does not count any more',
+      );
+    });
+
+    it('tells what keeps it when that does not end, and how to have it proved all the same', () => {
+      const text = textOf([pool('OnDemand'), policy({ dryRun: false, maxNodes: 0 }), closed, pod('ReplicaSet')]);
+      expect(text).toContain('held back by AtOnce: 0 nodes of fleet are away for their health, 0 may be');
+      expect(text).toContain('"level":"Standard","atOnce":true}');
+    });
+
+    it('tells what the validation waits for that a person has made', () => {
+      const message = 'waits: n0: bucket training has 1 nodes at work and keeps at least 1';
+      const text = textOf([
+        pool('OnDemand'),
+        policy(),
+        closed,
+        pod('Job'),
+        makeValidation('mine', ['n0'], { message }),
+      ]);
+      expect(text).toContain('waits for n0: bucket training has 1 nodes at work');
+    });
+  });
+
   it('in order is one line, without ways out', () => {
     const text = textOf([
       pool('OnDemand'),

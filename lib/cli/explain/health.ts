@@ -6,7 +6,9 @@ import { observeHealth, type HealthSurroundings } from '../../controllers/node-h
 import { planNodeHealth, type HealthOutcome } from '../../controllers/node-health/plan';
 import type { Ruling } from '../../controllers/node-health/removals';
 import type { HealthNode, HealthSnapshot, Round } from '../../controllers/node-health/snapshot';
+import { severityNow } from '../../controllers/node-health/suspects';
 import { findCondition } from '../../domain/conditions';
+import { parseDuration } from '../../domain/duration';
 import { formatTime } from '../../domain/kube';
 import { CONTROLLERS_NAMESPACE } from '../../domain/namespaces';
 import { PROBATION_TAINT, VALIDATED_CONDITION } from '../../domain/node-keys';
@@ -62,6 +64,8 @@ export interface HealthExplanation {
   }[];
   /** Set when that is enough to measure it again: when it leaves its work for that. */
   readonly suspected?: { readonly leaves: string; readonly why: string };
+  /** Closed, and its work goes on until it ends: until when at the latest, and why. */
+  readonly waits?: string;
   /** Whether it should leave, and whether it may. */
   readonly leaves?: {
     readonly allowed: boolean;
@@ -87,7 +91,8 @@ export function explainHealth(look: HealthLook, name: string, object: Conditione
     ...present('underWay', underWay(node, look, nowMs)),
     ...triesOf(node, look),
     said: outcome.reckoned.filter((one) => one.node === name).map((one) => saidOf(one, snapshot.faults)),
-    ...present('suspected', suspectedOf(name, outcome)),
+    ...present('suspected', suspectedOf(node, look, nowMs)),
+    ...present('waits', outcome.waiting.find((one) => one.node === name)?.why),
     ...present('leaves', leavesOf(name, outcome.rulings)),
     policy: {
       exists: snapshot.policy !== undefined,
@@ -172,9 +177,10 @@ function saidOf({ id, reckoning, message }: HealthOutcome['reckoned'][number], f
   };
 }
 
-function suspectedOf(name: string, { suspicions }: HealthOutcome): HealthExplanation['suspected'] {
-  const found = suspicions.find(({ node, action }) => node === name && action === 'Validate');
-  return found && { leaves: found.severity, why: found.why };
+function suspectedOf(node: HealthNode, { outcome, policy }: HealthLook, nowMs: number): HealthExplanation['suspected'] {
+  const found = outcome.suspicions.find((one) => one.node === node.facts.name && one.action === 'Validate');
+  const gangEndsWithinMs = parseDuration(policy.remediation.gangEndsWithin);
+  return found && { leaves: severityNow(node, found.severity, { gangEndsWithinMs, nowMs }), why: found.why };
 }
 
 function leavesOf(name: string, rulings: readonly Ruling[]): HealthExplanation['leaves'] {

@@ -6,7 +6,8 @@ import type {
   ValidatedNode,
   ValidationState,
 } from '../../controllers/node-health/snapshot';
-import { FREE_WITHIN_MS } from '../../controllers/node-health/plan';
+import { devicesByMs } from '../../controllers/node-health/batches';
+import { FREE_WITHIN_MS } from '../../controllers/node-health/turns';
 import { parseDuration } from '../../domain/duration';
 import { formatTime, parseTime } from '../../domain/kube';
 import { PROBATION_TAINT } from '../../domain/node-keys';
@@ -63,14 +64,21 @@ function collected({ facts, phase, work }: HealthNode, { policy }: HealthLook, n
   if (phase !== 'Probation' || work.length > 0) return undefined;
   const addedMs = taintedAtMs(facts.taints, PROBATION_TAINT);
   const ripeMs = (addedMs ?? facts.createdAtMs) + parseDuration(policy.batch.window);
-  const waitsFor =
-    nowMs < ripeMs
-      ? [`others to be proved with, until ${until(ripeMs, nowMs)}`]
-      : ['the node-health controller: it makes the validation (kubectl get nval)'];
-  return { nodes: 1, waitsFor };
+  return { nodes: 1, waitsFor: [whatFor({ ripeMs, devicesMs: devicesByMs(facts) ?? 0 }, nowMs)] };
 }
 
-function waitsToBegin({ spec, createdMs }: ValidationState, { snapshot }: HealthLook, nowMs: number): string {
+function whatFor(
+  { ripeMs, devicesMs }: { readonly ripeMs: number; readonly devicesMs: number },
+  nowMs: number,
+): string {
+  if (nowMs < devicesMs)
+    return `its accelerators, which its kubelet does not name yet, until ${until(devicesMs, nowMs)}`;
+  if (nowMs < ripeMs) return `others to be proved with, until ${until(ripeMs, nowMs)}`;
+  return 'the node-health controller: it makes the validation (kubectl get nval)';
+}
+
+function waitsToBegin({ spec, status, createdMs }: ValidationState, { snapshot }: HealthLook, nowMs: number): string {
+  if (status.message) return status.message.replace(/^waits: /, '');
   const busy = spec!.nodes.filter((name) => (snapshot.nodes.get(name)?.work.length ?? 0) > 0);
   if (busy.length === 0) return 'its nodes to be free';
   const names = busy.slice(0, 8).join(', ');

@@ -9,7 +9,7 @@ export function wayOut(node: HealthNode, told: HealthExplanation): readonly stri
   if (isInOrder(told)) return [];
   const { name, held } = node.facts;
   return [
-    ...(told.underWay ? [] : [proveIt(name)]),
+    ...(told.underWay ? [] : [proveIt(node, told)]),
     held ? release(name) : hold(name),
     ...(told.leaves ? brakeWords(told.policy) : []),
     ...(needsPerson(node, told) ? [replaceIt(name)] : []),
@@ -42,8 +42,10 @@ function brakeWords({ exists, dryRun, tripped }: HealthExplanation['policy']): r
   ];
 }
 
-function proveIt(name: string): string {
-  const spec = { nodes: [name], level: 'Standard' };
+/** What is held back leaves all the same when a person says so. */
+function proveIt({ facts: { name }, work }: HealthNode, { leaves }: HealthExplanation): string {
+  const held = work.length > 0 && leaves?.allowed === false;
+  const spec = { nodes: [name], level: 'Standard', ...(held ? { atOnce: true } : {}) };
   return `have it proved again; what works there is asked to leave: ${create('NodeValidation', 'generateName', 'person-', spec)}`;
 }
 

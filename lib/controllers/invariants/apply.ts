@@ -65,7 +65,7 @@ export async function writeStatus(
 }
 
 /** Says what is new on the object itself, where it is in a cache; else on the policy. */
-export function tellNews({ object, conflict, message }: News, context: ControllerContext): void {
+export function tellNews({ object, severity, conflict, message }: News, context: ControllerContext): void {
   const { resource, namespace, name } = object;
   const key = namespace === undefined ? name : `${namespace}/${name}`;
   const regarding = resource ? context.cache(resource).get(key) : undefined;
@@ -73,7 +73,9 @@ export function tellNews({ object, conflict, message }: News, context: Controlle
   if (!about) return;
   const reason = conflict ? EVENT.conflict : EVENT.broken;
   const named = regarding ? message : `${object.kind} ${key}: ${message}`;
-  record(about, context, { reason, action: 'Check', message: named, type: 'Warning' });
+  // What is only to know warns of nothing, and a person may have said of a rule that it is only that.
+  const type = severity === 'Info' && !conflict ? 'Normal' : 'Warning';
+  record(about, context, { reason, action: 'Check', message: named, type });
 }
 
 function record(

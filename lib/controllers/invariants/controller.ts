@@ -29,6 +29,7 @@ const everything = () => ['cluster'];
 interface Memory {
   lastMs: number;
   readonly managers: Map<string, string>;
+  known: InvariantsPlan['known'];
   pending: ReadonlyMap<string, number>;
   untold: readonly News[];
   checked: InvariantsPlan['checked'];
@@ -39,6 +40,7 @@ function freshMemory(): Memory {
   return {
     lastMs: -Infinity,
     managers: new Map(),
+    known: [],
     pending: new Map(),
     checked: new Map(),
     untold: [],
@@ -72,11 +74,13 @@ export function makeInvariantsController({ namespace }: InvariantsSettings): Con
       const cloud = await memory.askCloud(context, nowMs);
       const state = observeInvariants(context, { namespace, cloud, nowMs });
       const plan = planInvariants(RULES, state, policy, { defaults: DEFAULT_POLICY, ...memory });
-      Object.assign(memory, { pending: plan.pending, untold: plan.untold, checked: plan.checked });
+      memory.checked = plan.checked;
       tellFigures(plan, state, context);
       for (const one of plan.unnamed) memory.managers.set(`${one.rule} ${one.object}`, await findWriter(one, context));
       // Before anything is put right it is written down: nobody repairs more often than it says, whenever it dies.
       if (plan.status) await writeStatus(plan.status, policy!.resourceVersion, context);
+      // Not before: where somebody else was faster with the policy, the next look has to say all of it.
+      Object.assign(memory, { known: plan.known, pending: plan.pending, untold: plan.untold });
       for (const one of plan.news) tellNews(one, context);
       for (const repair of plan.repairs) await applyRepair(repair, context);
       const soon = plan.unnamed.length + plan.untold.length > 0 ? PACE_MS : AGAIN_MS;

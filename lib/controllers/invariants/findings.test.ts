@@ -90,6 +90,23 @@ describe('findings', () => {
     expect(plan.counts).toEqual({ Critical: 1, Warning: 3, Info: 0 });
   });
 
+  test('without room are counted in every look, and when there is room they are as old as they are', () => {
+    const looks = new Looks({ ...BOUNDS, maxFindings: 1 });
+    const wrong = (...names: readonly string[]) =>
+      result(
+        names.map((name) => violation(name)),
+        'person',
+      );
+    looks.found(wrong('a', 'b'));
+    for (let i = 0; i < 5; i++) {
+      const { more, counts, news } = looks.look(5_000, wrong('a', 'b'));
+      expect([more, counts.Warning, news]).toEqual([1, 2, []]);
+    }
+    const { findings, news } = looks.look(5_000, wrong('b'));
+    expect(findings).toEqual([expect.objectContaining({ object: 'Node b', since: '2026-11-26T05:00:00Z' })]);
+    expect(news).toHaveLength(1);
+  });
+
   test('two things wrong with one object are one finding', () => {
     expect(new Looks().found(result([violation(), violation()])).findings).toHaveLength(1);
   });

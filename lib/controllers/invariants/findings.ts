@@ -82,7 +82,8 @@ const HOUR_MS = 3_600_000;
 const SETTLE_MS = 5_000;
 /** Owners put most things right within a second, and objects come one after the other: what is wrong for so long is a finding. */
 export const PENDING_MS = 15_000;
-const RANK: Readonly<Record<Severity, number>> = { Critical: 0, Warning: 1, Info: 2 };
+/** The worst first. */
+export const RANK: Readonly<Record<Severity, number>> = { Critical: 0, Warning: 1, Info: 2 };
 
 const keyOf = ({ rule, object }: { readonly rule: string; readonly object: string }) => `${rule} ${object}`;
 
@@ -104,7 +105,7 @@ export interface PlanInput {
   readonly bounds: FindingBounds;
   /** `rule object` → field manager that was found to write there. */
   readonly managers: ReadonlyMap<string, string>;
-  /** `rule object` → since when (epoch ms) it has been wrong without a break, of what is no finding yet. */
+  /** `rule object` → since when (epoch ms) it has been wrong without a break, of what is no finding yet, or had no room. */
   readonly pending: ReadonlyMap<string, number>;
   readonly nowMs: number;
 }
@@ -213,6 +214,8 @@ class Plan {
     const all = [...this.found.values()].sort(compare);
     const findings = all.slice(0, this.bounds.maxFindings);
     const kept = new Set(findings.map(keyOf));
+    // What had no room is not new in the next look either, or it would come and go with every second one.
+    for (const one of all.slice(findings.length)) if (isOpen(one)) this.pending.set(keyOf(one), parseTime(one.since)!);
     const with_ = (key: string) => ({ finding: this.found.get(key)!, violation: this.violations.get(key)! });
     return {
       findings,

@@ -39,6 +39,7 @@ const look = (state: InvariantState, checked: InvariantsPlan['checked'] = new Ma
   planInvariants(rules, state, undefined, {
     defaults: DEFAULT_POLICY,
     managers: new Map(),
+    known: [],
     pending: new Map(),
     untold: [],
     checked,

@@ -8,21 +8,29 @@
  * Rules report, and the owner of the key repairs: a controller of ours, the CDK app, or a person. Only what nobody else owns is repaired
  * here, and only as the policy says.
  */
-import { INVARIANT_POLICY_NAME, type InvariantPolicySpec, type InvariantPolicyStatus } from '../../api';
+import {
+  INVARIANT_POLICY_NAME,
+  unknownRules,
+  type FieldError,
+  type InvariantPolicySpec,
+  type InvariantPolicyStatus,
+} from '../../api';
 import { setCondition } from '../../domain/conditions';
 import { jsonEqual } from '../../domain/json-equal';
+import type { Condition } from '../../domain/kube';
 import { INVARIANT_POLICIES } from '../../domain/resources';
 import type { PolicyState as PolicyOf } from '../../fleet';
 import {
   isOpen,
   planFindings,
+  RANK,
   type DueRepair,
   type Finding,
   type FindingsPlan,
   type RuleResult,
   type Unnamed,
 } from './findings';
-import { refOf, type ObjectRef, type Rule, type Violation } from './rule';
+import { refOf, type ObjectRef, type Rule, type Severity, type Violation } from './rule';
 import type { InvariantState, Watched } from './state';
 import { CONDITION } from './telemetry';
 
@@ -34,6 +42,7 @@ export interface News {
   /** `rule object`. */
   readonly key: string;
   readonly object: ObjectRef;
+  readonly severity: Severity;
   readonly conflict: boolean;
   readonly message: string;
 }
@@ -41,6 +50,8 @@ export interface News {
 /** What one look comes to. */
 export interface InvariantsPlan {
   readonly findings: readonly Finding[];
+  /** These, and what was put right within the hour: for the next look, where no policy keeps them. */
+  readonly known: readonly Finding[];
   readonly repairs: readonly DueRepair[];
   readonly unnamed: readonly Unnamed[];
   readonly news: readonly News[];
@@ -64,6 +75,8 @@ export interface LookBefore {
   readonly defaults: InvariantPolicySpec;
   /** `rule object` → field manager that was found to write there. */
   readonly managers: ReadonlyMap<string, string>;
+  /** Findings of the look before, in which nobody had made a policy to write them to. */
+  readonly known: readonly Finding[];
   /** What was wrong and is no finding yet. */
   readonly pending: ReadonlyMap<string, number>;
   /** What there was too much of to say it all at once. */
@@ -88,13 +101,13 @@ export function planInvariants(
     dryRun: spec.repair.dryRun || policy === undefined,
   };
   const { managers, pending } = look;
-  const before = policy?.status.findings ?? [];
+  const before = policy?.status.findings ?? look.known;
   const plan = planFindings(before, results, { bounds, managers, pending, nowMs: state.nowMs });
   const status = policy && statusOf(policy, plan, results.length, state.nowMs);
   const findings = plan.findings.filter(isOpen);
   const news = newsOf(plan, findings, look.untold);
   return {
-    findings,
+    ...{ findings, known: plan.findings },
     repairs: plan.repairs,
     unnamed: plan.unnamed,
     news: news.slice(0, MOST_NEWS),
@@ -107,17 +120,19 @@ export function planInvariants(
   };
 }
 
-/** What waits since the last look and is still wrong, then what is new. */
+/** What is still wrong of what waits since the last look, and what is new; the worst first. */
 function newsOf(plan: FindingsPlan, findings: readonly Finding[], untold: readonly News[]): readonly News[] {
   const keyOf = ({ rule, object }: Finding) => `${rule} ${object}`;
   const open = new Set(findings.map(keyOf));
   const fresh = plan.news.map(({ finding, violation }) => ({
     key: keyOf(finding),
     object: violation.object,
+    severity: finding.severity,
     conflict: finding.conflict === true,
     message: `${finding.message} [${finding.rule}]`,
   }));
-  return [...untold.filter(({ key }) => open.has(key)), ...fresh];
+  const all = [...untold.filter(({ key }) => open.has(key)), ...fresh];
+  return all.sort((a, b) => RANK[a.severity] - RANK[b.severity]);
 }
 
 interface Looking {
@@ -159,18 +174,9 @@ function statusOf(policy: PolicyState, plan: FindingsPlan, rules: number, nowMs:
   const open = plan.findings.filter(isOpen);
   const { Critical: critical, Warning: warning, Info: info } = plan.counts;
   const conflicts = open.filter(({ conflict }) => conflict).length;
-  const said = words({ critical, warning, info, conflicts, more: plan.more });
-  const accepted = policy.errors === undefined;
-  const conditions = setCondition(
-    policy.status.conditions,
-    {
-      type: CONDITION.accepted,
-      status: accepted ? 'True' : 'False',
-      reason: accepted ? 'Valid' : 'Invalid',
-      message: policy.errors?.join('; ') ?? 'the spec is valid',
-    },
-    nowMs,
-  );
+  const unknown = policy.errors === undefined ? unknownRules(policy.spec) : [];
+  const said = words({ critical, warning, info, conflicts, more: plan.more, unknown: unknown.length });
+  const conditions = setCondition(policy.status.conditions, acceptedOf(policy, unknown), nowMs);
   const kept = critical === 0 && warning === 0;
   return {
     observedGeneration: policy.generation,
@@ -186,17 +192,29 @@ function statusOf(policy: PolicyState, plan: FindingsPlan, rules: number, nowMs:
   };
 }
 
+/** What is said of a rule that does not exist changes nothing; all else counts. */
+function acceptedOf({ errors }: PolicyState, unknown: readonly FieldError[]): Omit<Condition, 'lastTransitionTime'> {
+  const { accepted: type } = CONDITION;
+  if (errors) return { type, status: 'False', reason: 'Invalid', message: errors.join('; ') };
+  if (unknown.length === 0) return { type, status: 'True', reason: 'Valid', message: 'the spec is valid' };
+  const said = unknown.slice(0, 8).map(({ path, message }) => `${path}: ${message}`);
+  return { type, status: 'False', reason: 'UnknownRule', message: `${said.join('; ')} All else counts.` };
+}
+
 interface Counts {
   readonly critical: number;
   readonly warning: number;
   readonly info: number;
   readonly conflicts: number;
   readonly more: number;
+  /** Rules that the spec names and that do not exist. */
+  readonly unknown: number;
 }
 
-function words({ critical, warning, info, conflicts, more }: Counts): string {
-  if (critical + warning + info === 0) return 'every rule is kept';
+function words({ critical, warning, info, conflicts, more, unknown }: Counts): string {
+  const misspelt = unknown > 0 ? `; ${unknown} of spec.rules unknown: see Accepted` : '';
+  if (critical + warning + info === 0) return `every rule is kept${misspelt}`;
   const fought = conflicts > 0 ? `; ${conflicts} of them somebody else keeps changing` : '';
   const rest = more > 0 ? `; ${more} more have no room here` : '';
-  return `${critical} critical, ${warning} warnings, ${info} to know${fought}${rest}`;
+  return `${critical} critical, ${warning} warnings, ${info} to know${fought}${rest}${misspelt}`;
 }

@@ -13,7 +13,7 @@ import { freeName, shortHash, type NodeFacts } from '../../fleet';
 import type { HealthAction } from './actions';
 import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
 import { isMeasurable, UNKNOWN_TYPE } from './measurable';
-import { isOfThisBoot } from './suspects';
+import { hasFailed, isOfThisBoot } from './suspects';
 import { NOT_LOOKED_AT } from './verdicts';
 
 /** A node whose devices do not appear is proved all the same after this long: that they are missing is an answer, too. */
@@ -70,7 +70,7 @@ function candidates(snapshot: HealthSnapshot, { policy, judged, nowMs }: Batches
   return [...snapshot.nodes.values()]
     .filter((node) => {
       const { facts, work } = node;
-      return isUnproved(node) && work.length === 0 && !busy.has(facts.name) && hasDevices(facts, nowMs);
+      return isUnproved(node) && work.length === 0 && !busy.has(facts.name) && nowMs >= (devicesByMs(facts) ?? 0);
     })
     .filter(({ facts }) => attemptsOf(facts, snapshot) < policy.remediation.attempts)
     .map((node) => candidate(node, snapshot.pools, policy))
@@ -78,14 +78,15 @@ function candidates(snapshot: HealthSnapshot, { policy, judged, nowMs }: Batches
 }
 
 /** On probation; one that failed, or that nobody can measure, only if that was said of another boot. */
-function isUnproved(node: HealthNode): boolean {
-  if (node.phase === 'Quarantined') return hasTaint(node.facts.taints, PROBATION_TAINT) && !isOfThisBoot(node);
+export function isUnproved(node: HealthNode): boolean {
+  if (node.phase === 'Quarantined') return hasTaint(node.facts.taints, PROBATION_TAINT) && !hasFailed(node);
   return node.phase === 'Probation' || (node.phase === 'Suspect' && (isMeasurable(node.facts) || !isOfThisBoot(node)));
 }
 
-function hasDevices({ allocatable, createdAtMs }: NodeFacts, nowMs: number): boolean {
+/** Until when the accelerators of a node are waited for; undefined when they are there. */
+export function devicesByMs({ allocatable, createdAtMs }: NodeFacts): number | undefined {
   const devices = (allocatable['nvidia.com/gpu'] ?? 0) + (allocatable['aws.amazon.com/neuron'] ?? 0);
-  return devices > 0 || nowMs >= createdAtMs + DEVICES_WITHIN_MS;
+  return devices > 0 ? undefined : createdAtMs + DEVICES_WITHIN_MS;
 }
 
 /** How often this boot of this instance was tried in vain since its last verdict that said something. */
@@ -104,7 +105,7 @@ function wasInVain({ spec, status }: ValidationState, { name, providerID, bootId
 }
 
 function candidate(
-  { facts: node }: HealthNode,
+  { facts: node, phase }: HealthNode,
   pools: HealthSnapshot['pools'],
   policy: NodeHealthPolicySpec,
 ): Candidate {
@@ -113,7 +114,7 @@ function candidate(
   const poolLevel = pools.get(node.pool ?? '')?.level ?? 'Standard';
   const reason = reasonOf(node, sinceMs, parseDuration(policy.verdict.maxAge));
   // One that had failed is proved as deeply as it was found out.
-  const quick = SHORT.has(reason) && !(reason === 'Reboot' && node.verdict?.result === 'Fail');
+  const quick = SHORT.has(reason) && phase !== 'Quarantined' && node.verdict?.result !== 'Fail';
   return { node, sinceMs, reason, level: quick ? 'Quick' : poolLevel };
 }
 

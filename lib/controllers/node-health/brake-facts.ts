@@ -39,12 +39,13 @@ export function brakeFacts({ snapshot, policy, breaker, nowMs }: BrakeInput): Om
   };
 }
 
-const ON_PROBATION: ReadonlySet<NodePhase> = new Set<NodePhase>(['Probation', 'Suspect', 'Validating']);
+/** To be proved, and what works there goes on; a rebooted one is closed in this very look, and counts in it as it will in the next. */
+const TO_PROVE: ReadonlySet<NodePhase> = new Set<NodePhase>(['Probation', 'Suspect', 'Validating', 'Rebooted']);
 
 /** A node as brakes see it. */
 export function toBrakeNode({ facts, phase, work }: HealthNode): BrakeNode {
   const { name, providerID, pool = '', nodeGroup, bucket, leaf, zone, createdAtMs } = facts;
-  const working = work.length > 0 && ON_PROBATION.has(phase) ? { working: true as const } : {};
+  const working = work.length > 0 && TO_PROVE.has(phase) ? { working: true as const } : {};
   const group = nodeGroup === undefined ? {} : { nodeGroup };
   return { name, providerID, pool, ...group, bucket, leaf, zone, phase, createdAtMs, ...working };
 }

@@ -67,8 +67,9 @@ const zonalShift: Rule = ({ node }, _, { shiftedZones }) =>
     ? { brake: 'ZonalShift', why: `a zonal shift is away from ${node.zone}: nothing is replaced there` }
     : undefined;
 
+/** A person's wish rests on no evidence, and is held back by numbers alone: how many there are to do without. */
 const oldEvidence: Rule = ({ wanted }, _, { breaker }) =>
-  breaker.notBeforeMs > 0 && wanted.evidenceMs <= breaker.notBeforeMs
+  wanted.because !== 'Asked' && breaker.notBeforeMs > 0 && wanted.evidenceMs <= breaker.notBeforeMs
     ? {
         brake: 'OldEvidence',
         why: `what it rests on was seen before the breaker was reset at ${formatTime(breaker.notBeforeMs)}: it is measured again first`,
@@ -85,8 +86,8 @@ const checksFault: Rule = ({ wanted }, _, { batches }) => {
   return { brake: 'ChecksFault', why, person: true };
 };
 
-const breakerTripped: Rule = (_, __, { breaker }) =>
-  breaker.tripped ? { brake: 'Breaker', why: breaker.why, person: true } : undefined;
+const breakerTripped: Rule = ({ wanted }, __, { breaker }) =>
+  breaker.tripped && wanted.because !== 'Asked' ? { brake: 'Breaker', why: breaker.why, person: true } : undefined;
 
 const attempts: Rule = ({ kind, before }, _, { settings, nowMs }) => {
   if (kind === 'Validation') return undefined;

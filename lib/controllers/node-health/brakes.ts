@@ -6,7 +6,7 @@
  *   what may never be      unreliable, unknown, held, cordoned, leaving, moving or joining nodes, those that nobody of ours could end,
  *                          a zone that is shifted away
  *   whether to believe it  evidence from before the trip or the reset; a check that fails on most of its batch
- *   whether at all         the breaker; attempts at this machine
+ *   whether at all         the breaker; attempts at this machine. What a person asks for is only counted: how many
  *   what can be had        reboot and quarantine before replacement of reserved nodes; back-off, missing slots, the end of a block
  *   how many               the bucket's minimum; caps of fleet, bucket and leaf; the rate
  *
@@ -71,7 +71,9 @@ function rule(wanted: WantedRemoval, node: BrakeNode | undefined, spent: Spent, 
   }
   spend(examined, spent, facts.nowMs);
   const { kind } = examined;
-  if (facts.settings.dryRun) return no({ brake: 'DryRun', why: `dry run: ${WOULD[kind]}, because ${wanted.why}` });
+  // Not node-health's own idea, so a dry run is not about it.
+  if (facts.settings.dryRun && wanted.because !== 'Asked')
+    return no({ brake: 'DryRun', why: `dry run: ${WOULD[kind]}, because ${wanted.why}` });
   return { node: node.name, allowed: true, kind, attempt: attemptsAt(before) + 1, why: wanted.why };
 }
 

@@ -40,7 +40,9 @@ describe('a machine measures one thing at a time', () => {
     ...{ name, uid: name, createdMs: NOW_MS - 1000 },
   });
   const begun = (actions: readonly HealthAction[]) =>
-    actions.flatMap((action) => (action.type === 'WriteValidation' ? [action.validation] : []));
+    actions.flatMap((action) => {
+      return action.type === 'WriteValidation' && action.status.startedAt !== undefined ? [action.validation] : [];
+    });
 
   it('so what a person asks for waits until the validation that has the node is over', () => {
     const under = makeValidation(['a'], {
@@ -95,10 +97,27 @@ test('a bucket keeps its minimum at work in the look after a node was closed, to
   expect(acts(fleet('Probation'), { faults: [fault('w0')] })).toEqual(['CreateMove w0 Validation']);
 });
 
-test('who leaves in the same look because a person asks counts for those who ask the brakes', () => {
+test('and in the look in which a node that boots anew is closed', () => {
+  const minimums = new Map([['training', 3]]);
+  const fleet = (bootId: string) => [
+    working('w0', { bootId, phase: bootId === 'boot-w0' ? 'Active' : 'Rebooted' }),
+    ...['w1', 'w2'].map((name) => working(name)),
+    ...Array.from({ length: 7 }, (_, i) => working(`x${i}`, { bucket: 'other' })),
+  ];
+  expect(acts(fleet('another'), { minimums })).toEqual(['Close w0']);
+  expect(acts(fleet('another'))).toEqual(['Close w0', 'CreateMove w0 Validation']);
+  // One that still works is of use to its bucket, whoever else has to leave.
+  expect(acts(fleet('another'), { minimums: new Map([['training', 2]]), faults: [fault('w1')] })).toEqual([
+    'Close w1',
+    'Close w0',
+    'CreateMove w1 Validation',
+  ]);
+});
+
+test('who leaves in the same look because a person asks for all at once counts for those who ask the brakes', () => {
   const fleet = Array.from({ length: 10 }, (_, i) => working(`w${i}`));
   const asked = {
-    ...makeValidation(['w9'], {}, { reason: 'Person' }),
+    ...makeValidation(['w9'], {}, { reason: 'Person', atOnce: true }),
     ...{ name: 'p', uid: 'p', createdMs: NOW_MS - 1000 },
   };
   const leave = (...args: Parameters<typeof makeSnapshot>) =>

@@ -15,6 +15,7 @@ import {
   PODS,
 } from '../../domain/resources';
 import {
+  isEndless,
   isFleetNode,
   liveMovesByNode,
   nodePhase,
@@ -115,7 +116,7 @@ interface Around {
 function toHealthNodes({ cache }: Pick<ControllerContext, 'cache'>, around: Around): ReadonlyMap<string, HealthNode> {
   const facts = toNodeFactsList(cache(NODES).list()).filter(isFleetNode);
   const byName = new Map(facts.map((node) => [node.name, node] as const));
-  const { work, squatted } = workByNode({ cache }, byName);
+  const { work, ending, squatted } = workByNode({ cache }, byName);
   const context = {
     buckets: new Set(
       cache(CAPACITY_BUCKETS)
@@ -134,7 +135,9 @@ function toHealthNodes({ cache }: Pick<ControllerContext, 'cache'>, around: Arou
   return new Map(
     facts.map((node) => {
       const phase = nodePhase(node, context, around.nowMs);
-      return [node.name, { facts: node, phase, work: work.get(node.name) ?? [] }] as const;
+      const keys = work.get(node.name) ?? [];
+      const endless = keys.length > 0 && !ending.has(node.name) ? { endless: true as const } : {};
+      return [node.name, { facts: node, phase, work: keys, ...endless }] as const;
     }),
   );
 }
@@ -142,17 +145,19 @@ function toHealthNodes({ cache }: Pick<ControllerContext, 'cache'>, around: Arou
 function workByNode({ cache }: Pick<ControllerContext, 'cache'>, nodes: ReadonlyMap<string, NodeFacts>) {
   const buckets = toNamespaceBuckets(cache(NAMESPACES).list());
   const work = new Map<string, string[]>();
+  const ending = new Set<string>();
   const squatted = new Set<string>();
   for (const pod of toPodFactsList(cache(PODS).list())) {
     const node = pod.nodeName === undefined ? undefined : nodes.get(pod.nodeName);
     if (!node || pod.namespace === VALIDATION_NAMESPACE) continue;
     if (squats(pod, node.bucket, buckets)) squatted.add(node.name);
     if (!occupies(pod, buckets)) continue;
+    if (!isEndless(pod)) ending.add(node.name);
     const list = work.get(node.name);
     if (list) list.push(pod.key);
     else work.set(node.name, [pod.key]);
   }
-  return { work, squatted };
+  return { work, ending, squatted };
 }
 
 function countOwners(pods: readonly PodFacts[]): ReadonlyMap<string, number> {

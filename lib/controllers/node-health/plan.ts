@@ -28,24 +28,25 @@ import { lookAtBreaker } from './breaker-facts';
 import { renderCheckPod } from './check-pod';
 import { judgeRound } from './judging';
 import type { Ruling } from './removals';
-import { planRemedies } from './remedy';
+import { planRemedies, type Waiting } from './remedy';
 import { planReports } from './report-plan';
 import { policyAction } from './report';
-import type { RunTimes } from './answers';
+import type { RunTimes, Settled } from './answers';
 import type { NodeSuspicion, Reckoned } from './reports';
 import { stepRun } from './run';
 import { searchNext } from './searching';
+import { turnOf } from './turns';
 import type { HealthSnapshot, ValidationState } from './snapshot';
 import { dueVerdicts, verdictAction } from './verdicts';
 
 /** History is kept this long, as that of moves. */
 export const KEPT_MS = 7 * 24 * 3_600_000;
-/** A person's validation waits this long for its nodes to be free, then begins with those that are. */
-export const FREE_WITHIN_MS = 3_600_000;
 
 /** A plan, and what was found on the way: for metrics, and for whoever asks why. */
 export interface HealthOutcome extends HealthPlan {
   readonly rulings: readonly Ruling[];
+  /** Closed nodes whose work is waited for to end. */
+  readonly waiting: readonly Waiting[];
   readonly suspicions: readonly NodeSuspicion[];
   readonly reckoned: readonly Reckoned[];
   readonly tripped: boolean;
@@ -56,11 +57,13 @@ export function planNodeHealth(snapshot: HealthSnapshot, nowMs: number): HealthO
   const policy = snapshot.policy?.spec ?? NodeHealthPolicySpec.parse({});
   const due = dueVerdicts(snapshot);
   const judged = new Set(due.map(({ node }) => node.name));
-  const runs = planRuns(snapshot, policy, nowMs);
   const reports = planReports(snapshot, policy, nowMs);
   const breaker = lookAtBreaker(snapshot, policy, nowMs);
   const { suspicions } = reports;
   const remedies = planRemedies({ snapshot, policy, suspicions, breaker, nowMs });
+  const { rulings, waiting } = remedies;
+  const heldBack = new Map(rulings.flatMap((one) => (one.allowed ? [] : [[one.node, one.why] as const])));
+  const runs = planRuns(snapshot, { policy, heldBack, nowMs });
   const batches = planBatches(snapshot, { policy, judged, nowMs });
   const aging = planAging(snapshot, policy, nowMs);
   const actions = [
@@ -70,16 +73,17 @@ export function planNodeHealth(snapshot: HealthSnapshot, nowMs: number): HealthO
     ...remedies.actions.filter((action) => !('node' in action && judged.has(action.node))),
     ...batches.actions,
     ...aging.actions,
-    ...policyAction(snapshot, { breaker, rulings: remedies.rulings, nowMs }),
+    ...policyAction(snapshot, { breaker, rulings, waiting, nowMs }),
     ...reports.actions,
     ...oldOnes(snapshot, nowMs),
   ];
-  const moments = [runs.againMs, batches.againMs, aging.againMs, reports.againMs, nextRulingMs(remedies.rulings)];
-  const next = Math.min(...moments.map((atMs) => (atMs !== undefined && atMs > nowMs ? atMs : Infinity)));
+  const moments = [runs, batches, aging, reports, remedies].map(({ againMs }) => againMs);
+  moments.push(nextRulingMs(rulings) ?? Infinity);
+  const next = Math.min(...moments.map((atMs) => (atMs > nowMs ? atMs : Infinity)));
   return {
     actions,
     requeueAfterMs: Number.isFinite(next) ? next - nowMs : undefined,
-    ...{ rulings: remedies.rulings, suspicions, reckoned: reports.reckoned },
+    ...{ rulings, waiting, suspicions, reckoned: reports.reckoned },
     tripped: breaker.tripped,
   };
 }
@@ -89,14 +93,21 @@ interface Runs {
   readonly againMs: number;
 }
 
-function planRuns(snapshot: HealthSnapshot, policy: NodeHealthPolicySpec, nowMs: number): Runs {
+interface RunsAround {
+  readonly policy: NodeHealthPolicySpec;
+  /** Node → the sentence of the brake that keeps it from leaving. */
+  readonly heldBack: ReadonlyMap<string, string>;
+  readonly nowMs: number;
+}
+
+function planRuns(snapshot: HealthSnapshot, around: RunsAround): Runs {
   const actions: HealthAction[] = [];
   const facts = new Map([...snapshot.nodes].map(([name, node]) => [name, node.facts] as const));
   let againMs = Infinity;
   const held = holders(snapshot);
   for (const validation of snapshot.validations) {
     if (!validation.spec || validation.deleting) continue;
-    const run = planRun({ ...validation, spec: validation.spec }, { snapshot, facts, policy, held, nowMs });
+    const run = planRun({ ...validation, spec: validation.spec }, { ...around, snapshot, facts, held });
     actions.push(...run.actions);
     againMs = Math.min(againMs, run.againMs);
     for (const action of run.actions) if (action.type === 'WriteValidation') hold(held, validation.name, action.status);
@@ -127,37 +138,49 @@ function hold(
   for (const node of [...own, ...partners]) if (!held.has(node)) held.set(node, validation);
 }
 
-interface Look {
+interface Look extends RunsAround {
   readonly snapshot: HealthSnapshot;
   readonly facts: ReadonlyMap<string, NodeFacts>;
-  readonly policy: NodeHealthPolicySpec;
   readonly held: Holders;
-  readonly nowMs: number;
 }
 
-function planRun(validation: Valid, { snapshot, facts, policy, held, nowMs }: Look): Runs {
-  const { name, uid, resourceVersion, spec, status } = validation;
-  const isOthers = (node: string): boolean => (held.get(node) ?? name) !== name;
-  const free = (node: string): boolean => isFree(node, snapshot) && !isOthers(node);
+function planRun(validation: Valid, look: Look): Runs {
+  const { snapshot, held, nowMs } = look;
+  const { name, status } = validation;
   if (status.finishedAt !== undefined) return { actions: [], againMs: Infinity };
-  if (status.startedAt === undefined) {
-    const byMs = validation.createdMs + FREE_WITHIN_MS;
-    if (nowMs < byMs && spec.nodes.some((node) => snapshot.nodes.has(node) && !free(node))) {
-      return { actions: [], againMs: byMs };
-    }
+  const holderOf = (node: string) => (held.get(node) === name ? undefined : held.get(node));
+  const free = (node: string): boolean => isFree(node, snapshot) && holderOf(node) === undefined;
+  if (status.startedAt !== undefined) return step(validation, look, { free });
+  const turn = turnOf({ validation, snapshot, isFree: free, holderOf, heldBack: look.heldBack, nowMs });
+  if (turn.kind === 'Begins') return step(validation, look, { free, elsewhere: turn.elsewhere });
+  if (turn.kind === 'Splits') {
+    const { spec, name: rest } = turn;
+    return { actions: [{ type: 'CreateValidation', name: rest, spec, why: spec.message ?? '' }], againMs: Infinity };
   }
+  return { actions: writeStatus(validation, { ...status, message: turn.message }), againMs: turn.untilMs };
+}
+
+interface Stepping {
+  free(node: string): boolean;
+  readonly elsewhere?: ReadonlyMap<string, string>;
+}
+
+function step(validation: Valid, { snapshot, facts, policy, held, nowMs }: Look, { free, elsewhere }: Stepping): Runs {
+  const { name, uid, spec } = validation;
+  const isOthers = (node: string): boolean => (held.get(node) ?? name) !== name;
   const times = timesOf(policy, spec.level);
-  const step = stepRun({
+  const next = stepRun({
     validation,
     nodes: facts,
     pods: snapshot.checkPods,
     times,
     isFree: free,
+    elsewhere: elsewhere ?? new Map(),
     judge: (round) => judgeRound(round, validation, snapshot, policy),
     search: (left, rounds) => searchNext(left, rounds, { validation, snapshot, policy, isOthers, nowMs }),
     nowMs,
   });
-  const pods = step.pods.flatMap(({ test, check, rank, node }): HealthAction[] => {
+  const pods = next.pods.flatMap(({ test, check, rank, node }): HealthAction[] => {
     const type = findInstanceType(node.instanceType);
     // Who is not in the catalog begins no check; a process with a smaller one lets the test run out of time.
     if (!type) return [];
@@ -167,16 +190,18 @@ function planRun(validation: Valid, { snapshot, facts, policy, held, nowMs }: Lo
       { type: 'CreatePod', validation: name, pod: renderCheckPod({ ...wish, ...member, timeoutMs: times.runMs }) },
     ];
   });
-  const write: HealthAction[] =
-    step.status && !jsonEqual(step.status, status)
-      ? [
-          {
-            ...{ type: 'WriteValidation', validation: name, resourceVersion, status: step.status, before: status },
-            ...(step.settled ? { evidence: step.settled } : {}),
-          },
-        ]
-      : [];
-  return { actions: [...write, ...pods], againMs: step.againMs ?? Infinity };
+  const write = next.status ? writeStatus(validation, next.status, next.settled) : [];
+  return { actions: [...write, ...pods], againMs: next.againMs ?? Infinity };
+}
+
+function writeStatus(
+  { name, resourceVersion, status: before }: Valid,
+  status: NodeValidationStatus,
+  evidence?: readonly Settled[],
+): readonly HealthAction[] {
+  if (jsonEqual(status, before)) return [];
+  const settled = evidence ? { evidence } : {};
+  return [{ type: 'WriteValidation', validation: name, resourceVersion, status, before, ...settled }];
 }
 
 /** The image that checks run in: the policy's, else the one that the process was started with. */

@@ -2,35 +2,34 @@
 import {
   CapacityPool,
   NodeHealthPolicy,
+  NodeHealthPolicySpec,
   NodeValidation,
   type CapacityPoolSpec,
   type CapacityPoolStatus,
   type FaultReportStatus,
-  type NodeHealthPolicySpec,
+  type NodeHealthPolicyStatus,
   type NodeValidationSpec,
 } from '../../api';
 import { parseDuration } from '../../domain/duration';
 import { keyOf, parseTime, type KubeObject, type Pod } from '../../domain/kube';
 import { POOL_LABEL } from '../../domain/node-keys';
 import { TEST_LABEL, VALIDATION_LABEL } from '../../domain/checks';
-import { blockLeaveAtMs, once } from '../../fleet';
+import { blockLeaveAtMs, makePolicyReader, once } from '../../fleet';
 import { faultOfReport, type Fault, type ReportOrigin } from './faults';
 import type { CheckPodFacts, HealthMove, PolicyState, PoolHealth, ReportState, ValidationState } from './snapshot';
 
 /** On the NodeHealthPolicy, by a person: a new value closes a tripped breaker. */
 export const RESET_ANNOTATION = 'aicluster.dev/reset';
 
+const toPolicy = makePolicyReader<NodeHealthPolicySpec, NodeHealthPolicyStatus>(
+  NodeHealthPolicy,
+  NodeHealthPolicySpec.parse({}),
+);
+
 /** Reads the policy. */
 export const toPolicyState: (object: KubeObject) => PolicyState = once((object) => {
-  const { metadata, status } = object;
-  const reset = metadata.annotations?.[RESET_ANNOTATION];
-  return {
-    resourceVersion: metadata.resourceVersion ?? '',
-    generation: metadata.generation ?? 0,
-    status: status ?? {},
-    ...(reset ? { reset } : {}),
-    ...(NodeHealthPolicy.parse(object) as { spec: NodeHealthPolicySpec }),
-  };
+  const reset = object.metadata.annotations?.[RESET_ANNOTATION];
+  return { ...toPolicy(object), ...(reset ? { reset } : {}) };
 });
 
 /** Reads a validation. */

@@ -11,22 +11,30 @@
  * no crash hides an attempt.
  */
 import { FINAL_STEPS, type NodeHealthPolicySpec } from '../../api';
+import { parseDuration } from '../../domain/duration';
+import { formatTime } from '../../domain/kube';
 import { POOL_LABEL } from '../../domain/node-keys';
-import { freeName, shortHash, type NodePhase } from '../../fleet';
+import { freeName, shortHash, type NodeFacts } from '../../fleet';
 import type { HealthAction } from './actions';
+import { askedNodes, HANDS_OFF, wantedByPersons, type Asked } from './asked';
+import { validatingNodes } from './batches';
 import { brakeFacts, hasLiveMove } from './brake-facts';
 import { applyBrakes } from './brakes';
 import type { Breaker } from './breaker';
+import { leftClosed } from './left-closed';
 import type { PastRemoval, RemovalKind, Ruling, WantedRemoval } from './removals';
 import type { NodeSuspicion } from './reports';
 import type { HealthNode, HealthSnapshot } from './snapshot';
-import { failedNodes, isOpen, suspectedNodes } from './suspects';
+import { endsByMs, failedNodes, isOpen, suspectedNodes } from './suspects';
 import { closeAction } from './verdicts';
 
 /** What it comes to. */
 export interface Remedies {
   readonly actions: readonly HealthAction[];
   readonly rulings: readonly Ruling[];
+  readonly waiting: readonly Waiting[];
+  /** When the first of them is not waited for any more. */
+  readonly againMs: number;
 }
 
 /** What is known beside the snapshot. */
@@ -40,28 +48,35 @@ export interface RemedyInput {
 
 /** A move that has to be over by then leaves the kubelet this much time. */
 const NOTICE_SLACK_MS = 60_000;
-/** In these somebody else has the node: a person, a move, or nobody any more. */
-const HANDS_OFF: ReadonlySet<NodePhase> = new Set<NodePhase>(['Held', 'Cordoned', 'Moving', 'Leaving', 'Joining']);
+/** A node whose work is waited for to end. */
+export interface Waiting {
+  readonly node: string;
+  /** One sentence. */
+  readonly why: string;
+  /** No longer than until then. */
+  readonly untilMs?: number;
+}
 
 /** Decides on everybody who is suspected or has failed. */
 export function planRemedies(input: RemedyInput): Remedies {
-  const { snapshot, suspicions } = input;
-  const notices = suspicions.filter(({ goneAtMs }) => goneAtMs !== undefined);
-  const noticed = new Set(notices.map(({ node }) => node));
-  const suspected = suspectedNodes(snapshot, suspicions, input.nowMs).filter(({ node }) => !noticed.has(node));
-  const removals = [...suspected.filter((one) => stopsWork(one, snapshot)), ...failedNodes(snapshot)];
+  const { snapshot } = input;
+  const { suspected, notices, asked } = concerned(input);
+  const failed = failedOnes(input, asked);
+  const wishes = wantedByPersons(asked, input.suspicions);
+  const removals = [...suspected.filter((one) => stopsWork(one, asked, snapshot)), ...failed, ...wishes];
   const facts = brakeFacts(input);
-  const history = [...facts.history, ...sentAnyway(noticed, input)];
+  const history = [...facts.history, ...sentAnyway(notices, asked, input)];
   const rulings = applyBrakes({ ...facts, history, wanted: removals });
   const byNode = new Map(removals.map((one) => [one.node, one] as const));
   const leaving = new Leaving(input);
   const allowed = rulings.flatMap((ruling) => (ruling.allowed ? [ruling] : []));
+  const waiting = waitingNodes(suspected, asked, input);
   return {
     actions: [
       ...suspected.flatMap((one) => close(one, leaving, input)),
       ...sentToBeProved(input).flatMap(({ node, why }) => leaving.close(node, why)),
       ...notices.flatMap((one) => heedNotice(one, leaving, input)),
-      ...askedFor(input).flatMap(({ node, why }) => leaving.of(node, { kind: 'Validation', why })),
+      ...asked.flatMap(({ node, why, free }) => (free ? leaving.of(node, { kind: 'Validation', why }) : [])),
       ...allowed.flatMap(({ node, kind, why }) => {
         const one = snapshot.nodes.get(node)!;
         if (kind === 'Reboot' && isIdle(one, snapshot)) return reboot(one, why, input);
@@ -70,7 +85,58 @@ export function planRemedies(input: RemedyInput): Remedies {
       }),
     ],
     rulings,
+    waiting,
+    againMs: Math.min(...waiting.map(({ untilMs = Infinity }) => untilMs)),
   };
+}
+
+interface Concerned {
+  readonly notices: readonly NodeSuspicion[];
+  readonly asked: readonly Asked[];
+  readonly suspected: readonly WantedRemoval[];
+}
+
+/** Whom EKS takes, whom persons ask for, and who should be proved again beside those. */
+function concerned({ snapshot, suspicions, policy, nowMs }: RemedyInput): Concerned {
+  const notices = suspicions.filter(({ goneAtMs }) => goneAtMs !== undefined);
+  const noticed = new Set(notices.map(({ node }) => node));
+  const patience = { gangEndsWithinMs: parseDuration(policy.remediation.gangEndsWithin), nowMs };
+  const said = suspectedNodes(snapshot, suspicions, patience).filter(({ node }) => !noticed.has(node));
+  const asked = askedNodes(snapshot);
+  const known = new Set([...noticed, ...said.map(({ node }) => node), ...asked.map(({ node }) => node.facts.name)]);
+  return { notices, asked, suspected: [...said, ...leftClosed(snapshot, known, policy, patience)] };
+}
+
+/** A person's measuring of a failed node is not cut short: it is replaced when that says so. */
+function failedOnes({ snapshot }: RemedyInput, asked: readonly Asked[]): readonly WantedRemoval[] {
+  const spared = new Set([...validatingNodes(snapshot), ...asked.map(({ node }) => node.facts.name)]);
+  return failedNodes(snapshot).filter(({ node }) => !spared.has(node));
+}
+
+/** Who is closed, and left alone until the work on it ends by itself. */
+function waitingNodes(
+  suspected: readonly WantedRemoval[],
+  asked: readonly Asked[],
+  { snapshot, policy, breaker, nowMs }: RemedyInput,
+): readonly Waiting[] {
+  const wished = new Set(asked.map(({ node }) => node.facts.name));
+  const patience = { gangEndsWithinMs: parseDuration(policy.remediation.gangEndsWithin), nowMs };
+  return suspected.flatMap(({ node: name, severity, why }): Waiting[] => {
+    const node = snapshot.nodes.get(name);
+    if (!node || severity !== 'EndOfGang' || node.work.length === 0 || wished.has(name)) return [];
+    const untilMs = endsByMs(node, patience);
+    if (!isOpen(node) && untilMs !== undefined) {
+      const until = `until ${formatTime(untilMs)} at the latest`;
+      return [{ node: name, why: `closed; the end of the work on it is waited for, ${until}: ${why}`, untilMs }];
+    }
+    // Of a tripped breaker the condition speaks.
+    if (!isDry({ snapshot, policy }) || breaker.tripped || HANDS_OFF.has(node.phase)) return [];
+    return [{ node: name, why: `dry run: it would be closed until the work on it has ended, because ${why}` }];
+  });
+}
+
+function isDry({ snapshot, policy }: Pick<RemedyInput, 'snapshot' | 'policy'>): boolean {
+  return policy.remediation.dryRun || snapshot.policy === undefined;
 }
 
 /** Nothing works on it, nothing lands there, and no move has it. One that works is emptied first, as one that is to be measured. */
@@ -85,9 +151,10 @@ function reboot({ facts }: HealthNode, why: string, { nowMs }: RemedyInput): rea
   return [{ type: 'Reboot', node, resourceVersion, providerID, ...boot, nodeGroup, atMs: nowMs, why }];
 }
 
-/** Whoever may go on to the end of its gang is closed and left alone. */
-function stopsWork({ node, severity }: WantedRemoval, { nodes }: HealthSnapshot): boolean {
-  return severity !== 'EndOfGang' && (nodes.get(node)?.work.length ?? 0) > 0;
+/** Whoever may go on to the end of its gang is closed and left alone; whom a person asks for leaves for that. */
+function stopsWork({ node, severity }: WantedRemoval, asked: readonly Asked[], { nodes }: HealthSnapshot): boolean {
+  if (severity === 'EndOfGang' || asked.some((one) => one.node.facts.name === node)) return false;
+  return (nodes.get(node)?.work.length ?? 0) > 0;
 }
 
 function close(
@@ -97,8 +164,7 @@ function close(
 ): readonly HealthAction[] {
   const node = snapshot.nodes.get(name);
   if (!node || HANDS_OFF.has(node.phase) || breaker.tripped) return [];
-  const dryRun = policy.remediation.dryRun || snapshot.policy === undefined;
-  return dryRun && node.work.length > 0 ? [] : leaving.close(node, why);
+  return isDry({ snapshot, policy }) && node.work.length > 0 ? [] : leaving.close(node, why);
 }
 
 /** Nodes that a live move brings to be proved, whoever made it: they stay closed until then, whoever has opened them meanwhile. */
@@ -111,24 +177,15 @@ function sentToBeProved({
   return live.flatMap(({ name: move, nodes }) =>
     nodes.flatMap(({ name, step }) => {
       const node = snapshot.nodes.get(name);
-      if (!node || FINAL_STEPS.includes(step) || node.facts.held || node.facts.deletedAtMs !== undefined) return [];
+      if (!node || FINAL_STEPS.includes(step) || inHands(node.facts)) return [];
       return [{ node, why: `NodeMove ${move} brings it to be proved` }];
     }),
   );
 }
 
-/** Nodes at work that a person wants to have proved: closed, and emptied, whatever the brakes say. */
-function askedFor({ snapshot }: RemedyInput): readonly { readonly node: HealthNode; readonly why: string }[] {
-  const open = snapshot.validations.filter(
-    ({ spec, status, deleting }) => spec?.reason === 'Person' && !deleting && status.startedAt === undefined,
-  );
-  return open.flatMap(({ name, spec }) =>
-    spec!.nodes.flatMap((one) => {
-      const node = snapshot.nodes.get(one);
-      if (!node || HANDS_OFF.has(node.phase)) return [];
-      return [{ node, why: `NodeValidation ${name} asks for it` }];
-    }),
-  );
+/** A person's, or nobody's any more. */
+function inHands({ held, unschedulable, deletedAtMs }: NodeFacts): boolean {
+  return held || unschedulable || deletedAtMs !== undefined;
 }
 
 /** Not asked by anybody, not braked by anything: the machine goes at that moment. */
@@ -144,9 +201,13 @@ function heedNotice(
 }
 
 /** Who leaves in this very look without asking the brakes: away all the same, for whoever asks them. */
-function sentAnyway(noticed: ReadonlySet<string>, input: RemedyInput): readonly PastRemoval[] {
-  const { snapshot, nowMs } = input;
-  const names = new Set([...noticed, ...askedFor(input).map(({ node }) => node.facts.name)]);
+function sentAnyway(
+  notices: readonly NodeSuspicion[],
+  asked: readonly Asked[],
+  { snapshot, nowMs }: RemedyInput,
+): readonly PastRemoval[] {
+  const free = asked.filter((one) => one.free).map(({ node }) => node.facts.name);
+  const names = new Set([...notices.map(({ node }) => node), ...free]);
   return [...names].sort().flatMap((name): PastRemoval[] => {
     const node = snapshot.nodes.get(name);
     if (!node || node.work.length === 0 || hasLiveMove(name, snapshot.moves)) return [];

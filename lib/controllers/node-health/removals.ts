@@ -16,7 +16,7 @@ export interface BrakeNode {
   readonly leaf: string;
   readonly zone?: string;
   readonly phase: NodePhase;
-  /** It was closed, and what works there goes on. */
+  /** It was closed, or is to be, and what works there goes on. */
   readonly working?: true;
   readonly createdAtMs: number;
 }
@@ -44,8 +44,11 @@ export type RemovalKind = 'Validation' | 'Reboot' | 'Replacement';
 /** A removal that the rest of node-health wants. */
 export interface WantedRemoval {
   readonly node: string;
-  /** What is known: reports are suspicions, only a failed validation is a failure, and unreliable is neither. */
-  readonly because: 'Suspected' | 'Failed' | 'Unreliable';
+  /**
+   * What is known: reports are suspicions, only a failed validation is a failure, and unreliable is neither. Asked: nothing is said against
+   * it, a person wants to know.
+   */
+  readonly because: 'Suspected' | 'Asked' | 'Failed' | 'Unreliable';
   readonly severity: Severity;
   /** When the oldest thing it rests on was seen. */
   readonly evidenceMs: number;

@@ -8,6 +8,7 @@ import { once } from '../../fleet';
 import { condemn, type Condemned } from './accelerators';
 import type { HealthAction } from './actions';
 import type { Ruling } from './removals';
+import type { Waiting } from './remedy';
 import type { Breaker } from './breaker';
 import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
 import { CONDITION } from './telemetry';
@@ -18,6 +19,7 @@ const HOUR_MS = 3_600_000;
 export interface PolicyLook {
   readonly breaker: Breaker;
   readonly rulings: readonly Ruling[];
+  readonly waiting: readonly Waiting[];
   readonly nowMs: number;
 }
 
@@ -35,7 +37,7 @@ function policyStatus(
   before: NodeHealthPolicyStatus,
   look: PolicyLook,
 ): NodeHealthPolicyStatus {
-  const { breaker, rulings, nowMs } = look;
+  const { breaker, rulings, waiting, nowMs } = look;
   const { errors, generation } = snapshot.policy!;
   const accepted = errors === undefined;
   const understood = {
@@ -66,7 +68,7 @@ function policyStatus(
       .length,
     nodes: countNodes([...snapshot.nodes.values()]),
     condemned: condemned(snapshot, before),
-    message: messageOf(rulings),
+    message: messageOf(rulings, waiting),
   };
 }
 
@@ -116,9 +118,9 @@ const outcomeOf = once(({ status: { finishedAt: since, nodes = [] } }: Validatio
   };
 });
 
-/** Who is held back, and by what. */
-function messageOf(rulings: readonly Ruling[]): string {
-  const held = rulings.flatMap((ruling) => (ruling.allowed ? [] : [`${ruling.node}: ${ruling.why}`]));
+/** Who is held back, and by what; then whose work is waited for to end. */
+function messageOf(rulings: readonly Ruling[], waiting: readonly Waiting[]): string {
+  const held = [...rulings.filter(({ allowed }) => !allowed), ...waiting].map(({ node, why }) => `${node}: ${why}`);
   const more = held.length > 5 ? ` and ${held.length - 5} more` : '';
   return `${held.slice(0, 5).join('; ')}${more}`.slice(0, 2048);
 }

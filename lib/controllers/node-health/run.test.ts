@@ -17,6 +17,7 @@ interface Given {
   readonly without?: readonly string[];
   readonly rebooted?: readonly string[];
   readonly busy?: readonly string[];
+  readonly elsewhere?: RunInput['elsewhere'];
   readonly judge?: RunInput['judge'];
   readonly next?: Next;
 }
@@ -31,6 +32,7 @@ function step({ nodes = ['a', 'b'], status = {}, pods = [], ...given }: Given) {
     pods: new Map(pods.map((pod) => [pod.name, pod] as const)),
     times: { startMs: 20 * MINUTE_MS, runMs: 30 * MINUTE_MS },
     isFree: (name) => !given.busy?.includes(name),
+    elsewhere: given.elsewhere ?? new Map(),
     judge: given.judge ?? pass,
     search: () => given.next ?? { verdicts: new Map() },
     nowMs: NOW_MS,

@@ -44,6 +44,8 @@ export interface RunInput {
   readonly times: RunTimes;
   /** Whether the node is on probation and nothing works there: asked when the run begins. */
   isFree(node: string): boolean;
+  /** Nodes that are proved in another validation → which; asked when the run begins. */
+  readonly elsewhere: ReadonlyMap<string, string>;
   /** Judges all tests of one round. */
   judge(round: readonly Settled[]): readonly Judged[];
   /** Who is tested together next. Asked only between rounds. */
@@ -71,16 +73,19 @@ export function stepRun(input: RunInput): RunStep {
   return round.finishedAt === undefined ? within(input, round) : between(input);
 }
 
-function begun({ validation, nodes, isFree, nowMs }: RunInput): NodeValidationStatus {
+function begun({ validation, nodes, isFree, elsewhere, nowMs }: RunInput): NodeValidationStatus {
   const present = validation.spec.nodes.map((name): ValidatedNode => {
     const node = nodes.get(name);
     if (!node) return { name, result: 'Unreliable', reason: 'NoNode', message: 'there is no such node' };
     const known = { name, providerID: node.providerID, bootId: node.bootId };
+    const other = elsewhere.get(name);
+    if (other !== undefined) return { ...known, ...notFree(`it waits for its turn in NodeValidation ${other}`) };
     if (isFree(name)) return isMeasurable(node) ? known : { ...known, ...unmeasured(node) };
-    return { ...known, result: 'Unreliable', reason: 'NotFree', message: 'it works, or is not on probation' };
+    return { ...known, ...notFree('it works, or is not on probation') };
   });
   const open = present.filter(({ result }) => result === undefined);
-  const status = { ...validation.status, step: 'OneNode' as const, startedAt: formatTime(nowMs), nodes: present };
+  const begins = { step: 'OneNode' as const, startedAt: formatTime(nowMs), nodes: present };
+  const status = { ...saying(validation.status, ''), ...begins };
   return open.length === 0
     ? done(status, nowMs, 'none of the nodes can be measured')
     : {
@@ -93,6 +98,15 @@ function begun({ validation, nodes, isFree, nowMs }: RunInput): NodeValidationSt
           ),
         ],
       };
+}
+
+function notFree(message: string): Partial<ValidatedNode> {
+  return { result: 'Unreliable', reason: 'NotFree', message };
+}
+
+/** With these words for people. What is not said any more is said to be nothing: a status is merged into the one before. */
+function saying(status: NodeValidationStatus, message: string): NodeValidationStatus {
+  return message === '' && status.message === undefined ? status : { ...status, message };
 }
 
 function unmeasured(node: NodeFacts): Partial<ValidatedNode> {
@@ -145,10 +159,13 @@ function between({ validation: { status }, search, nowMs }: RunInput): RunStep {
     );
     return { pods: [], status: done({ ...status, nodes: judged }, nowMs, next.message) };
   }
-  if ('untilMs' in next) return { pods: [], againMs: next.untilMs, status: { ...status, nodes } };
+  if ('untilMs' in next) {
+    const message = `waits for a partner to be tested with, until ${formatTime(next.untilMs)} at the latest`;
+    return { pods: [], againMs: next.untilMs, status: { ...status, nodes, message } };
+  }
   const round = newRound(rounds.length + 1, next.tests, nowMs);
   const step = next.tests.some(({ check }) => check === 'Pair') ? ('Pairs' as const) : ('Whole' as const);
-  return { pods: [], status: { ...status, nodes, step, rounds: [...rounds, round] } };
+  return { pods: [], status: { ...saying(status, ''), nodes, step, rounds: [...rounds, round] } };
 }
 
 /** Who did not pass by itself has its verdict now. */

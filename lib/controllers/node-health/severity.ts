@@ -3,7 +3,8 @@
  *
  * Now             checkpoint and release at once: the machine is about to be taken away, or what runs there has failed already.
  * NextCheckpoint  the gang goes on to its next checkpoint, then leaves: little is lost, and little more is risked.
- * EndOfGang       nothing is interrupted; the node is proved again before the next gang.
+ * EndOfGang       nothing is interrupted; the node is proved again before the next gang. A day at most, and not where nothing ends by
+ *                 itself: then as NextCheckpoint (severityNow in suspects.ts).
  * Watch           remembered, and never by itself a reason for anything.
  *
  * Leaving work always means validation, never replacement: what happens to the node then is said by what is measured there.

@@ -9,7 +9,7 @@ import type {
   NodeValidationStatus,
   ValidationLevel,
 } from '../../api';
-import type { NodeFacts, NodePhase } from '../../fleet';
+import type { NodeFacts, NodePhase, PolicyState as PolicyOf } from '../../fleet';
 import type { Demand } from './aging';
 import type { Fault } from './faults';
 import type { BrakePool } from './removals';
@@ -84,6 +84,8 @@ export interface HealthNode {
   readonly phase: NodePhase;
   /** Keys of pods that work on it; check pods are none. */
   readonly work: readonly string[];
+  /** Nothing on it ends by itself: Deployments, StatefulSets. Waiting for the end of that is waiting for ever. */
+  readonly endless?: true;
 }
 
 /** A FaultReport, as it is recorded. */
@@ -99,12 +101,7 @@ export interface ReportState {
 }
 
 /** The policy, and what is kept in its status. */
-export interface PolicyState {
-  readonly resourceVersion: string;
-  readonly generation: number;
-  readonly spec?: NodeHealthPolicySpec;
-  readonly errors?: readonly string[];
-  readonly status: NodeHealthPolicyStatus;
+export interface PolicyState extends PolicyOf<NodeHealthPolicySpec, NodeHealthPolicyStatus> {
   /** A person's word that the breaker may be closed again. */
   readonly reset?: string;
 }

@@ -1,8 +1,9 @@
 /** Who should leave work, or go: by what is said of a node, by another boot, by a verdict. PURE; whether it may is said by others. */
 import { PROBATION_TAINT } from '../../domain/node-keys';
-import { hasTaint } from '../../domain/taints';
+import { hasTaint, taintedAtMs } from '../../domain/taints';
 import type { WantedRemoval } from './removals';
 import type { NodeSuspicion } from './reports';
+import type { Severity } from './severity';
 import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
 
 /** Whether work may land on it. */
@@ -10,15 +11,37 @@ export function isOpen({ facts }: HealthNode): boolean {
   return !hasTaint(facts.taints, PROBATION_TAINT);
 }
 
+/** How long the end of work is waited for, and when it is. */
+export interface Patience {
+  readonly gangEndsWithinMs: number;
+  readonly nowMs: number;
+}
+
+/** Until when the work on a closed node may take to end; undefined where it never ends, or nobody knows since when it is waited for. */
+export function endsByMs({ facts, endless }: HealthNode, { gangEndsWithinMs }: Patience): number | undefined {
+  const closedMs = taintedAtMs(facts.taints, PROBATION_TAINT);
+  return endless || closedMs === undefined ? undefined : closedMs + gangEndsWithinMs;
+}
+
+/** When the node leaves: the end of a gang is waited for only where there is one, and only so long. */
+export function severityNow(node: HealthNode, severity: Severity, patience: Patience): Severity {
+  if (severity !== 'EndOfGang' || node.work.length === 0) return severity;
+  // Open still: it is closed first, and then waited for.
+  if (isOpen(node)) return node.endless ? 'NextCheckpoint' : severity;
+  return patience.nowMs < (endsByMs(node, patience) ?? 0) ? severity : 'NextCheckpoint';
+}
+
 /** Nodes that are suspected, or came back with another boot, and of which something is still to be done. */
 export function suspectedNodes(
   { nodes }: HealthSnapshot,
   suspicions: readonly NodeSuspicion[],
-  nowMs: number,
+  patience: Patience,
 ): readonly WantedRemoval[] {
+  const { nowMs } = patience;
   const suspected = suspicions
     .filter(({ node, action }) => action === 'Validate' && isUnsettled(nodes.get(node)))
-    .map(({ node, severity, sinceMs, why }): WantedRemoval => {
+    .map(({ node, severity: said, sinceMs, why }): WantedRemoval => {
+      const severity = severityNow(nodes.get(node)!, said, patience);
       return { node, because: 'Suspected', severity, evidenceMs: sinceMs, why };
     });
   const known = new Set(suspected.map(({ node }) => node));
@@ -36,7 +59,7 @@ function isRebooted(node: HealthNode): boolean {
     facts: { verdict, bootId },
     phase,
   } = node;
-  if (phase === 'Quarantined') return !isOfThisBoot(node);
+  if (phase === 'Quarantined') return !hasFailed(node);
   return phase === 'Rebooted' || (phase === 'Probation' && verdict?.bootId !== undefined && verdict.bootId !== bootId);
 }
 
@@ -50,11 +73,19 @@ export function isOfThisBoot({ facts: { verdict, bootId } }: HealthNode): boolea
   return verdict?.result !== undefined && verdict.bootId === bootId;
 }
 
+/**
+ * Whether it failed, in the boot it is in. Its condition alone does not say so: whose validation was deleted between the two writes of a
+ * verdict has the new condition and the old annotation, for good.
+ */
+export function hasFailed(node: HealthNode): boolean {
+  return node.phase === 'Quarantined' && isOfThisBoot(node) && node.facts.verdict?.result === 'Fail';
+}
+
 /** Nodes whose verdict is that they failed, in the boot they are in: after another one they are measured again. */
 export function failedNodes({ nodes, validations }: HealthSnapshot): readonly WantedRemoval[] {
   const byName = new Map(validations.map((one) => [one.name, one] as const));
   return [...nodes.values()]
-    .filter((node) => node.phase === 'Quarantined' && isOfThisBoot(node) && node.facts.verdict?.result === 'Fail')
+    .filter(hasFailed)
     .map(({ facts: { name, verdict } }): WantedRemoval => {
       const failed = { node: name, because: 'Failed', severity: 'Now', evidenceMs: verdict?.timeMs ?? 0 } as const;
       return { ...failed, ...foundBy(name, byName.get(verdict?.validation ?? '')) };

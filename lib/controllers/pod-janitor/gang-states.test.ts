@@ -1,5 +1,6 @@
 import type { CheckpointFacts } from '../../fleet';
 import { gangStateOf, toMembers, type StuckGang } from './gang-states';
+import { aloneOnReported } from './hung';
 import { ended, makeGroup, makeSnapshot, makeWorkPod, MINUTE, NOW, POLICY } from './testing-work';
 import type { WorkPod, WorkSnapshot } from './work-snapshot';
 
@@ -10,10 +11,11 @@ function stateOf(pods: readonly WorkPod[], overrides: Partial<WorkSnapshot> = {}
   const snapshot = makeSnapshot({ pods, ...overrides });
   const groups = new Map(snapshot.podGroups.map((group) => [group.key, group] as const));
   const hosts = new Set(['node-0', 'node-1', 'node-2', 'node-3']);
+  const alone = aloneOnReported(snapshot, groups);
   const members = toMembers(pods, groups).get(KEY) ?? [];
   return members.length === 0
     ? undefined
-    : gangStateOf(KEY, members, { snapshot, groups, hosts, policy: POLICY, nowMs: NOW });
+    : gangStateOf(KEY, members, { snapshot, groups, hosts, alone, policy: POLICY, nowMs: NOW });
 }
 
 const three = (first: WorkPod) => [first, makeWorkPod('llama-1'), makeWorkPod('llama-2')];
@@ -169,9 +171,12 @@ describe('a gang hangs', () => {
     return { kind: 'NcclTimeout', severity: 'Critical', pod, observedAtMs: NOW - minutesAgo * MINUTE } as const;
   };
   it('when a rank reported that a collective timed out, and nobody has acted', () => {
-    expect(stateOf(whole, { faults: [report('research/llama-1', 5)] })).toMatchObject({
+    const faults = [report('research/llama-2', 4), report('research/llama-1', 5)];
+    expect(stateOf(whole, { faults })).toMatchObject({
       state: 'GangHung',
+      sinceMs: NOW - 5 * MINUTE,
       dueAtMs: NOW - 3 * MINUTE,
+      message: 'a collective timed out in pod llama-1, as was reported, and it still runs',
     });
   });
 
@@ -179,7 +184,39 @@ describe('a gang hangs', () => {
     ['of a pod that was there before it', report('research/llama-1', 10 * 60)],
     ['of another pod', report('research/other-1', 5)],
     ['of something else', { ...report('research/llama-1', 5), kind: 'Xid' as const }],
+    ['that says that the work went on', { ...report('research/llama-1', 5), severity: 'Warning' as const }],
   ])('and not because of a report %s', (_, fault) => {
     expect(stateOf(whole, { faults: [fault] })).toBeUndefined();
+  });
+
+  it('and not once it has published a checkpoint after the report, unless there is another one', () => {
+    const checkpoints = published(4, 20 * MINUTE);
+    const first = report('research/llama-1', 5);
+    expect(stateOf(whole, { faults: [first], checkpoints })).toMatchObject({
+      sinceMs: NOW - 4 * MINUTE,
+      dueAtMs: NOW + 56 * MINUTE,
+    });
+    const faults = [first, report('research/llama-1', 3)];
+    expect(stateOf(whole, { faults, checkpoints })).toMatchObject({ sinceMs: NOW - 3 * MINUTE, dueAtMs: NOW - MINUTE });
+  });
+
+  const { pod: _, ...unnamed } = report('', 5);
+  const ofNode = { ...unnamed, node: 'node-1', counted: true };
+  it('when its node was reported, and no other work is there', () => {
+    expect(stateOf(whole, { faults: [ofNode] })).toMatchObject({
+      state: 'GangHung',
+      message: 'a collective timed out on node node-1, as was reported, and it still runs',
+    });
+    const part = makeWorkPod('agent-1', { system: true, gang: undefined, workload: undefined });
+    expect(stateOf([...whole, part], { faults: [ofNode] })?.state).toBe('GangHung');
+  });
+
+  const alone = { gang: undefined, workload: undefined, owner: undefined };
+  it.each([
+    ['another node', whole, { ...ofNode, node: 'node-7' }],
+    ['a node that node health does not know', whole, { ...unnamed, node: 'node-1' }],
+    ['a node where something else runs, too', [...whole, makeWorkPod('other-1', alone)], ofNode],
+  ])('and not because of a report of %s', (_words, pods, fault) => {
+    expect(stateOf(pods, { faults: [fault] })).toBeUndefined();
   });
 });

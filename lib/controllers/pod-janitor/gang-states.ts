@@ -4,13 +4,14 @@
  *   GangHalfDead   some members have died, what is left is fewer than it needs, and nobody has acted
  *   GangHalfBound  some members hold nodes, the others get none
  *   GangNodeGone   what is left of it is on nodes that are gone, or waits for one by name
- *   GangHung       all members run, and it makes no progress: no Checkpoint for much longer than usual, or a collective timed out
+ *   GangHung       all members run, and it makes no progress: no Checkpoint for much longer than usual, or a collective timed out (hung.ts)
  *
  * A gang whose members are just being deleted is somebody's business already, and in none of these states.
  */
 import { parseDuration } from '../../domain/duration';
 import type { JanitorPolicySpec } from '../../api';
-import { checkpointOf, gangKey, parseWorkload, type CheckpointFacts, type PodGroupFacts } from '../../fleet';
+import { gangKey, type PodGroupFacts } from '../../fleet';
+import { hung } from './hung';
 import { keyOfWork, type SeenEnds } from './remember-ends';
 import type { WorkPod, WorkSnapshot } from './work-snapshot';
 
@@ -40,12 +41,11 @@ export interface GangWorld {
   readonly snapshot: Pick<WorkSnapshot, 'deadSince' | 'checkpoints' | 'faults' | 'remembered'>;
   readonly groups: ReadonlyMap<string, PodGroupFacts>;
   readonly hosts: ReadonlySet<string>;
+  /** Node that somebody saw a collective hang on → the gang that has it to itself. */
+  readonly alone: ReadonlyMap<string, string>;
   readonly policy: Pick<JanitorPolicySpec, 'gangs' | 'stuck'>;
   readonly nowMs: number;
 }
-
-/** A gang that publishes is given so many times its own interval before it counts as hung. */
-const TIMES_ITS_INTERVAL = 3;
 
 /** Pods by the gang that they are lost with, each gang sorted by name; pods alone and parts of nodes are in none. */
 export function toMembers(
@@ -80,11 +80,15 @@ export function gangStateOf(key: string, pods: readonly WorkPod[], world: GangWo
   const members = sort(pods, world);
   if (!members) return undefined;
   const found =
-    halfDead(members, world) ?? nodeGone(members, world) ?? halfBound(members, world) ?? hung(key, members, world);
+    halfDead(members, world) ??
+    nodeGone(members, world) ??
+    halfBound(members, world) ??
+    (runsWhole(members) ? hung({ key, pods: members.running, podGroup: members.podGroup }, world) : undefined);
   return found && { ...found, key, namespace: pods[0]!.facts.namespace, members: pods };
 }
 
-type Found = Omit<StuckGang, 'key' | 'namespace' | 'members'>;
+/** What is wrong with a gang. */
+export type Found = Omit<StuckGang, 'key' | 'namespace' | 'members'>;
 
 interface Died {
   readonly pod: WorkPod;
@@ -211,56 +215,8 @@ function halfBound(members: Members, { policy }: GangWorld): Found | undefined {
   };
 }
 
-function hung(key: string, { alive, running, need, podGroup }: Members, world: GangWorld): Found | undefined {
-  const { snapshot, policy } = world;
+/** All of it runs. */
+function runsWhole({ alive, running, need }: Members): boolean {
   const whole = running.length > 0 && alive.length === running.length && alive.length >= need;
-  if (!whole || running.some(({ facts }) => facts.phase !== 'Running')) return undefined;
-  const startedAtMs = Math.max(...running.map(({ facts }) => facts.startedAtMs ?? facts.createdAtMs));
-  const reported = timedOut(running, startedAtMs, world);
-  if (reported) return reported;
-  const { namespace } = running[0]!.facts;
-  const workload = key.startsWith('PodGroup ') ? undefined : parseWorkload(key);
-  const name = podGroup?.key.slice(namespace.length + 1);
-  const facts = running.map((pod) => pod.facts);
-  const checkpoint = checkpointOf({ namespace, workload, podGroup: name, members: facts }, snapshot.checkpoints);
-  return checkpoint && silent(checkpoint, startedAtMs, policy);
-}
-
-/** A rank said that a collective timed out, and since then nobody has acted. */
-function timedOut(
-  running: readonly WorkPod[],
-  startedAtMs: number,
-  { snapshot, policy }: GangWorld,
-): Found | undefined {
-  const names = new Set(running.map(({ facts }) => facts.key));
-  const fault = snapshot.faults.find(
-    ({ kind, pod, observedAtMs }) => kind === 'NcclTimeout' && names.has(pod ?? '') && observedAtMs >= startedAtMs,
-  );
-  if (!fault) return undefined;
-  return {
-    state: 'GangHung',
-    sinceMs: fault.observedAtMs,
-    dueAtMs: fault.observedAtMs + parseDuration(policy.gangs.halfDeadAfter),
-    message: `pod ${fault.pod!.split('/')[1]} reported that a collective timed out, and it still runs`,
-  };
-}
-
-/** How often it publishes; with one checkpoint all that is known is how long that took, and from an earlier life of it nothing. */
-function intervalOf({ takenAtMs, everyMs }: CheckpointFacts, startedAtMs: number, hungAfterMs: number): number {
-  if (everyMs !== undefined && everyMs > 0) return everyMs;
-  return takenAtMs > startedAtMs ? takenAtMs - startedAtMs : hungAfterMs;
-}
-
-function silent(checkpoint: CheckpointFacts, startedAtMs: number, { gangs }: Pick<JanitorPolicySpec, 'gangs'>): Found {
-  const { takenAtMs, everyMs = 0 } = checkpoint;
-  const sinceMs = Math.max(takenAtMs, startedAtMs);
-  const hungAfterMs = parseDuration(gangs.hungAfter);
-  const patienceMs = Math.max(hungAfterMs, TIMES_ITS_INTERVAL * intervalOf(checkpoint, startedAtMs, hungAfterMs));
-  const usual = everyMs > 0 ? `, and usually one every ${Math.round(everyMs / 60_000)} minutes` : '';
-  return {
-    state: 'GangHung',
-    sinceMs,
-    dueAtMs: sinceMs + patienceMs,
-    message: `it has published no checkpoint for ${Math.round(patienceMs / 60_000)} minutes${usual}`,
-  };
+  return whole && running.every(({ facts }) => facts.phase === 'Running');
 }

@@ -97,8 +97,8 @@ function mayGo(pod: PodWish, nodes: readonly NodeWish[]): boolean {
 }
 
 function mayGoLate(pod: PodWish, lateMin: number, node: NodeWish): boolean {
-  if (node.is === 'absent') return isLost(node) && lateMin >= 0;
-  return lateMin >= 5 && !node.held && (isEnded(node) || isLetGo(pod, node));
+  if (isLost(node)) return lateMin >= 0;
+  return node.is !== 'absent' && lateMin >= 5 && !node.held && (isEnded(node) || isLetGo(pod, node));
 }
 
 const hasEnded = ({ phase }: PodWish) => phase === 'Succeeded' || phase === 'Failed';

@@ -23,12 +23,11 @@ import {
   VOLUME_CLAIMS,
   type ResourceType,
 } from '../../domain/resources';
-import { keyOf, parseTime } from '../../domain/kube';
+import { keyOf } from '../../domain/kube';
 import {
   makePolicyReader,
   newestCheckpoints,
   toCheckpointFactsList,
-  once,
   toMoveFactsList,
   toNamespaceBuckets,
   toNodeFactsList,
@@ -36,6 +35,7 @@ import {
   type PolicyState as PolicyOf,
 } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
+import { toFaultSeen } from './fault-seen';
 import { toLedgers } from './ledger';
 import type { JanitorMemory } from './memory';
 import { instanceBehind, toNodeStates, type InstanceState } from './node-state';
@@ -45,7 +45,7 @@ import { HOSTNAME_LABEL, saysIgnore } from './reading';
 import { rememberEnds, type SeenEnds } from './remember-ends';
 import type { JanitorSnapshot } from './snapshot';
 import { makeWorkReader, type WorkFacts } from './work';
-import type { FaultSeen, WorkSnapshot } from './work-snapshot';
+import type { WorkSnapshot } from './work-snapshot';
 
 /** Kinds of work that every cluster has, and those whose CRD may be absent. */
 export const WORK: readonly ResourceType[] = [JOBS];
@@ -178,14 +178,3 @@ function deadNodes(
   }
   return dead;
 }
-
-const toFaultSeen: (report: KubeObject) => FaultSeen = once(({ metadata, spec = {}, status = {} }): FaultSeen => {
-  const node: string | undefined = status.node ?? spec.node;
-  return {
-    ...(node === undefined ? {} : { node }),
-    ...(spec.pod === undefined ? {} : { pod: `${metadata.namespace}/${spec.pod}` }),
-    kind: spec.kind,
-    severity: spec.severity,
-    observedAtMs: parseTime(spec.observedAt) ?? 0,
-  };
-});

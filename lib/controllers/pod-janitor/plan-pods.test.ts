@@ -135,6 +135,18 @@ describe('a pod whose Node is gone', () => {
     expect(acts({ ...world, ec2: { 'node-0': 'stopped' } })).toEqual([]);
   });
 
+  it.each([
+    ['deleted a moment ago, its instance terminated for two minutes', { deletedMin: 0 }, { terminated: 2 }, true],
+    ['deleted a moment ago, its instance terminated for less', { deletedMin: 0 }, { terminated: 1 }, false],
+    ['deleted, and its hour of grace not over', { deletedMin: -30, grace: 3600 }, { terminated: 9 }, false],
+    ['long overdue, when a new process sees that its instance has ended', { deletedMin: 6 }, { terminated: 0 }, true],
+    ['deleted a moment ago, its instance stopped: that one may come back', { deletedMin: 0 }, { stopped: 9 }, false],
+  ])('and that is %s', (_words, wishes, instance, isFreed) => {
+    const [[word, minutes] = ['', 0]] = Object.entries(instance);
+    const world = { nodes: [down], ec2: { 'node-0': word }, memory: makeMemory({ 'node-0': minutes }) };
+    expect(acts({ ...world, pods: [makePod(wishes)] })).toEqual(isFreed ? FREED('InstanceTerminated') : []);
+  });
+
   it('and that has ended, is nobody’s trouble until it should be gone', () => {
     expect(acts({ pods: [makePod({ phase: 'Succeeded' })], memory })).toEqual([]);
     const pods = [late({ phase: 'Succeeded' })];
@@ -277,7 +289,7 @@ describe('whatever is stuck', () => {
       'Say research/pod-0: WouldForceDelete',
       'Say research/pod-1: WouldReportFault',
     ]);
-    expect(actions[0]!.message).toMatch(/^dryRun: would delete it: TerminatingNodeDown since .*EC2 has terminated/);
+    expect(actions[0]!.message).toMatch(/^dryRun: would delete it: NodeGone since .*EC2 has terminated/);
   });
 
   it('is said once, and again when it was not stuck in between', () => {

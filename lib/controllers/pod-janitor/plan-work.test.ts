@@ -219,6 +219,32 @@ describe('a gang that waits for a node by name', () => {
   });
 });
 
+describe('a gang of which a collective was reported to have timed out', () => {
+  const hangs = (minutesAgo: number, pod = 'research/llama-1') => {
+    const observedAtMs = NOW - minutesAgo * MINUTE;
+    return { faults: [{ kind: 'NcclTimeout', severity: 'Critical', pod, observedAtMs } as const] };
+  };
+
+  it('is given its time, and then restarted whole like one that is half dead', () => {
+    expect(plan(hangs(1))).toMatchObject({ actions: [], moments: [NOW + MINUTE] });
+    const { actions, findings } = plan(hangs(3));
+    expect(actions).toMatchObject([{ type: 'CreateLedger', name: ledgerName() }]);
+    expect(findings).toMatchObject([{ state: 'GangHung', key: 'VolcanoJob research/llama' }]);
+    const again = '2026-11-26T11:59:00Z';
+    const due = plan({ ...hangs(3), ledgers: [ledger({ nextAt: again }, { createdAtMs: NOW - 5 * MINUTE })] });
+    const reserved = { number: 1, how: 'Restart', because: 'Unknown', step: 'Reserved', reason: 'GangHung' };
+    expect(due.actions).toMatchObject([{ type: 'WriteLedger', status: { attempts: [reserved] } }]);
+    const suspending = plan({ ...hangs(3), ledgers: [ledger({ attempts: [attempt()] })] });
+    expect(suspending.actions.map(verb)).toEqual(['Suspend']);
+  });
+
+  it('is not restarted once more for the same report: its pods are others since', () => {
+    const done = [ledger({ attempts: [attempt({ step: 'Done' })] })];
+    const pods = ['0', '1', '2'].map((n) => makeWorkPod(`llama-${n}`, { startedAtMs: NOW - 2 * MINUTE }));
+    expect(plan({ ...hangs(3), pods, ledgers: done }).actions).toEqual([]);
+  });
+});
+
 describe('work that has ended in failure', () => {
   const failed = { works: [makeJob('Failed')], pods: [] };
   const gone = makeWorkPod('llama-0', {}, {});

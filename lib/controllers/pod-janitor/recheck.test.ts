@@ -70,7 +70,8 @@ describe('right before a pod is force-deleted', () => {
   });
 
   it('it is left when the policy has turned to dryRun, or excludes its namespace, or gives it more time', () => {
-    for (const policy of [{ dryRun: true }, { excludeNamespaces: ['research'] }, { stuck: { terminating: '1h' } }])
+    const stuck = { terminating: '1h', vanishedNode: '1h' };
+    for (const policy of [{ dryRun: true }, { excludeNamespaces: ['research'] }, { stuck }])
       expect(recheck({}, policy)).toMatchObject({ go: false });
   });
 

@@ -4,8 +4,8 @@
  *
  *  deleting, its time is over:
  *    TerminatingFinalizer  confirmed ended (grace 0), and finalizers keep the object
- *    NodeGone              its Node object is gone
- *    TerminatingNodeDown   its node is unreachable, or EC2 says that the instance has ended
+ *    NodeGone              its Node object is gone, or its instance is terminated: nobody else will end it, deleted or not
+ *    TerminatingNodeDown   its node is unreachable, or EC2 says that the instance is stopped
  *    TerminatingNodeUp     its kubelet could answer, and has not ended it
  *  not deleting:
  *    NodeGone              its Node object is gone, or its instance is terminated (one that is stopped may come back)
@@ -77,9 +77,15 @@ function terminating(pod: JanitorPod, around: Around): Stuck | undefined {
   if (finalizers.length > 0 && deletionGraceSeconds === 0) return { state: 'TerminatingFinalizer', ...overdue };
   if (facts.nodeName === undefined) return undefined;
   const node = around.nodes.get(facts.nodeName);
-  if (!node) return nodeGone(pod, around);
-  const ended = ['terminated', 'stopped'].includes(instanceOfNode(node.name, around)?.state ?? '');
-  return { state: node.unreachable || ended ? 'TerminatingNodeDown' : 'TerminatingNodeUp', ...overdue };
+  const gone = nodeGone(pod, around);
+  if (!node) return gone;
+  // A new process counts anew since when the machine is gone; since when the pod is overdue is on the pod.
+  if (gone) {
+    const [sinceMs, dueMs] = [Math.min(gone.sinceMs, overdue.sinceMs), Math.min(gone.dueMs, overdue.dueMs)];
+    return { ...gone, sinceMs, dueMs };
+  }
+  const stopped = instanceOfNode(node.name, around)?.state === 'stopped';
+  return { state: node.unreachable || stopped ? 'TerminatingNodeDown' : 'TerminatingNodeUp', ...overdue };
 }
 
 function nodeGone({ facts, deletionMs = 0 }: JanitorPod, around: Around): Stuck | undefined {

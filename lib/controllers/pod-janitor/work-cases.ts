@@ -1,6 +1,7 @@
 /** What has to be brought back, or soon will: stuck gangs and work that has ended in failure. PURE. */
 import type { PodGroupFacts } from '../../fleet';
 import { gangStateOf, toMembers, type GangWorld, type StuckGang } from './gang-states';
+import { aloneOnReported } from './hung';
 import type { WorkKind } from './pod-templates';
 import { podWork, type WorkFacts } from './work';
 import type { WorkFinding, WorkPolicy } from './work-actions';
@@ -42,7 +43,8 @@ export function toWorkWorld(snapshot: WorkSnapshot, policy: WorkPolicy, nowMs: n
   const groups = new Map(snapshot.podGroups.map((group) => [group.key, group] as const));
   const members = toMembers(snapshot.pods, groups);
   const names = [...snapshot.nodes.keys()].map((name) => snapshot.hostnames.get(name) ?? name);
-  const gangs: GangWorld = { snapshot, groups, hosts: new Set([...names, ...snapshot.nodes.keys()]), policy, nowMs };
+  const hosts = new Set([...names, ...snapshot.nodes.keys()]);
+  const gangs: GangWorld = { snapshot, groups, hosts, alone: aloneOnReported(snapshot, groups), policy, nowMs };
   const stuck = new Map<string, StuckGang>();
   for (const [key, pods] of members) {
     const found = gangStateOf(key, pods, gangs);

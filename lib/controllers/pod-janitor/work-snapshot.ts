@@ -35,6 +35,8 @@ export interface WorkPod {
 export interface FaultSeen {
   /** The node it is counted against. */
   readonly node?: string;
+  /** Node health has understood it, and counts it against that node. */
+  readonly counted?: boolean;
   /** `namespace/name`. */
   readonly pod?: string;
   readonly kind: FaultKind;

@@ -1,10 +1,7 @@
 /** Every rule of the invariants broken as a person breaks it, with kubectl, and mended by the same hands; what it is to be called. */
-import * as fs from 'node:fs';
-import * as path from 'node:path';
-import { CONTROLLERS_NAMESPACE } from '../../../lib/charts';
 import { BUCKET_KEY, FOREIGN_KEYS } from '../../../lib/domain/node-keys';
-import { SHIPPED_CONFIG_MAP } from '../../../lib/domain/shipped';
 import { BUCKET, EFA_GROUP, gang, NODE_NAMES, PLACE, rank, serviceOf, toCsiNode } from './kept-scene';
+import { putBackByRunbook } from './put-back';
 import type { Stage } from './stage';
 
 const [, IN_GANG, ELSEWHERE, ALONE, STRAY, AILING] = NODE_NAMES as [string, string, string, string, string, string];
@@ -115,32 +112,43 @@ export function takeNode({ bed }: Stage): Promise<string> {
 
 function ofShipped(stage: Stage): readonly Breach[] {
   const { bed } = stage;
-  const [policy, binding, priority] = ['aicluster-guard-entry', 'aicluster-guard-existence', 'aicluster-low'];
+  const { edited, label, gone, revalued } = LOST;
+  const [binding, priority] = gone;
   return [
     {
-      found: [`admission-policies-unmodified: ValidatingAdmissionPolicy ${policy}`],
-      breaks: () => patch(stage, `validatingadmissionpolicy ${policy}`, { spec: { failurePolicy: 'Ignore' } }),
+      found: [`admission-policies-unmodified: ValidatingAdmissionPolicy ${edited}`],
+      breaks: () =>
+        patch(stage, `validatingadmissionpolicy ${edited}`, {
+          metadata: { labels: { [label]: 'yes' } },
+          spec: { failurePolicy: 'Ignore' },
+        }),
     },
     {
       found: [`admission-policies-unmodified: ValidatingAdmissionPolicyBinding ${binding}`],
-      breaks: () => bed.kubectl('delete', 'validatingadmissionpolicybinding', binding!),
+      breaks: () => bed.kubectl('delete', 'validatingadmissionpolicybinding', binding),
     },
     {
       found: [`priority-classes-unmodified: PriorityClass ${priority}`],
-      breaks: () => bed.kubectl('delete', 'priorityclass', priority!),
-      mends: () => applyShipped(stage),
+      breaks: () => bed.kubectl('delete', 'priorityclass', priority),
+    },
+    {
+      found: [`priority-classes-unmodified: PriorityClass ${revalued}`],
+      breaks: async () => {
+        await bed.kubectl('delete', 'priorityclass', revalued);
+        await bed.kubectl('create', 'priorityclass', revalued, '--value=5');
+      },
+      mends: () => putBackByRunbook(bed, LOST),
     },
   ];
 }
 
-/** Everything that was shipped is applied again, from where it is written down. */
-async function applyShipped({ bed }: Stage): Promise<void> {
-  const map = ['get', 'configmap', SHIPPED_CONFIG_MAP, `--namespace=${CONTROLLERS_NAMESPACE}`];
-  const text = await bed.kubectl(...map, '-o', 'jsonpath={.data.objects\\.json}');
-  const file = path.join(bed.folder, 'shipped.json');
-  fs.writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: JSON.parse(text) }));
-  await bed.kubectl('apply', '-f', file);
-}
+/** What becomes of what was shipped. No pod of this story has one of these PriorityClasses. */
+const LOST = {
+  edited: 'aicluster-guard-entry',
+  label: 'example.com/by-hand',
+  gone: ['aicluster-guard-existence', 'aicluster-low'],
+  revalued: 'aicluster-high',
+} as const;
 
 function ofAgents(stage: Stage): readonly Breach[] {
   const { bed } = stage;

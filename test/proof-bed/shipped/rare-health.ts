@@ -51,7 +51,7 @@ async function oldHistory({ bed, world }: Stage): Promise<string> {
 }
 
 async function measureByHand({ bed, world }: Stage, node: string): Promise<void> {
-  await bed.apply(NodeValidation.make(BY_HAND, { nodes: [node], level: 'Quick', reason: 'Person' }));
+  await bed.apply(NodeValidation.make(BY_HAND, { nodes: [node], level: 'Quick', reason: 'Person', atOnce: true }));
   await waitFor(
     `${BY_HAND} to end well`,
     async () => {

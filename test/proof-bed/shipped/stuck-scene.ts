@@ -1,20 +1,11 @@
 /** The scene of pod-janitor.test.ts: one pod or gang for every way to be stuck, and those that must be left alone beside them. */
 import type { KubeObject, Pod } from '../../../lib/domain/kube';
 import { JANITOR_KEY } from '../../../lib/domain/pod-keys';
-import { FAULT_REPORTS, NODES, REPLICA_SETS, RESUBMISSIONS } from '../../../lib/domain/resources';
+import { FAULT_REPORTS, NODES, REPLICA_SETS } from '../../../lib/domain/resources';
 import { waitFor } from '../bed';
 import type { Stage } from './stage';
-import {
-  LISTED_FINALIZER,
-  NAMESPACE,
-  NEVER_ENDS,
-  ON_LASTING_NODES,
-  podOn,
-  podSpec,
-  setOn,
-  StuckWork,
-  UNKNOWN_FINALIZER,
-} from './stuck-work';
+import { StuckGangs } from './stuck-gangs';
+import { LISTED_FINALIZER, NAMESPACE, NEVER_ENDS, podOn, setOn, StuckWork, UNKNOWN_FINALIZER } from './stuck-work';
 
 const ELSEWHERE = 'elsewhere';
 const IGNORE = { metadata: { annotations: { [JANITOR_KEY]: 'ignore' } } };
@@ -33,12 +24,14 @@ const KEPT_BY_FINALIZERS: ReadonlyMap<string, string> = new Map([
 
 /** The scene. */
 export class StuckScene {
+  readonly gangs: StuckGangs;
   private readonly stuck: StuckWork;
   /** Pod that must not be touched → its UID. */
   private untouched = new Map<string, string>();
 
   constructor(private readonly stage: Stage) {
     this.stuck = new StuckWork(stage);
+    this.gangs = new StuckGangs(stage, this.stuck, (name) => this.saidOf(name));
   }
 
   /** Everything runs, or is as well as it will ever be. */
@@ -54,13 +47,12 @@ export class StuckScene {
       setOn('node-running', 'StatefulSet', 'sts-running'),
       setOn('node-running', 'StatefulSet', 'sts-forced', FORCE),
       setOn('node-vanished', 'ReplicaSet', VANISHED),
-      gang('half-dead'),
     );
+    await this.gangs.set();
     await this.makePods();
     await this.keepByFinalizers();
     await this.makeWaiting();
-    const others = ['sts-terminated-0', 'sts-running-0', 'sts-forced-0', 'half-dead-a-0', 'half-dead-b-0'];
-    for (const name of others) await this.untilRunning(name);
+    for (const name of ['sts-terminated-0', 'sts-running-0', 'sts-forced-0']) await this.untilRunning(name);
     await waitFor('the pod of the ReplicaSet', async () => (await this.podOfSet())?.status?.phase === 'Running');
   }
 
@@ -80,8 +72,10 @@ export class StuckScene {
     const { bed } = this.stage;
     const inElsewhere = { name: 'elsewhere', namespace: ELSEWHERE };
     const freed = new Map<string, string>();
-    for (const name of [...FREED, (await this.podOfSet())!.metadata.name]) freed.set(name, await this.uidOf(name));
-    for (const name of [...LEFT, 'unknown-finalizer']) this.untouched.set(name, await this.uidOf(name));
+    const others = [(await this.podOfSet())!.metadata.name, ...this.gangs.vanishing];
+    for (const name of [...FREED, ...others]) freed.set(name, await this.uidOf(name));
+    for (const name of [...LEFT, 'unknown-finalizer', ...this.gangs.well])
+      this.untouched.set(name, await this.uidOf(name));
     this.untouched.set('elsewhere', (await this.stuck.find(inElsewhere))!.metadata.uid!);
     // Kubernetes' own garbage collector deletes the pods of it.
     await bed.kubectl('delete', 'rs', 'owner-gone', '-n', NAMESPACE);
@@ -89,20 +83,6 @@ export class StuckScene {
     await this.stuck.remove(...deleted.map((name) => ({ name })), inElsewhere);
     await this.stuck.forget('node-vanished');
     return freed;
-  }
-
-  /** One rank of a gang dies, and half of another one gets a node. Resolves when each was restarted, once. */
-  async breakGangs(patience: { timeoutMs: number }, say: (text: string) => void): Promise<void> {
-    const { bed } = this.stage;
-    const dead = await this.uidOf('half-dead-a-0');
-    await bed.kubectl('annotate', 'pod', 'half-dead-b-0', '-n', NAMESPACE, 'test.aicluster.dev/exit-code=1');
-    await bed.apply(gang('half-bound', { nodeSelector: { 'example.com/nowhere': 'true' } }));
-    const bound = await this.untilRunning('half-bound-a-0');
-    const anew = async (name: string, before: string, many: number) => {
-      await waitFor(`${name} to be restarted`, () => this.runsAnew(name, before, many), patience);
-      say(`${name} was restarted`);
-    };
-    await Promise.all([anew('half-dead', dead, 2), anew('half-bound', bound, 1)]);
   }
 
   /** The very pod is gone; another may have its name. */
@@ -214,16 +194,6 @@ export class StuckScene {
     });
     return items[0];
   }
-
-  /** Its pods are others, so many of them run, and its ledger says that one restart is done. */
-  private async runsAnew(name: string, before: string, many: number): Promise<boolean> {
-    const pods = await Promise.all(['a', 'b'].map((task) => this.stuck.find({ name: `${name}-${task}-0` })));
-    const [ledger] = (await this.stuck.objects.list(RESUBMISSIONS)).filter(({ spec }) => spec.work.name === name);
-    const first = ledger?.status?.attempts?.[0];
-    const running = pods.flatMap((pod) => (pod?.status?.phase === 'Running' ? [pod] : []));
-    if (first?.step !== 'Done') throw new Error(`${running.length} of its pods run: ${JSON.stringify(first)}`);
-    return running.length === many && running.every(({ metadata }) => metadata.uid !== before);
-  }
 }
 
 /** A pod that ends by itself, and that a finalizer keeps. */
@@ -233,18 +203,4 @@ function keptPod(name: string, finalizer: string, owner: KubeObject): KubeObject
   const annotations = { ...NEVER_ENDS, 'test.aicluster.dev/exit-code': '0' };
   const spec = { restartPolicy: 'Never' };
   return podOn('up-1', name, { metadata: { annotations, finalizers: [finalizer], ownerReferences }, spec });
-}
-
-/** A gang of two. */
-function gang(name: string, second: object = ON_LASTING_NODES): KubeObject {
-  const task = (of: string, spec: object) => ({
-    ...{ name: of, replicas: 1 },
-    template: { spec: { ...podSpec('example/train'), ...spec } },
-  });
-  return {
-    apiVersion: 'batch.volcano.sh/v1alpha1',
-    kind: 'Job',
-    metadata: { name, namespace: NAMESPACE },
-    spec: { minAvailable: 2, schedulerName: 'volcano', tasks: [task('a', ON_LASTING_NODES), task('b', second)] },
-  };
 }

@@ -1,4 +1,4 @@
-/** Every rule, in the order they are looked at: by name. A new rule is a file and two lines here. */
+/** Every rule, in the order they are looked at: by name. A new rule is a file, two lines here and its id in `lib/domain/invariant-rules.ts`. */
 import { acceleratorsAdvertised } from './accelerators-advertised';
 import { admissionPoliciesUnmodified } from './admission-policies-unmodified';
 import { agentsOnEveryNode } from './agents-on-every-node';

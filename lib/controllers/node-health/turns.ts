@@ -1,0 +1,108 @@
+/**
+ * When a validation begins, and what it says until then. PURE.
+ *
+ * It waits for its nodes to be free: an hour at most, then it begins with those that are. What the brakes hold back of a person's nodes does
+ * not keep the others waiting, who stand idle for it: it goes on in a validation of its own, made BEFORE this one begins, so no crash forgets
+ * it. Of whom nothing is free yet waits for its turn, however long, and says so.
+ */
+import type { NodeValidationSpec } from '../../api';
+import { formatTime } from '../../domain/kube';
+import { shortHash, type NodePhase } from '../../fleet';
+import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
+
+/** A validation waits this long for its nodes to be free, then begins with those that are. */
+export const FREE_WITHIN_MS = 3_600_000;
+
+/** What is next for a validation that has not begun. */
+export type Turn =
+  | {
+      readonly kind: 'Begins';
+      /** Nodes that go on elsewhere → in which NodeValidation. */
+      readonly elsewhere: ReadonlyMap<string, string>;
+    }
+  | { readonly kind: 'Waits'; readonly message: string; readonly untilMs: number }
+  /** Others have to wait: they are asked for by a validation of their own. */
+  | { readonly kind: 'Splits'; readonly name: string; readonly spec: NodeValidationSpec };
+
+/** What a turn depends on. */
+export interface TurnInput {
+  readonly validation: ValidationState & { readonly spec: NodeValidationSpec };
+  readonly snapshot: HealthSnapshot;
+  /** Whether it can be measured now. */
+  isFree(node: string): boolean;
+  /** The other validation that has it. */
+  holderOf(node: string): string | undefined;
+  /** Node → the sentence of the brake that keeps it. */
+  readonly heldBack: ReadonlyMap<string, string>;
+  readonly nowMs: number;
+}
+
+/** Whose turn it is. */
+export function turnOf(input: TurnInput): Turn {
+  const { validation, snapshot, nowMs } = input;
+  const { uid, spec, createdMs } = validation;
+  const rest = snapshot.validations.find(({ name, deleting }) => name === restName(uid) && !deleting);
+  const elsewhere = new Map((rest?.spec?.nodes ?? []).map((node) => [node, rest!.name] as const));
+  const own = spec.nodes.filter((name) => snapshot.nodes.has(name) && !elsewhere.has(name));
+  const busy = own.filter((name) => !input.isFree(name));
+  const held = busy.filter((name) => isHeld(name, input));
+  const byMs = createdMs + FREE_WITHIN_MS;
+  // Those that are on their way come yet, and for nobody at all nothing begins.
+  const isAwaited = held.length < busy.length && nowMs < byMs;
+  const isNobodyFree = held.length > 0 && held.length === own.length;
+  if (isAwaited || isNobodyFree) return waits(input, busy, { held, byMs });
+  return held.length > 0 && !rest ? splits(validation, held) : { kind: 'Begins', elsewhere };
+}
+
+/** Others than a person's are never asked for: what landed on one of theirs is waited for, and then done without. */
+function isHeld(name: string, { validation, heldBack }: TurnInput): boolean {
+  return validation.spec.reason === 'Person' && heldBack.has(name);
+}
+
+const restName = (uid: string): string => `rest-${shortHash(uid)}`;
+
+const SPLIT_OFF = 'what NodeValidation ';
+
+function splits({ name, uid, spec }: TurnInput['validation'], held: readonly string[]): Turn {
+  const { message: said = '' } = spec;
+  const message = said.startsWith(SPLIT_OFF)
+    ? said
+    : `${SPLIT_OFF}${name} could not have at once${said === '' ? '' : `: ${said}`}`;
+  return { kind: 'Splits', name: restName(uid), spec: { ...spec, nodes: [...held], message: message.slice(0, 1024) } };
+}
+
+/** Names of nodes that are told one by one. */
+const MOST_WORDS = 5;
+
+function waits(
+  input: TurnInput,
+  busy: readonly string[],
+  { held, byMs }: { readonly held: readonly string[]; readonly byMs: number },
+): Turn {
+  const words = [...busy].sort().map((name) => wordOf(name, input));
+  const more = words.length > MOST_WORDS ? [`${words.length - MOST_WORDS} more`] : [];
+  const end =
+    held.length === busy.length
+      ? '. To have them at once, whatever the brakes say: spec.atOnce'
+      : `; begins at ${formatTime(byMs)} with those that are free`;
+  const message = `waits: ${[...words.slice(0, MOST_WORDS), ...more].join('; ')}${end}`;
+  return { kind: 'Waits', message: message.slice(0, 2048), untilMs: byMs };
+}
+
+const PHASE_WORDS: Partial<Record<NodePhase, string>> = {
+  Held: 'a person holds it (aicluster.dev/hold)',
+  Cordoned: 'it is cordoned',
+  Moving: 'a NodeMove has it',
+  Leaving: 'it is leaving',
+  Joining: 'it is not Ready',
+};
+
+function wordOf(name: string, { snapshot, holderOf, heldBack }: TurnInput): string {
+  const holder = holderOf(name);
+  const why = holder === undefined ? heldBack.get(name) : `NodeValidation ${holder} has it`;
+  return `${name}: ${why ?? stateOf(snapshot.nodes.get(name)!)}`;
+}
+
+function stateOf({ phase, work: [first] }: HealthNode): string {
+  return PHASE_WORDS[phase] ?? (first === undefined ? 'it is not on probation yet' : `${first} works on it`);
+}
