@@ -182,19 +182,25 @@ function makeNode(change: Partial<Pick<KubeObject, 'spec' | 'status'>> & { metad
 }
 
 describe('a node that is suspected in the very second in which its validation ends', () => {
-  const passed = (closedMs: number) => {
+  const ended = (result: 'Pass' | 'Fail' | 'Unreliable', closedMs: number) => {
     const probation = { key: PROBATION_TAINT, effect: 'NoSchedule', timeAdded: formatTime(closedMs) } as const;
     const node = makeHealthNode('a', { phase: 'Moving', taints: [probation] });
     const validation = makeValidation(['a'], {
-      ...{ step: 'Done', startedAt: formatTime(NOW_MS - 13_000), finishedAt: formatTime(NOW_MS) },
-      nodes: [{ name: 'a', providerID: 'aws:///us-east-2a/i-a', bootId: 'boot-a', result: 'Pass' }],
+      ...{ step: 'Done', startedAt: formatTime(NOW_MS - 13_000), finishedAt: formatTime(NOW_MS - 2_000) },
+      nodes: [{ name: 'a', providerID: 'aws:///us-east-2a/i-a', bootId: 'boot-a', result }],
     });
     return acts([node], { validations: [validation] });
   };
 
   it('is not opened by it: what closed the node is later than what was measured', () => {
-    expect(passed(NOW_MS - 14_000)).toEqual(['WriteVerdict a']);
-    expect(passed(NOW_MS)).not.toContain('WriteVerdict a');
+    expect(ended('Pass', NOW_MS - 14_000)).toEqual(['WriteVerdict a']);
+    expect(ended('Pass', NOW_MS - 2_000)).not.toContain('WriteVerdict a');
+  });
+
+  it('failed all the same, and is left to a person all the same: somebody closed it once more, and it waited for ever', () => {
+    expect(ended('Fail', NOW_MS - 2_000)).toContain('WriteVerdict a');
+    expect(ended('Fail', NOW_MS - 1_000)).not.toContain('WriteVerdict a');
+    expect(ended('Unreliable', NOW_MS - 1_000)).toContain('WriteVerdict a');
   });
 
   it.each([

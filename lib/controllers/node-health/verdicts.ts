@@ -38,7 +38,7 @@ function verdictsOf(validation: ValidationState, nodes: HealthSnapshot['nodes'])
   return (validation.status.nodes ?? []).flatMap((record) => {
     const node = nodes.get(record.name)?.facts;
     // What a person holds is written when it is let go.
-    return node && !node.held && isOf(record, node) && isNews(validation, finishedMs, node)
+    return node && !node.held && isOf(record, node) && isNews(validation, record, finishedMs, node)
       ? [{ node, validation, record, finishedMs }]
       : [];
   });
@@ -50,15 +50,22 @@ function isOf({ providerID, bootId, result, reason = '' }: ValidatedNode, node: 
 }
 
 /**
- * A node that was put on probation after the validation began waits for another one: whatever closed it may be later than what was
- * measured. By its end it could not be told: times have whole seconds, and a suspicion may come in the second in which it ends.
+ * A node that was put on probation meanwhile waits for another validation. What opens it must have been measured after it was closed: times
+ * have whole seconds, and a suspicion may come in the very second in which a validation ends. That it failed is as true if somebody closed
+ * it once more before the end; and that nothing could be said of it opens nothing, and stands for good or nobody would hear of it.
  */
-function isNews({ name, status }: ValidationState, finishedMs: number, { verdict, taints }: NodeFacts): boolean {
+function isNews(
+  { name, status }: ValidationState,
+  { result = 'Unreliable' }: ValidatedNode,
+  finishedMs: number,
+  { verdict, taints }: NodeFacts,
+): boolean {
   // By time: a person may have made another validation of the same name since.
   const stands = verdict?.timeMs === undefined ? verdict?.validation === name : verdict.timeMs >= finishedMs;
   if (stands) return false;
-  const closedMs = taintedAtMs(taints, PROBATION_TAINT);
-  return closedMs === undefined || closedMs <= (parseTime(status.startedAt) ?? finishedMs);
+  const closedMs = taintedAtMs(taints, PROBATION_TAINT) ?? -Infinity;
+  const startedMs = parseTime(status.startedAt) ?? finishedMs;
+  return closedMs <= { Pass: startedMs, Fail: finishedMs, Unreliable: Infinity }[result];
 }
 
 const STATUS = { Pass: 'True', Fail: 'False', Unreliable: 'Unknown' } as const;
