@@ -11,7 +11,7 @@ import { PROBATION_TAINT } from '../../domain/node-keys';
 import { hasTaint, taintedAtMs } from '../../domain/taints';
 import { freeName, shortHash, type NodeFacts } from '../../fleet';
 import type { HealthAction } from './actions';
-import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
+import type { HealthNode, HealthSnapshot, ValidatedNode, ValidationState } from './snapshot';
 import { isMeasurable, UNKNOWN_TYPE } from './measurable';
 import { hasFailed, isOfThisBoot } from './suspects';
 import { NOT_LOOKED_AT } from './verdicts';
@@ -89,19 +89,27 @@ export function devicesByMs({ allocatable, createdAtMs }: NodeFacts): number | u
   return devices > 0 ? undefined : createdAtMs + DEVICES_WITHIN_MS;
 }
 
-/** How often this boot of this instance was tried in vain since its last verdict that said something. */
+/** How often this boot of this instance was tried in vain since anything was last said of it, whether that is written on the node or not. */
 export function attemptsOf(node: NodeFacts, { validations }: Pick<HealthSnapshot, 'validations'>): number {
-  const sinceMs = node.verdict?.result === 'Unreliable' ? 0 : (node.verdict?.timeMs ?? 0);
-  return validations.filter((one) => (parseTime(one.status.finishedAt) ?? 0) >= sinceMs && wasInVain(one, node)).length;
+  const finishedMs = ({ status }: ValidationState) => parseTime(status.finishedAt) ?? 0;
+  const telling = validations.filter((one) => ['Pass', 'Fail'].includes(recordOf(one, node)?.result ?? ''));
+  const writtenMs = node.verdict?.result === 'Unreliable' ? 0 : (node.verdict?.timeMs ?? 0);
+  const sinceMs = Math.max(writtenMs, ...telling.map(finishedMs));
+  return validations.filter((one) => finishedMs(one) >= sinceMs && wasInVain(one, node)).length;
 }
 
-function wasInVain({ spec, status }: ValidationState, { name, providerID, bootId }: NodeFacts): boolean {
-  const record = status.nodes?.find((one) => one.name === name);
-  if (spec?.reason === 'Person' || record?.result !== 'Unreliable') return false;
+function wasInVain(validation: ValidationState, node: NodeFacts): boolean {
+  const record = recordOf(validation, node);
+  if (validation.spec?.reason === 'Person' || record?.result !== 'Unreliable') return false;
   const reason = record.reason ?? '';
   // No check could have changed that: known to a later release, it has all its tries.
-  if (NOT_LOOKED_AT.has(reason) || reason === UNKNOWN_TYPE) return false;
-  return record.providerID === providerID && record.bootId === bootId;
+  return !NOT_LOOKED_AT.has(reason) && reason !== UNKNOWN_TYPE;
+}
+
+/** What a validation says of this boot of this instance. */
+function recordOf({ status }: ValidationState, { name, providerID, bootId }: NodeFacts): ValidatedNode | undefined {
+  const record = status.nodes?.find((one) => one.name === name);
+  return record?.providerID === providerID && record?.bootId === bootId ? record : undefined;
 }
 
 function candidate(

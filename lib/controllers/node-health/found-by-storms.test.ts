@@ -13,7 +13,8 @@ import type { HealthNode } from './snapshot';
 import { makeHealthNode, makeSnapshot, makeValidation, NOW_MS } from './testing-fleet';
 import { verdictAction } from './verdicts';
 
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 const about = (actions: readonly HealthAction[]) =>
   actions
@@ -214,4 +215,35 @@ describe('a node that is suspected in the very second in which its validation en
       expect(acts([working('a', { phase: 'Moving', held })], { moves: [move] })).toEqual(expected);
     },
   );
+});
+
+describe('a node that was tried in vain, and of which something could be said later', () => {
+  it('is tried again when that could not be written: its tries had been used up for good', () => {
+    const record = { name: 'a', providerID: 'aws:///us-east-2a/i-a', bootId: 'boot-a' };
+    const at = (agoMs: number) => formatTime(NOW_MS - agoMs);
+    const inVain = (name: string, agoMs: number) => ({
+      ...makeValidation(['a'], {
+        ...{ step: 'Done', startedAt: at(agoMs + 10_000), finishedAt: at(agoMs) },
+        nodes: [{ ...record, result: 'Unreliable', reason: 'message' }],
+      }),
+      name,
+    });
+    const passed = makeValidation(
+      ['a'],
+      {
+        step: 'Done',
+        startedAt: at(70 * MINUTE_MS),
+        finishedAt: at(60 * MINUTE_MS),
+        nodes: [{ ...record, result: 'Pass' }],
+      },
+      { reason: 'Person' },
+    );
+    const node = makeHealthNode('a', {
+      taints: [{ key: PROBATION_TAINT, effect: 'NoSchedule', timeAdded: at(59 * MINUTE_MS) }],
+      verdict: { timeMs: NOW_MS - 180 * MINUTE_MS, result: 'Unreliable', bootId: 'boot-a', validation: 'v2' },
+    });
+    const tries = [inVain('v1', 240 * MINUTE_MS), inVain('v2', 180 * MINUTE_MS)];
+    expect(acts([node], { validations: tries })).toEqual([]);
+    expect(acts([node], { validations: [...tries, { ...passed, name: 'p' }] })).toEqual(['CreateValidation']);
+  });
 });
