@@ -206,7 +206,9 @@ export class HealthInvariants {
   private checkMinimum({ move, why, node }: Sent, { bucket }: NodeFacts): void {
     if (bucket === undefined || !this.isUndisturbed(`bucket ${bucket}`)) return;
     const { server, view } = this.checked;
-    const min = (server.find(CAPACITY_BUCKETS, { name: bucket })?.spec as CapacityBucketSpec | undefined)?.nodes.min;
+    const object = server.find(CAPACITY_BUCKETS, { name: bucket });
+    // One that is being deleted gives all of its nodes away.
+    const min = object?.metadata.deletionTimestamp ? 0 : (object?.spec as CapacityBucketSpec | undefined)?.nodes.min;
     const left = view.nodes().filter((one) => one.bucket === bucket && one.name !== node && this.isAtWork(one)).length;
     if (min === undefined || left >= min) return;
     const message = `${move} (${why}) leaves ${left} nodes at work, min ${min}`;
