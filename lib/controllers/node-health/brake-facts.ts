@@ -60,8 +60,10 @@ function toRemoval(move: HealthMove, moved: MovedNode, present: NodeFacts | unde
   const node = present && (providerID === undefined || present.providerID === providerID) ? present : undefined;
   const ended = move.finishedMs !== undefined || FINAL_STEPS.includes(step);
   const place = { pool: move.pool ?? '', bucket: from, leaf: UNKNOWN_LEAF, ...(node ? placeOf(node, from) : {}) };
+  // A move that was made a moment ago does not name its machine yet: the node's own, or it would count beside itself.
+  const machine = providerID ?? node?.providerID;
   return {
-    ...{ node: name, providerID, ...place, atMs: move.createdMs, outcome: outcomeOf(step, ended) },
+    ...{ node: name, providerID: machine, ...place, atMs: move.createdMs, outcome: outcomeOf(step, ended) },
     kind: move.to === 'Replacement' ? 'Replacement' : 'Validation',
     ...(isAway(step, ended, node) ? {} : { endedAtMs: endOf(move, moved) }),
   };

@@ -115,6 +115,28 @@ test('and in the look in which a node that boots anew is closed', () => {
   ]);
 });
 
+test('a node with a move that does not name its machine yet is one node of its bucket, and not two', () => {
+  const moved = working('w0', { phase: 'Moving', taints: [taint(PROBATION_TAINT)] });
+  const move = {
+    name: 'm',
+    to: 'Validation',
+    createdMs: NOW_MS - 100,
+    nodes: [{ name: 'w0', step: 'Pending' }],
+  } as const;
+  const leave = (size: number) =>
+    acts(
+      [
+        moved,
+        ...Array.from({ length: size - 1 }, (_, i) => working(`w${i + 1}`)),
+        ...Array.from({ length: 7 }, (_, i) => working(`x${i}`, { bucket: 'other' })),
+      ],
+      { faults: [fault('w1')], moves: [move] },
+    );
+  // 20 percent of nine is one, of ten two.
+  expect(leave(9)).toEqual(['Close w1']);
+  expect(leave(10)).toEqual(['Close w1', 'CreateMove w1 Validation']);
+});
+
 test('who leaves in the same look because a person asks for all at once counts for those who ask the brakes', () => {
   const fleet = Array.from({ length: 10 }, (_, i) => working(`w${i}`));
   const asked = {
