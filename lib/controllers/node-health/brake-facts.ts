@@ -57,7 +57,7 @@ export function toRemovals(move: HealthMove, present: HealthSnapshot['nodes']): 
 
 function toRemoval(move: HealthMove, moved: MovedNode, present: NodeFacts | undefined): PastRemoval {
   const { name, step, providerID, from } = moved;
-  const node = present && (providerID === undefined || present.providerID === providerID) ? present : undefined;
+  const node = isSame(providerID, present) ? present : undefined;
   const ended = move.finishedMs !== undefined || FINAL_STEPS.includes(step);
   const place = { pool: move.pool ?? '', bucket: from, leaf: UNKNOWN_LEAF, ...(node ? placeOf(node, from) : {}) };
   // A move that was made a moment ago does not name its machine yet: the node's own, or it would count beside itself.
@@ -67,6 +67,10 @@ function toRemoval(move: HealthMove, moved: MovedNode, present: NodeFacts | unde
     kind: move.to === 'Replacement' ? 'Replacement' : 'Validation',
     ...(isAway(step, ended, node) ? {} : { endedAtMs: endOf(move, moved) }),
   };
+}
+
+function isSame(providerID: string | undefined, present: NodeFacts | undefined): boolean {
+  return providerID === undefined || present?.providerID === providerID;
 }
 
 function placeOf({ pool = '', bucket, leaf }: NodeFacts, from: string | undefined) {
