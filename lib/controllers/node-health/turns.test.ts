@@ -158,6 +158,52 @@ describe('a validation that cannot have all its nodes', () => {
     });
   });
 
+  describe('that waited for its turn for longer than an hour', () => {
+    const late = wish(['w2'], {}, 3 * HOUR_MS);
+    const closedAgo = (agoMs: number) => [{ ...taint(PROBATION_TAINT), timeAdded: formatTime(NOW_MS - agoMs) }];
+    const moving = (sinceMs: number) => ({
+      nodes: [working('w2', { phase: 'Moving', taints: closedAgo(2 * HOUR_MS) }), ...fleet.slice(3)],
+      moves: [
+        {
+          ...{ name: 'm', to: 'Validation' as const, createdMs: NOW_MS - sinceMs },
+          nodes: [{ name: 'w2', step: 'Draining' as const }],
+        },
+      ],
+    });
+
+    it('is not over in the look in which its turn comes: the node is on its way', () => {
+      const actions = acts(fleet, { validations: [late] });
+      expect(leaving(actions)).toEqual(['w2']);
+      expect(written(actions)).toEqual([
+        {
+          message: `waits: w2: training/w2 works on it; begins at ${formatTime(NOW_MS + HOUR_MS)} with those that are free`,
+        },
+      ]);
+    });
+
+    it.each([
+      ['closed a moment ago', [working('w2', { phase: 'Validating', taints: closedAgo(1000) })], []],
+      ['closed long ago, and sent a moment ago', moving(60_000).nodes, moving(60_000).moves],
+    ])('waits for a node that was %s', (_, nodes, moves) => {
+      const [status] = written(acts(nodes, { validations: [late], moves }));
+      expect(status?.startedAt).toBeUndefined();
+      expect(status?.message).toMatch(/^waits: w2: .*; begins at .* with those that are free$/);
+    });
+
+    it('begins without it when an hour has passed since', () => {
+      const { nodes, moves } = moving(HOUR_MS);
+      expect(written(acts(nodes, { validations: [late], moves }))[0]).toMatchObject({ step: 'Done' });
+    });
+
+    it('and does not keep those waiting that are free: who is on its way goes on in one of its own', () => {
+      const { moves } = moving(60_000);
+      const nodes = [emptied('w0'), emptied('w1'), ...moving(60_000).nodes];
+      const actions = acts(nodes, { validations: [wish(['w0', 'w1', 'w2'], {}, 3 * HOUR_MS)], moves });
+      expect(actions.filter(({ type }) => type === 'CreateValidation')).toMatchObject([{ spec: { nodes: ['w2'] } }]);
+      expect(written(actions)).toEqual([]);
+    });
+  });
+
   it('of newcomers is not split: what landed on one of them is waited for an hour, and it says so', () => {
     const nodes = [emptied('w0'), { ...emptied('w1'), work: ['x/late'] }, ...fleet.slice(2)];
     const over = { policy: policyOf({ maxNodes: 0 }) };
