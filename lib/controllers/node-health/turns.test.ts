@@ -154,7 +154,7 @@ describe('a validation that cannot have all its nodes', () => {
     expect(more).toEqual([]);
     expect(status).toEqual({
       message:
-        'waits: w2: bucket training has 10 nodes at work and keeps at least 10. To have them at once, whatever the brakes say: spec.atOnce',
+        'waits: w2: bucket training has 10 nodes at work and keeps at least 10. To have them at once, whatever the brakes say: delete this one, and make another with spec.atOnce',
     });
   });
 

@@ -93,7 +93,7 @@ function waits(input: TurnInput, busy: ReadonlyMap<string, number>, ends: readon
   const isHeld = [...busy.values()].every((untilMs) => untilMs === Infinity);
   const untilMs = Math.max(0, ...ends.filter(Number.isFinite));
   const end = isHeld
-    ? '. To have them at once, whatever the brakes say: spec.atOnce'
+    ? '. To have them at once, whatever the brakes say: delete this one, and make another with spec.atOnce'
     : `; begins at ${formatTime(untilMs)} with those that are free`;
   const message = `waits: ${[...words.slice(0, MOST_WORDS), ...more].join('; ')}${end}`;
   return { kind: 'Waits', message: message.slice(0, 2048), untilMs };
