@@ -80,6 +80,23 @@ describe('a person who asks for all nodes of a bucket', () => {
     expect(leaving(acts(fleet, { validations: all, ...over } as Partial<HealthSnapshot>))).toEqual(['w0', 'w1']);
   });
 
+  it('is not held back by those that a dry run only says would leave: nobody is away for them', () => {
+    const atMs = NOW_MS - 60_000;
+    const faults = ['w8', 'w9'].map((node) => ({
+      ...{ id: node, node, source: 'Ec2' as const, kind: 'SystemStatus', loudness: 'Critical' as const, atMs },
+    }));
+    const { actions, rulings } = planNodeHealth(
+      makeSnapshot(fleet, { validations: [wish(['w0', 'w1'])], faults, policy: policyOf({ dryRun: true }) }),
+      NOW_MS,
+    );
+    expect(leaving(actions)).toEqual(['w0', 'w1']);
+    // What it would come to counts those that do leave.
+    expect(rulings.slice(2)).toMatchObject([
+      { node: 'w8', allowed: false, brake: 'AtOnce' },
+      { node: 'w9', allowed: false, brake: 'AtOnce' },
+    ]);
+  });
+
   it('has all of them at once with atOnce', () => {
     const over = { validations: [wish(NAMES, { atOnce: true })], minimums: new Map([['training', 10]]) };
     expect(leaving(acts(fleet, over))).toEqual(NAMES);
