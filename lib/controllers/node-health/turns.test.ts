@@ -267,3 +267,28 @@ test('a failed node that a person measures is not replaced under the check', () 
   expect(replaced([begun])).toEqual([]);
   expect(replaced([{ ...begun, status: { ...begun.status, finishedAt: formatTime(NOW_MS) } }])).toEqual(['w0']);
 });
+
+test('a check that failed most of those that were measured is at fault, however many of the others wait for their turn', () => {
+  const record = (name: string) => ({ name, providerID: `aws:///us-east-2a/i-${name}`, bootId: `boot-${name}` });
+  const measured = NAMES.slice(0, 4).map((name) => ({
+    ...{ ...record(name), result: 'Fail' as const, reason: 'dcgm' },
+  }));
+  const others = NAMES.slice(4).map((name) => ({
+    ...{ ...record(name), result: 'Unreliable' as const, reason: 'NotFree' },
+  }));
+  const finishedAt = formatTime(NOW_MS - HOUR_MS);
+  const done = makeValidation(
+    NAMES,
+    { startedAt: finishedAt, finishedAt, nodes: [...measured, ...others] },
+    { reason: 'Person' },
+  );
+  const failed = measured.map(({ name }) =>
+    working(name, {
+      ...{ phase: 'Quarantined', validated: 'False', work: [], taints: [taint(PROBATION_TAINT)] },
+      verdict: { timeMs: NOW_MS - HOUR_MS, result: 'Fail', bootId: `boot-${name}`, validation: done.name },
+    }),
+  );
+  const { rulings } = planNodeHealth(makeSnapshot([...failed, ...fleet.slice(4)], { validations: [done] }), NOW_MS);
+  expect(rulings).toHaveLength(4);
+  expect(rulings.map((ruling) => !ruling.allowed && ruling.brake)).toEqual(Array(4).fill('ChecksFault'));
+});
