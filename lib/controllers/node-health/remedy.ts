@@ -122,14 +122,15 @@ function waitingNodes(
   const patience = patienceOf(policy, nowMs);
   return suspected.flatMap(({ node: name, severity, why }): Waiting[] => {
     const node = snapshot.nodes.get(name);
-    if (!node || severity !== 'EndOfGang' || node.work.length === 0 || wished.has(name)) return [];
+    if (!node || HANDS_OFF.has(node.phase) || wished.has(name)) return [];
+    if (severity !== 'EndOfGang' || node.work.length === 0) return [];
     const untilMs = endsByMs(node, patience);
     if (!isOpen(node) && untilMs !== undefined) {
       const until = `until ${formatTime(untilMs)} at the latest`;
       return [{ node: name, why: `closed; the end of the work on it is waited for, ${until}: ${why}`, untilMs }];
     }
     // Of a tripped breaker the condition speaks.
-    if (!isDry({ snapshot, policy }) || breaker.tripped || HANDS_OFF.has(node.phase)) return [];
+    if (!isDry({ snapshot, policy }) || breaker.tripped) return [];
     return [{ node: name, why: `dry run: it would be closed until the work on it has ended, because ${why}` }];
   });
 }
