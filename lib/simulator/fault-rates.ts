@@ -1,4 +1,5 @@
 /** How often things go wrong between a client and the server, by kind of fault. */
+
 /** Chances from 0 to 1, and times in milliseconds as [from, to]. */
 export interface FaultRates {
   /** Time a call takes one way. */

@@ -1,5 +1,6 @@
 /** What must be true of health when nothing ails any more: who is well works, who is not waits for a reason that is told, and no check is left. */
-import { HEALTH_POLICY_NAME } from '../api';
+import { HEALTH_POLICY_NAME, type NodeValidationStatus } from '../api';
+import { FREE_WITHIN_MS } from '../controllers/node-health/turns';
 import { parseTime, type KubeObject, type Pod } from '../domain/kube';
 import { PROBATION_TAINT } from '../domain/node-keys';
 import { NODE_HEALTH_POLICIES, NODE_VALIDATIONS, PODS } from '../domain/resources';
@@ -58,8 +59,15 @@ function isOld({ clock }: World, time: string | undefined): boolean {
 }
 
 /** What the brakes keep a person from having waits for its turn, and says so: however long. */
-function isLate(world: World, { metadata, status }: KubeObject): boolean {
-  if (status?.startedAt === undefined && /whatever the brakes say: spec\.atOnce$/.test(status?.message ?? ''))
-    return false;
-  return status?.finishedAt === undefined && isOld(world, status?.startedAt ?? metadata.creationTimestamp);
+function isLate({ clock }: World, validation: KubeObject): boolean {
+  const { startedAt, finishedAt, message = '' } = (validation.status ?? {}) as NodeValidationStatus;
+  if (finishedAt !== undefined) return false;
+  if (startedAt === undefined && /whatever the brakes say: .*spec\.atOnce$/.test(message)) return false;
+  return (parseTime(startedAt) ?? beganToWaitMs(validation, message)) < clock.now() - PROVING_MS;
+}
+
+/** When it was made, or when its turn came. */
+function beganToWaitMs({ metadata }: KubeObject, message: string): number {
+  const beginsMs = parseTime(/; begins at (\S+) with those that are free$/.exec(message)?.[1]) ?? 0;
+  return Math.max(parseTime(metadata.creationTimestamp) ?? 0, beginsMs - FREE_WITHIN_MS);
 }

@@ -94,6 +94,20 @@ test('a person who asks for all nodes of a bucket has them proved a few at a tim
   expect(breaches(world)).toEqual([]);
 }, 60_000);
 
+test('a person whose turn comes after hours has the node proved then', async () => {
+  const world = await makeServing(4, 5);
+  world.server.mergePatch(CAPACITY_BUCKETS, { name: 'inference' }, { spec: { nodes: { min: 5 } } });
+  const [name] = serving(world) as [string];
+  world.submit(NodeValidation.make('patient', { nodes: [name], level: 'Deep' }));
+  const patient = () => world.server.get(NODE_VALIDATIONS, { name: 'patient' }).status;
+  await world.advance(150 * MINUTE_MS);
+  expect(patient().message).toContain(`waits: ${name}: bucket inference has`);
+  world.server.mergePatch(CAPACITY_BUCKETS, { name: 'inference' }, { spec: { nodes: { min: 3 } } });
+  await world.advance(30 * MINUTE_MS);
+  expect(patient()).toMatchObject({ step: 'Done', nodes: [{ name, result: 'Pass' }] });
+  expect(breaches(world)).toEqual([]);
+}, 60_000);
+
 test('and all at once when that is what is asked for', async () => {
   const world = await makeServing(3, 5);
   const nodes = [...new Set(serving(world))];

@@ -6,9 +6,8 @@ import { observeHealth, type HealthSurroundings } from '../../controllers/node-h
 import { planNodeHealth, type HealthOutcome } from '../../controllers/node-health/plan';
 import type { Ruling } from '../../controllers/node-health/removals';
 import type { HealthNode, HealthSnapshot, Round } from '../../controllers/node-health/snapshot';
-import { severityNow } from '../../controllers/node-health/suspects';
+import { patienceOf, severityNow } from '../../controllers/node-health/suspects';
 import { findCondition } from '../../domain/conditions';
-import { parseDuration } from '../../domain/duration';
 import { formatTime } from '../../domain/kube';
 import { CONTROLLERS_NAMESPACE } from '../../domain/namespaces';
 import { PROBATION_TAINT, VALIDATED_CONDITION } from '../../domain/node-keys';
@@ -179,8 +178,7 @@ function saidOf({ id, reckoning, message }: HealthOutcome['reckoned'][number], f
 
 function suspectedOf(node: HealthNode, { outcome, policy }: HealthLook, nowMs: number): HealthExplanation['suspected'] {
   const found = outcome.suspicions.find((one) => one.node === node.facts.name && one.action === 'Validate');
-  const gangEndsWithinMs = parseDuration(policy.remediation.gangEndsWithin);
-  return found && { leaves: severityNow(node, found.severity, { gangEndsWithinMs, nowMs }), why: found.why };
+  return found && { leaves: severityNow(node, found.severity, patienceOf(policy, nowMs)), why: found.why };
 }
 
 function leavesOf(name: string, rulings: readonly Ruling[]): HealthExplanation['leaves'] {

@@ -117,12 +117,16 @@ function reboots({ nodes }: HealthSnapshot, nowMs: number): readonly PastRemoval
   });
 }
 
+/** These were not measured, and say nothing for the check: those that wait for their turn in another validation, above all. */
+const NOT_MEASURED: ReadonlySet<string> = new Set(['NoNode', 'NotFree']);
+
 function failuresOf({ status }: ValidationState): BatchFailures {
   const failed = new Map<string, number>();
-  for (const { result, reason } of status.nodes ?? []) {
+  const nodes = (status.nodes ?? []).filter(({ reason = '' }) => !NOT_MEASURED.has(reason));
+  for (const { result, reason } of nodes) {
     if (result === 'Fail' && reason) failed.set(reason, (failed.get(reason) ?? 0) + 1);
   }
-  return { nodes: status.nodes?.length ?? 0, failed };
+  return { nodes: nodes.length, failed };
 }
 
 /** Whether a NodeMove for its health has the node now. */

@@ -33,7 +33,10 @@ import {
 } from './removals';
 import { SEVERITIES } from './severity';
 
-/** Rulings, sorted as they were made: the most urgent, then the oldest evidence, then by name; one for each node. */
+/**
+ * Rulings, sorted as they were made: the most urgent, then the oldest evidence, then by name; one for each node. In a dry run persons come
+ * first: theirs do leave, and of the others it is only said.
+ */
 export function applyBrakes(facts: BrakeFacts): Ruling[] {
   const nodes = new Map(facts.nodes.map((node) => [node.name, node]));
   const spent: Spent = {
@@ -43,12 +46,18 @@ export function applyBrakes(facts: BrakeFacts): Ruling[] {
   };
   const seen = new Set<string>();
   const rulings: Ruling[] = [];
-  for (const wanted of [...facts.wanted].sort(byUrgency)) {
+  for (const wanted of inOrder(facts)) {
     if (seen.has(wanted.node)) continue;
     seen.add(wanted.node);
     rulings.push(rule(wanted, nodes.get(wanted.node), spent, facts));
   }
   return rulings;
+}
+
+function inOrder({ wanted, settings }: BrakeFacts): readonly WantedRemoval[] {
+  const sorted = [...wanted].sort(byUrgency);
+  const isReal = ({ because }: WantedRemoval) => !settings.dryRun || because === 'Asked';
+  return [...sorted.filter(isReal), ...sorted.filter((one) => !isReal(one))];
 }
 
 function byUrgency(a: WantedRemoval, b: WantedRemoval): number {

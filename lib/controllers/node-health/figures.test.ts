@@ -45,7 +45,8 @@ describe('the figures of node health', () => {
   });
 
   it('say since when the oldest validation goes on that still has a node', () => {
-    const nodes = [makeHealthNode('a', { phase: 'Validating' }), makeHealthNode('b', { phase: 'Validating' })];
+    const createdAtMs = NOW_MS - 9 * HOUR_MS;
+    const nodes = ['a', 'b'].map((name) => makeHealthNode(name, { phase: 'Validating', createdAtMs }));
     const validations = [
       { ...makeValidation(['a']), createdMs: NOW_MS - 60_000 },
       { ...makeValidation(['b']), createdMs: NOW_MS - HOUR_MS },
@@ -53,6 +54,13 @@ describe('the figures of node health', () => {
       { ...makeValidation(['a'], { finishedAt: formatTime(NOW_MS) }), createdMs: NOW_MS - 3 * HOUR_MS },
     ];
     expect(seriesOf(METRIC.waiting, nodes, { validations })).toEqual({ Validating: NOW_MS / 1000 - 3600 });
+  });
+
+  it('of a validation that had to wait for its turn count from when its node was closed: they raised an alert while it was proved', () => {
+    const closed = { ...taint(PROBATION_TAINT), timeAdded: formatTime(NOW_MS - 60_000) };
+    const nodes = [makeHealthNode('a', { phase: 'Validating', createdAtMs: NOW_MS - 99 * HOUR_MS, taints: [closed] })];
+    const validations = [{ ...makeValidation(['a'], {}, { reason: 'Person' }), createdMs: NOW_MS - 20 * HOUR_MS }];
+    expect(seriesOf(METRIC.waiting, nodes, { validations })).toEqual({ Validating: NOW_MS / 1000 - 60 });
   });
 
   it('tell rounds of three hours apart from rounds of a minute: found when all of them were "above 30 s"', () => {

@@ -46,17 +46,24 @@ function counted<T>(
 /** Nodes on which something still works wait for that work to end, and nobody for them. */
 function waitingSince(nodes: readonly HealthNode[], { validations }: HealthSnapshot): HealthFigure['series'] {
   const idle = nodes.filter(({ work }) => work.length === 0);
-  const closedMs = idle
-    .filter(({ phase }) => phase === 'Probation')
-    .map(({ facts: { taints, createdAtMs } }) => {
-      return taintedAtMs(taints, PROBATION_TAINT) ?? createdAtMs;
-    });
-  const validating = new Set(idle.filter(({ phase }) => phase === 'Validating').map(({ facts }) => facts.name));
+  const closedMs = idle.filter(({ phase }) => phase === 'Probation').map(closedAtMs);
+  const validating = new Map(
+    idle.filter(({ phase }) => phase === 'Validating').map((node) => [node.facts.name, closedAtMs(node)] as const),
+  );
+  // What a person asks for may have waited for its turn for days; its node waits only since it was closed.
   const begunMs = validations
     .filter(({ status, deleting }) => !deleting && status.finishedAt === undefined)
-    .filter(({ spec }) => spec?.nodes.some((name) => validating.has(name)))
-    .map(({ createdMs }) => createdMs);
+    .flatMap(({ spec, createdMs }) =>
+      (spec?.nodes ?? []).flatMap((name) => {
+        const sinceMs = validating.get(name);
+        return sinceMs === undefined ? [] : [Math.max(createdMs, sinceMs)];
+      }),
+    );
   return [...oldest('Probation', closedMs), ...oldest('Validating', begunMs)];
+}
+
+function closedAtMs({ facts: { taints, createdAtMs } }: HealthNode): number {
+  return taintedAtMs(taints, PROBATION_TAINT) ?? createdAtMs;
 }
 
 function oldest(phase: string, sinceMs: readonly number[]): HealthFigure['series'] {

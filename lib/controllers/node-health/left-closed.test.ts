@@ -136,6 +136,13 @@ describe('the end of a gang is waited for', () => {
     expect(says).toBe('a: dry run: it would be closed until the work on it has ended, because Ec2 reports Kernel');
   });
 
+  it.each([
+    ['Held', { held: true }],
+    ['Moving', {}],
+  ] as const)('and not told of one that is %s: somebody else has it', (phase, facts) => {
+    expect(look(closed('a', 60_000, { phase, ...facts }), { faults }).says).toBe('');
+  });
+
   it('a day by default', () => {
     expect(NodeHealthPolicySpec.parse({}).remediation.gangEndsWithin).toBe('24h');
   });

@@ -63,7 +63,8 @@ export function planNodeHealth(snapshot: HealthSnapshot, nowMs: number): HealthO
   const remedies = planRemedies({ snapshot, policy, suspicions, breaker, nowMs });
   const { rulings, waiting } = remedies;
   const heldBack = new Map(rulings.flatMap((one) => (one.allowed ? [] : [[one.node, one.why] as const])));
-  const runs = planRuns(snapshot, { policy, heldBack, nowMs });
+  const letGo = new Set(rulings.flatMap((one) => (one.allowed ? [one.node] : [])));
+  const runs = planRuns(snapshot, { policy, heldBack, letGo, nowMs });
   const batches = planBatches(snapshot, { policy, judged, nowMs });
   const aging = planAging(snapshot, policy, nowMs);
   const actions = [
@@ -97,6 +98,8 @@ interface RunsAround {
   readonly policy: NodeHealthPolicySpec;
   /** Node → the sentence of the brake that keeps it from leaving. */
   readonly heldBack: ReadonlyMap<string, string>;
+  /** Nodes that they let go in this look. */
+  readonly letGo: ReadonlySet<string>;
   readonly nowMs: number;
 }
 
@@ -151,7 +154,8 @@ function planRun(validation: Valid, look: Look): Runs {
   const holderOf = (node: string) => (held.get(node) === name ? undefined : held.get(node));
   const free = (node: string): boolean => isFree(node, snapshot) && holderOf(node) === undefined;
   if (status.startedAt !== undefined) return step(validation, look, { free });
-  const turn = turnOf({ validation, snapshot, isFree: free, holderOf, heldBack: look.heldBack, nowMs });
+  const { heldBack, letGo } = look;
+  const turn = turnOf({ validation, snapshot, isFree: free, holderOf, heldBack, letGo, nowMs });
   if (turn.kind === 'Begins') return step(validation, look, { free, elsewhere: turn.elsewhere });
   if (turn.kind === 'Splits') {
     const { spec, name: rest } = turn;

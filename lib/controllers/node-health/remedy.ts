@@ -11,7 +11,6 @@
  * no crash hides an attempt.
  */
 import { FINAL_STEPS, type NodeHealthPolicySpec } from '../../api';
-import { parseDuration } from '../../domain/duration';
 import { formatTime } from '../../domain/kube';
 import { POOL_LABEL } from '../../domain/node-keys';
 import { freeName, shortHash, type NodeFacts } from '../../fleet';
@@ -25,7 +24,7 @@ import { leftClosed } from './left-closed';
 import type { PastRemoval, RemovalKind, Ruling, WantedRemoval } from './removals';
 import type { NodeSuspicion } from './reports';
 import type { HealthNode, HealthSnapshot } from './snapshot';
-import { endsByMs, failedNodes, isOpen, suspectedNodes } from './suspects';
+import { endsByMs, failedNodes, isOpen, patienceOf, suspectedNodes } from './suspects';
 import { closeAction } from './verdicts';
 
 /** What it comes to. */
@@ -100,7 +99,7 @@ interface Concerned {
 function concerned({ snapshot, suspicions, policy, nowMs }: RemedyInput): Concerned {
   const notices = suspicions.filter(({ goneAtMs }) => goneAtMs !== undefined);
   const noticed = new Set(notices.map(({ node }) => node));
-  const patience = { gangEndsWithinMs: parseDuration(policy.remediation.gangEndsWithin), nowMs };
+  const patience = patienceOf(policy, nowMs);
   const said = suspectedNodes(snapshot, suspicions, patience).filter(({ node }) => !noticed.has(node));
   const asked = askedNodes(snapshot);
   const known = new Set([...noticed, ...said.map(({ node }) => node), ...asked.map(({ node }) => node.facts.name)]);
@@ -120,17 +119,18 @@ function waitingNodes(
   { snapshot, policy, breaker, nowMs }: RemedyInput,
 ): readonly Waiting[] {
   const wished = new Set(asked.map(({ node }) => node.facts.name));
-  const patience = { gangEndsWithinMs: parseDuration(policy.remediation.gangEndsWithin), nowMs };
+  const patience = patienceOf(policy, nowMs);
   return suspected.flatMap(({ node: name, severity, why }): Waiting[] => {
     const node = snapshot.nodes.get(name);
-    if (!node || severity !== 'EndOfGang' || node.work.length === 0 || wished.has(name)) return [];
+    if (!node || HANDS_OFF.has(node.phase) || wished.has(name)) return [];
+    if (severity !== 'EndOfGang' || node.work.length === 0) return [];
     const untilMs = endsByMs(node, patience);
     if (!isOpen(node) && untilMs !== undefined) {
       const until = `until ${formatTime(untilMs)} at the latest`;
       return [{ node: name, why: `closed; the end of the work on it is waited for, ${until}: ${why}`, untilMs }];
     }
     // Of a tripped breaker the condition speaks.
-    if (!isDry({ snapshot, policy }) || breaker.tripped || HANDS_OFF.has(node.phase)) return [];
+    if (!isDry({ snapshot, policy }) || breaker.tripped) return [];
     return [{ node: name, why: `dry run: it would be closed until the work on it has ended, because ${why}` }];
   });
 }

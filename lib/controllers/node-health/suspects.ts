@@ -1,4 +1,6 @@
 /** Who should leave work, or go: by what is said of a node, by another boot, by a verdict. PURE; whether it may is said by others. */
+import type { NodeHealthPolicySpec } from '../../api';
+import { parseDuration } from '../../domain/duration';
 import { PROBATION_TAINT } from '../../domain/node-keys';
 import { hasTaint, taintedAtMs } from '../../domain/taints';
 import type { WantedRemoval } from './removals';
@@ -15,6 +17,11 @@ export function isOpen({ facts }: HealthNode): boolean {
 export interface Patience {
   readonly gangEndsWithinMs: number;
   readonly nowMs: number;
+}
+
+/** What the policy says of it. */
+export function patienceOf({ remediation }: NodeHealthPolicySpec, nowMs: number): Patience {
+  return { gangEndsWithinMs: parseDuration(remediation.gangEndsWithin), nowMs };
 }
 
 /** Until when the work on a closed node may take to end; undefined where it never ends, or nobody knows since when it is waited for. */

@@ -80,6 +80,23 @@ describe('a person who asks for all nodes of a bucket', () => {
     expect(leaving(acts(fleet, { validations: all, ...over } as Partial<HealthSnapshot>))).toEqual(['w0', 'w1']);
   });
 
+  it('is not held back by those that a dry run only says would leave: nobody is away for them', () => {
+    const atMs = NOW_MS - 60_000;
+    const faults = ['w8', 'w9'].map((node) => ({
+      ...{ id: node, node, source: 'Ec2' as const, kind: 'SystemStatus', loudness: 'Critical' as const, atMs },
+    }));
+    const { actions, rulings } = planNodeHealth(
+      makeSnapshot(fleet, { validations: [wish(['w0', 'w1'])], faults, policy: policyOf({ dryRun: true }) }),
+      NOW_MS,
+    );
+    expect(leaving(actions)).toEqual(['w0', 'w1']);
+    // What it would come to counts those that do leave.
+    expect(rulings.slice(2)).toMatchObject([
+      { node: 'w8', allowed: false, brake: 'AtOnce' },
+      { node: 'w9', allowed: false, brake: 'AtOnce' },
+    ]);
+  });
+
   it('has all of them at once with atOnce', () => {
     const over = { validations: [wish(NAMES, { atOnce: true })], minimums: new Map([['training', 10]]) };
     expect(leaving(acts(fleet, over))).toEqual(NAMES);
@@ -154,7 +171,53 @@ describe('a validation that cannot have all its nodes', () => {
     expect(more).toEqual([]);
     expect(status).toEqual({
       message:
-        'waits: w2: bucket training has 10 nodes at work and keeps at least 10. To have them at once, whatever the brakes say: spec.atOnce',
+        'waits: w2: bucket training has 10 nodes at work and keeps at least 10. To have them at once, whatever the brakes say: delete this one, and make another with spec.atOnce',
+    });
+  });
+
+  describe('that waited for its turn for longer than an hour', () => {
+    const late = wish(['w2'], {}, 3 * HOUR_MS);
+    const closedAgo = (agoMs: number) => [{ ...taint(PROBATION_TAINT), timeAdded: formatTime(NOW_MS - agoMs) }];
+    const moving = (sinceMs: number) => ({
+      nodes: [working('w2', { phase: 'Moving', taints: closedAgo(2 * HOUR_MS) }), ...fleet.slice(3)],
+      moves: [
+        {
+          ...{ name: 'm', to: 'Validation' as const, createdMs: NOW_MS - sinceMs },
+          nodes: [{ name: 'w2', step: 'Draining' as const }],
+        },
+      ],
+    });
+
+    it('is not over in the look in which its turn comes: the node is on its way', () => {
+      const actions = acts(fleet, { validations: [late] });
+      expect(leaving(actions)).toEqual(['w2']);
+      expect(written(actions)).toEqual([
+        {
+          message: `waits: w2: training/w2 works on it; begins at ${formatTime(NOW_MS + HOUR_MS)} with those that are free`,
+        },
+      ]);
+    });
+
+    it.each([
+      ['closed a moment ago', [working('w2', { phase: 'Validating', taints: closedAgo(1000) })], []],
+      ['closed long ago, and sent a moment ago', moving(60_000).nodes, moving(60_000).moves],
+    ])('waits for a node that was %s', (_, nodes, moves) => {
+      const [status] = written(acts(nodes, { validations: [late], moves }));
+      expect(status?.startedAt).toBeUndefined();
+      expect(status?.message).toMatch(/^waits: w2: .*; begins at .* with those that are free$/);
+    });
+
+    it('begins without it when an hour has passed since', () => {
+      const { nodes, moves } = moving(HOUR_MS);
+      expect(written(acts(nodes, { validations: [late], moves }))[0]).toMatchObject({ step: 'Done' });
+    });
+
+    it('and does not keep those waiting that are free: who is on its way goes on in one of its own', () => {
+      const { moves } = moving(60_000);
+      const nodes = [emptied('w0'), emptied('w1'), ...moving(60_000).nodes];
+      const actions = acts(nodes, { validations: [wish(['w0', 'w1', 'w2'], {}, 3 * HOUR_MS)], moves });
+      expect(actions.filter(({ type }) => type === 'CreateValidation')).toMatchObject([{ spec: { nodes: ['w2'] } }]);
+      expect(written(actions)).toEqual([]);
     });
   });
 
@@ -203,4 +266,29 @@ test('a failed node that a person measures is not replaced under the check', () 
   expect(replaced([wish(['w0'])])).toEqual([]);
   expect(replaced([begun])).toEqual([]);
   expect(replaced([{ ...begun, status: { ...begun.status, finishedAt: formatTime(NOW_MS) } }])).toEqual(['w0']);
+});
+
+test('a check that failed most of those that were measured is at fault, however many of the others wait for their turn', () => {
+  const record = (name: string) => ({ name, providerID: `aws:///us-east-2a/i-${name}`, bootId: `boot-${name}` });
+  const measured = NAMES.slice(0, 4).map((name) => ({
+    ...{ ...record(name), result: 'Fail' as const, reason: 'dcgm' },
+  }));
+  const others = NAMES.slice(4).map((name) => ({
+    ...{ ...record(name), result: 'Unreliable' as const, reason: 'NotFree' },
+  }));
+  const finishedAt = formatTime(NOW_MS - HOUR_MS);
+  const done = makeValidation(
+    NAMES,
+    { startedAt: finishedAt, finishedAt, nodes: [...measured, ...others] },
+    { reason: 'Person' },
+  );
+  const failed = measured.map(({ name }) =>
+    working(name, {
+      ...{ phase: 'Quarantined', validated: 'False', work: [], taints: [taint(PROBATION_TAINT)] },
+      verdict: { timeMs: NOW_MS - HOUR_MS, result: 'Fail', bootId: `boot-${name}`, validation: done.name },
+    }),
+  );
+  const { rulings } = planNodeHealth(makeSnapshot([...failed, ...fleet.slice(4)], { validations: [done] }), NOW_MS);
+  expect(rulings).toHaveLength(4);
+  expect(rulings.map((ruling) => !ruling.allowed && ruling.brake)).toEqual(Array(4).fill('ChecksFault'));
 });

@@ -3,10 +3,12 @@
  *
  * It waits for its nodes to be free: an hour at most, then it begins with those that are. What the brakes hold back of a person's nodes does
  * not keep the others waiting, who stand idle for it: it goes on in a validation of its own, made BEFORE this one begins, so no crash forgets
- * it. Of whom nothing is free yet waits for its turn, however long, and says so.
+ * it. Of whom nothing is free yet waits for its turn, however long, and says so; once that comes, a node has its hour from then on.
  */
 import type { NodeValidationSpec } from '../../api';
 import { formatTime } from '../../domain/kube';
+import { PROBATION_TAINT } from '../../domain/node-keys';
+import { taintedAtMs } from '../../domain/taints';
 import { shortHash, type NodePhase } from '../../fleet';
 import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
 
@@ -34,6 +36,8 @@ export interface TurnInput {
   holderOf(node: string): string | undefined;
   /** Node → the sentence of the brake that keeps it. */
   readonly heldBack: ReadonlyMap<string, string>;
+  /** Nodes that the brakes let go in this very look. */
+  readonly letGo: ReadonlySet<string>;
   readonly nowMs: number;
 }
 
@@ -44,19 +48,28 @@ export function turnOf(input: TurnInput): Turn {
   const rest = snapshot.validations.find(({ name, deleting }) => name === restName(uid) && !deleting);
   const elsewhere = new Map((rest?.spec?.nodes ?? []).map((node) => [node, rest!.name] as const));
   const own = spec.nodes.filter((name) => snapshot.nodes.has(name) && !elsewhere.has(name));
-  const busy = own.filter((name) => !input.isFree(name));
-  const held = busy.filter((name) => isHeld(name, input));
-  const byMs = createdMs + FREE_WITHIN_MS;
-  // Those that are on their way come yet, and for nobody at all nothing begins.
-  const isAwaited = held.length < busy.length && nowMs < byMs;
-  const isNobodyFree = held.length > 0 && held.length === own.length;
-  if (isAwaited || isNobodyFree) return waits(input, busy, { held, byMs });
-  return held.length > 0 && !rest ? splits(validation, held) : { kind: 'Begins', elsewhere };
+  const busy = new Map(own.filter((name) => !input.isFree(name)).map((name) => [name, busyUntilMs(name, input)]));
+  const later = [...busy.keys()].filter((name) => nowMs < busy.get(name)!);
+  // For nobody at all nothing begins.
+  if (later.length > 0 && later.length === own.length) return waits(input, busy, [...busy.values()]);
+  // Those that are on their way come yet.
+  const firstMs = createdMs + FREE_WITHIN_MS;
+  if (nowMs < firstMs && [...busy.values()].some(Number.isFinite)) return waits(input, busy, [firstMs]);
+  return later.length > 0 && !rest ? splits(validation, later) : { kind: 'Begins', elsewhere };
 }
 
-/** Others than a person's are never asked for: what landed on one of theirs is waited for, and then done without. */
-function isHeld(name: string, { validation, heldBack }: TurnInput): boolean {
-  return validation.spec.reason === 'Person' && heldBack.has(name);
+/**
+ * Until when a node that is not free is waited for: without end as long as the brakes hold it back, an hour from when they let it go. Others
+ * than a person's are never asked for: what landed on one of theirs is waited for, and then done without.
+ */
+function busyUntilMs(name: string, { validation, snapshot, heldBack, letGo, nowMs }: TurnInput): number {
+  const { spec, createdMs } = validation;
+  if (spec.reason !== 'Person') return createdMs + FREE_WITHIN_MS;
+  if (heldBack.has(name)) return Infinity;
+  const closedMs = taintedAtMs(snapshot.nodes.get(name)!.facts.taints, PROBATION_TAINT) ?? 0;
+  const moves = snapshot.moves.filter((move) => move.nodes.some((one) => one.name === name));
+  const sentMs = [...moves.map((move) => move.createdMs), ...(letGo.has(name) ? [nowMs] : [])];
+  return Math.max(createdMs, closedMs, ...sentMs) + FREE_WITHIN_MS;
 }
 
 const restName = (uid: string): string => `rest-${shortHash(uid)}`;
@@ -74,19 +87,16 @@ function splits({ name, uid, spec }: TurnInput['validation'], held: readonly str
 /** Names of nodes that are told one by one. */
 const MOST_WORDS = 5;
 
-function waits(
-  input: TurnInput,
-  busy: readonly string[],
-  { held, byMs }: { readonly held: readonly string[]; readonly byMs: number },
-): Turn {
-  const words = [...busy].sort().map((name) => wordOf(name, input));
+function waits(input: TurnInput, busy: ReadonlyMap<string, number>, ends: readonly number[]): Turn {
+  const words = [...busy.keys()].sort().map((name) => wordOf(name, input));
   const more = words.length > MOST_WORDS ? [`${words.length - MOST_WORDS} more`] : [];
-  const end =
-    held.length === busy.length
-      ? '. To have them at once, whatever the brakes say: spec.atOnce'
-      : `; begins at ${formatTime(byMs)} with those that are free`;
+  const isHeld = [...busy.values()].every((untilMs) => untilMs === Infinity);
+  const untilMs = Math.max(0, ...ends.filter(Number.isFinite));
+  const end = isHeld
+    ? '. To have them at once, whatever the brakes say: delete this one, and make another with spec.atOnce'
+    : `; begins at ${formatTime(untilMs)} with those that are free`;
   const message = `waits: ${[...words.slice(0, MOST_WORDS), ...more].join('; ')}${end}`;
-  return { kind: 'Waits', message: message.slice(0, 2048), untilMs: byMs };
+  return { kind: 'Waits', message: message.slice(0, 2048), untilMs };
 }
 
 const PHASE_WORDS: Partial<Record<NodePhase, string>> = {
