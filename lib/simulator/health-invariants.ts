@@ -183,7 +183,7 @@ export class HealthInvariants {
 
   private checkCaps(sent: Sent, { maxNodes, maxPercent, minPopulation }: NodeHealthPolicySpec['remediation']): void {
     const away = this.moves.away();
-    if (!this.isFirst(sent, away)) return;
+    if (!this.isFirst(sent, away) || this.moves.isAwayBesides(sent)) return;
     const fleet = new Set(away.map(({ machine }) => machine)).size;
     if (fleet > maxNodes)
       this.breach('caps', `Node ${sent.node}`, `${sent.move} (${sent.why}): ${fleet} are away, ${maxNodes} may be`);

@@ -56,6 +56,13 @@ export class HealthMoves {
     return this.known().flatMap(({ sent, move }) => (this.isAway(sent, move) ? [sent] : []));
   }
 
+  /** Whether another move has it away, a person's for its health, too. */
+  isAwayBesides(sent: Sent): boolean {
+    return this.server
+      .all(NODE_MOVES)
+      .some((move) => move.metadata.name !== sent.move && isDepartureOf(sent.node, move) && this.isAway(sent, move));
+  }
+
   /** Departures within the hour, but for those that came to nothing. Moves that somebody deleted are forgotten, as history is. */
   recent(): readonly Sent[] {
     return this.withinTheHour().map(({ sent }) => sent);
@@ -86,6 +93,10 @@ export class HealthMoves {
     const handedOver = status?.nodes?.some((one: { step: string }) => one.step === 'HandedOver') ?? false;
     return handedOver && node?.spec?.providerID === machine && hasTaint(node.spec.taints, PROBATION_TAINT);
   }
+}
+
+function isDepartureOf(node: string, { spec }: KubeObject): boolean {
+  return spec.reason === 'Health' && ['Validation', 'Replacement'].includes(spec.to.kind) && spec.nodes.includes(node);
 }
 
 const isOver = (status: KubeObject['status']): boolean =>

@@ -9,6 +9,7 @@ import type { HealthAction } from './actions';
 import { applyHealthAction } from './apply';
 import type { Fault } from './faults';
 import { planNodeHealth } from './plan';
+import { isDeparture } from './reading';
 import type { HealthNode } from './snapshot';
 import { makeHealthNode, makeSnapshot, makeValidation, NOW_MS } from './testing-fleet';
 import { verdictAction } from './verdicts';
@@ -268,4 +269,17 @@ describe('a node that was tried in vain, and of which something could be said la
     expect(acts([node], { validations: tries })).toEqual([]);
     expect(acts([node], { validations: [...tries, { ...passed, name: 'p' }] })).toEqual(['CreateValidation']);
   });
+});
+
+test('a move that gives a bucket nodes takes none away for their health, whatever reason a person gives for it', () => {
+  const move = (kind: string) => ({
+    ...{ apiVersion: 'aicluster.dev/v1alpha1', kind: 'NodeMove', metadata: { name: 'm' } },
+    spec: { nodes: ['a'], reason: 'Health', to: { kind } },
+  });
+  expect(['Bucket', 'Release', 'Validation', 'Replacement'].map((kind) => isDeparture(move(kind)))).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ]);
 });

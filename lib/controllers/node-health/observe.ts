@@ -32,7 +32,15 @@ import {
 import type { ControllerContext } from '../../runtime/controller';
 import { validatingNodes } from './batches';
 import { faultOfEvent, faultsOfConditions, type Fault, type ReportOrigin } from './faults';
-import { readReport, toCheckPodFacts, toHealthMove, toPolicyState, toPoolHealth, toValidationState } from './reading';
+import {
+  isDeparture,
+  readReport,
+  toCheckPodFacts,
+  toHealthMove,
+  toPolicyState,
+  toPoolHealth,
+  toValidationState,
+} from './reading';
 import type { CheckPodFacts, HealthNode, HealthSnapshot, PoolHealth, ValidationState } from './snapshot';
 
 /** What the process was started with, and what it knows from elsewhere. */
@@ -68,7 +76,7 @@ export function observeHealth(
     nodes,
     validations,
     checkPods: toCheckPods({ cache }),
-    moves: moves.filter(({ spec }) => spec?.reason === 'Health').map(toHealthMove),
+    moves: moves.filter(isDeparture).map(toHealthMove),
     moveNames: new Set(moves.map(({ metadata }) => metadata.name)),
     pools,
     minimums: new Map(

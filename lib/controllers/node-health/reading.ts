@@ -68,6 +68,10 @@ function supplyOf(spec: CapacityPoolSpec, { backOff, desired = 0, nodes = 0, win
   };
 }
 
+/** Whether a NodeMove takes nodes away for their health, whoever made it. One that gives a bucket healthy nodes takes none away. */
+export const isDeparture = ({ spec }: KubeObject): boolean =>
+  spec?.reason === 'Health' && ['Validation', 'Replacement'].includes(spec.to?.kind);
+
 /** Reads a NodeMove for the health of nodes. */
 export const toHealthMove: (object: KubeObject) => HealthMove = once(({ metadata, spec, status = {} }): HealthMove => {
   const known = new Map<string, any>((status.nodes ?? []).map((node: any) => [node.name, node] as const));
