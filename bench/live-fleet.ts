@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { VALIDATION_NAMESPACE } from '../lib/domain/namespaces';
 import { CONTROLLERS_NAMESPACE, processName } from '../lib/charts/controllers-chart';
-import { CHECK_IMAGE, NEURON_CHECK_IMAGE, NODE_FLAGS } from '../lib/charts/controllers-pod';
+import { CHECK_IMAGE, MALLOC_ENV, NEURON_CHECK_IMAGE, NODE_FLAGS } from '../lib/charts/controllers-pod';
 import { rbacObjects } from '../lib/charts/rbac';
 import type { ProcessName } from '../lib/controllers/processes';
 import { PERMISSIONS } from '../lib/domain/permissions';
@@ -74,6 +74,7 @@ export async function startProcess({ name, bed, ec2, root }: ProcessStart): Prom
       POD_NAMESPACE: CONTROLLERS_NAMESPACE,
       HTTP_PORT: String(port),
       NODE_ENV: 'production',
+      ...MALLOC_ENV,
       CHECK_IMAGE,
       NEURON_CHECK_IMAGE,
       AWS_REGION: 'us-east-2',

@@ -88,6 +88,11 @@ describe('the controllers chart', () => {
     });
   });
 
+  it('tells glibc to give back what it does not need any more', () => {
+    const { env } = podOf({ bundle: BUNDLE }).containers[0];
+    expect(env).toContainEqual({ name: 'MALLOC_TRIM_THRESHOLD_', value: '131072' });
+  });
+
   it('gives a process the variables that are meant for it alone', () => {
     const env = { capacity: { EVIDENCE_BUCKET: 'models' }, another: { SECRET_OF_ANOTHER: '1' } };
     const names = podOf({ bundle: BUNDLE, env }).containers[0].env.map(({ name }: { name: string }) => name);

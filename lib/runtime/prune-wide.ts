@@ -4,8 +4,9 @@
  */
 import type { Container, KubeObject, Pod } from '../domain/kube';
 import { oneCopy } from '../domain/one-copy';
+import { JANITOR_KEY, SAFE_TO_FORCE_DELETE_ANNOTATION } from '../domain/pod-keys';
 import { NODES, PODS, resourceName, VOLCANO_JOBS, type ResourceType } from '../domain/resources';
-import { LAST_APPLIED, pruneOf } from './prune';
+import { POD_ANNOTATIONS, pruneMeta, pruneOf } from './prune';
 
 const WIDE: Readonly<Record<string, ((object: KubeObject) => KubeObject) | undefined>> = {
   [resourceName(PODS)]: prunePod,
@@ -29,13 +30,10 @@ const copyOf = oneCopy<any>();
 
 type Fields = Readonly<Record<string, any>>;
 
-function pruneMeta({ managedFields: _, annotations, ...metadata }: KubeObject['metadata']): KubeObject['metadata'] {
-  const { [LAST_APPLIED]: __, ...kept } = annotations ?? {};
-  return Object.keys(kept).length > 0 ? { ...metadata, annotations: kept } : metadata;
-}
+const ANNOTATIONS = [...POD_ANNOTATIONS, JANITOR_KEY, SAFE_TO_FORCE_DELETE_ANNOTATION];
 
 function prunePod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
-  const { labels, ownerReferences, ...meta } = pruneMeta(metadata);
+  const { labels, ownerReferences, ...meta } = pruneMeta(metadata, ANNOTATIONS);
   return {
     apiVersion,
     kind,
@@ -58,35 +56,45 @@ const SPEC = [
 ];
 
 function pruneSpec(spec: NonNullable<Pod['spec']>): NonNullable<Pod['spec']> {
-  const { nodeName, schedulingGates, hostname, affinity, containers, initContainers, securityContext, volumes } = spec;
+  const { nodeName, schedulingGates, hostname, affinity, containers, initContainers, securityContext } = spec;
+  const volumes = pruneVolumes(spec['volumes'] ?? []);
+  const names = new Set(volumes.map(({ name }) => name));
+  const pruneOne = (container: Container) => pruneContainer(container, names);
   const alike = {
     ...pick(spec, SPEC),
     ...(affinity?.nodeAffinity && { affinity: { nodeAffinity: affinity.nodeAffinity } }),
     ...(securityContext?.seLinuxOptions && { securityContext: pick(securityContext, ['seLinuxOptions']) }),
-    containers: containers.map(pruneContainer),
-    ...(initContainers && { initContainers: initContainers.map(pruneContainer) }),
+    containers: containers.map(pruneOne),
+    ...(initContainers && { initContainers: initContainers.map(pruneOne) }),
   };
   // Names of claims and host names are those of one pod.
-  return { nodeName, schedulingGates, hostname, ...copyOf(alike), volumes: copyOf(pruneVolumes(volumes ?? [])) };
+  return { nodeName, schedulingGates, hostname, ...copyOf(alike), volumes: copyOf(volumes) };
 }
 
 /** Variables of libfabric and NCCL; all others are nobody's business, and some are secrets. */
 const VARIABLE = /^(FI|NCCL)_/;
 
-function pruneContainer(container: Container): Container {
+function pruneContainer(container: Container, volumes: ReadonlySet<string>): Container {
   const { name, env = [], volumeMounts = [], readinessProbe, securityContext } = container;
   return {
     name,
     ...pick(container, ['image', 'resources', 'restartPolicy']),
     env: (env as readonly Fields[]).filter((one) => VARIABLE.test(one['name'])),
-    volumeMounts: (volumeMounts as readonly Fields[]).map((mount) => pick(mount, ['name', 'mountPath'])),
+    volumeMounts: (volumeMounts as readonly Fields[])
+      .filter((mount) => volumes.has(mount['name']))
+      .map((mount) => pick(mount, ['name', 'mountPath'])),
     ...(readinessProbe && { readinessProbe: {} }),
     ...(securityContext?.seLinuxOptions && { securityContext: pick(securityContext, ['seLinuxOptions']) }),
   };
 }
 
+const SOURCES = ['emptyDir', 'persistentVolumeClaim', 'ephemeral'];
+
+/** Without others: the volume with the token has another name in every pod, and no two specs would be alike. */
 function pruneVolumes(volumes: readonly Fields[]): readonly Fields[] {
-  return volumes.map((volume) => pick(volume, ['name', 'emptyDir', 'persistentVolumeClaim', 'ephemeral']));
+  return volumes
+    .filter((volume) => SOURCES.some((source) => volume[source] !== undefined))
+    .map((volume) => pick(volume, ['name', ...SOURCES]));
 }
 
 const STATUS = ['phase', 'startTime', 'reason', 'podIP'];
@@ -103,7 +111,8 @@ function pruneStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['statu
   };
 }
 
-const pruneContainerStatus = (status: Fields) => pick(status, ['name', 'image', 'state', 'restartCount']);
+/** Its image is in the spec. */
+const pruneContainerStatus = (status: Fields) => pick(status, ['name', 'state']);
 
 const NODE_INFO = ['bootID', 'osImage', 'kernelVersion'];
 

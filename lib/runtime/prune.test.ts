@@ -2,6 +2,7 @@ import type { KubeObject, Node, Pod } from '../domain/kube';
 import { NODES, POD_GROUPS, PODS, VOLCANO_JOBS } from '../domain/resources';
 import { toNodeFacts, toPodFacts, toPodGroupFacts, toVolcanoJobFacts } from '../fleet';
 import { pruneOf } from './prune';
+import { pruneWide } from './prune-wide';
 
 const LARGE = {
   'kubectl.kubernetes.io/last-applied-configuration': 'x'.repeat(4000),
@@ -164,5 +165,29 @@ describe('what is kept of an object', () => {
     expect(a).not.toBe(b);
     expect(a!.metadata.labels).toBe(b!.metadata.labels);
     expect(a!.spec.containers).toBe(b!.spec.containers);
+  });
+
+  test('the janitor keeps the spec of pods alike once, though each has a volume of its own for its token', () => {
+    const withToken = (token: string): KubeObject => {
+      const pod = JSON.parse(JSON.stringify(POD)) as any;
+      const [work] = pod.spec.containers;
+      const volumes = [
+        ...pod.spec.volumes,
+        { name: 'shm', emptyDir: { medium: 'Memory' } },
+        { name: token, projected: {} },
+      ];
+      const volumeMounts = [
+        { name: 'shm', mountPath: '/dev/shm' },
+        { name: token, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' },
+      ];
+      return { ...pod, spec: { ...pod.spec, volumes, containers: [{ ...work, volumeMounts }] } };
+    };
+    const [a, b] = ['kube-api-access-2kx9z', 'kube-api-access-7hqvd'].map((token) =>
+      pruneWide(PODS)!(withToken(token)),
+    );
+    expect(a!.spec.containers).toBe(b!.spec.containers);
+    expect(a!.spec.volumes).toBe(b!.spec.volumes);
+    expect(a!.spec.containers[0].volumeMounts).toEqual([{ name: 'shm', mountPath: '/dev/shm' }]);
+    expect(a!.spec.volumes.map(({ name }: { name: string }) => name)).toEqual(['data', 'shm']);
   });
 });

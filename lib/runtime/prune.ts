@@ -28,13 +28,17 @@ const copyOf = oneCopy<any>();
 
 type Metadata = KubeObject['metadata'];
 
-/** Annotations are kept by name: some are as large as the object itself, like kubectl's copy of it. */
-function pruneMeta({ managedFields: _, annotations = {}, ...metadata }: Metadata, keep: readonly string[]): Metadata {
+/** Metadata without managedFields. Annotations are kept by name: some are as large as the object itself, like kubectl's copy of it. */
+export function pruneMeta(
+  { managedFields: _, annotations = {}, ...metadata }: Metadata,
+  keep: readonly string[],
+): Metadata {
   const kept = keep.filter((key) => annotations[key] !== undefined).map((key) => [key, annotations[key]!] as const);
   return kept.length > 0 ? { ...metadata, annotations: Object.fromEntries(kept) } : metadata;
 }
 
-const POD_ANNOTATIONS = [
+/** Annotations of pods that `lib/fleet` reads. */
+export const POD_ANNOTATIONS: readonly string[] = [
   FOREIGN_KEYS.gangName,
   MIRROR_ANNOTATION,
   CHECKPOINT_REQUESTED_ANNOTATION,

@@ -1,8 +1,8 @@
 /** What EC2 is to be asked. PURE. */
 import { findInstanceType } from '../../catalog';
 import { instanceIdOf } from '../../domain/instance-id';
-import type { KubeObject, Node } from '../../domain/kube';
-import { isFleetNode, toNodeFacts } from '../../fleet';
+import type { KubeObject } from '../../domain/kube';
+import { isFleetNode, toNodeFactsList } from '../../fleet';
 
 /** Whether nodes of this type have EFA, and a place in the network that matters. */
 export function hasEfa(instanceType: string): boolean {
@@ -11,8 +11,7 @@ export function hasEfa(instanceType: string): boolean {
 
 /** Instances whose place in the network matters: those of fleet nodes with EFA, sorted. */
 export function placedInstances(nodes: readonly KubeObject[]): readonly string[] {
-  return nodes
-    .map((node) => toNodeFacts(node as Node))
+  return toNodeFactsList(nodes)
     .filter((facts) => isFleetNode(facts) && hasEfa(facts.instanceType))
     .flatMap(({ providerID }) => instanceIdOf(providerID) ?? [])
     .sort();

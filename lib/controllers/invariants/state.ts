@@ -6,7 +6,7 @@ import {
   bucketOfPod,
   isFleetNode,
   toNamespaceBuckets,
-  toNodeFacts,
+  toNodeFactsList,
   toPodFacts,
   toPodGroupFacts,
   type NodeFacts,
@@ -126,11 +126,12 @@ export class InvariantState {
 
   /** Nodes of our pools that are not leaving. */
   get fleet(): readonly FleetNode[] {
-    return this.once('fleet', () =>
-      this.objects(NODES)
-        .map((object) => ({ object, facts: toNodeFacts(object) }))
-        .filter(({ facts }) => isFleetNode(facts) && facts.deletedAtMs === undefined),
-    );
+    return this.once('fleet', () => {
+      const objects = this.objects(NODES);
+      return toNodeFactsList(objects)
+        .map((facts, i) => ({ facts, object: objects[i]! }))
+        .filter(({ facts }) => isFleetNode(facts) && facts.deletedAtMs === undefined);
+    });
   }
 
   /** Pods that belong to a bucket and have not ended. */
