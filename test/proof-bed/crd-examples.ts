@@ -95,6 +95,7 @@ export const EXAMPLES: Readonly<Record<string, { readonly least: any; readonly w
         maxPercent: 10,
         minPopulation: 6,
         perHour: 3,
+        gangEndsWithin: '12h',
         attempts: 3,
         breaker: { percent: 20, window: '5m' },
       },
@@ -103,7 +104,7 @@ export const EXAMPLES: Readonly<Record<string, { readonly least: any; readonly w
   },
   NodeValidation: {
     least: VALIDATION,
-    whole: { ...VALIDATION, level: 'Deep', reason: 'Report', message: 'a person asked for it' },
+    whole: { ...VALIDATION, level: 'Deep', reason: 'Person', message: 'a person asked for it', atOnce: true },
   },
   JanitorPolicy: {
     least: {},
