@@ -105,6 +105,11 @@ export class FleetView {
     return this.context;
   }
 
+  /** Whether a pod of another bucket is on it. */
+  isSquatted(node: string): boolean {
+    return this.squatted().has(node);
+  }
+
   private squatted(): ReadonlySet<string> {
     const nodes = new Map(this.nodes().map((node) => [node.name, node]));
     const buckets = this.namespaceBuckets();

@@ -208,6 +208,8 @@ export class HealthInvariants {
   private checkMinimum({ move, why, node }: Sent, { bucket }: NodeFacts): void {
     if (bucket === undefined || !this.isUndisturbed(`bucket ${bucket}`)) return;
     const { server, view } = this.checked;
+    // One with strangers on it is of no use to its bucket as it is.
+    if (view.isSquatted(node)) return;
     const object = server.find(CAPACITY_BUCKETS, { name: bucket });
     // One that is being deleted gives all of its nodes away.
     const min = object?.metadata.deletionTimestamp ? 0 : (object?.spec as CapacityBucketSpec | undefined)?.nodes.min;
