@@ -13,9 +13,7 @@ import type { HealthNode, HealthSnapshot } from './snapshot';
 import { isOpen } from './suspects';
 
 /** In these somebody else has the node: a person, a move, or nobody any more. */
-export const HANDS_OFF: ReadonlySet<NodePhase> = new Set<NodePhase>([
-  ...(['Held', 'Cordoned', 'Moving', 'Leaving', 'Joining'] as const),
-]);
+export const HANDS_OFF: ReadonlySet<NodePhase> = new Set(['Held', 'Cordoned', 'Moving', 'Leaving', 'Joining']);
 
 /** A node that a person wants to have proved. */
 export interface Asked {
