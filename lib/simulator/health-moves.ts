@@ -51,9 +51,14 @@ export class HealthMoves {
     return sent;
   }
 
-  /** Departures that are not over: on the way, or emptied and not proved again yet. */
+  /** Departures that are not over: on the way, or emptied and not proved again yet. From where is said by the move, once it has come to it. */
   away(): readonly Sent[] {
-    return this.known().flatMap(({ sent, move }) => (this.isAway(sent, move) ? [sent] : []));
+    return this.known().flatMap(({ sent, move }) => {
+      const { groups } = sent;
+      const from = takenFrom(move);
+      const isOther = (group: string) => from !== undefined && group.startsWith('bucket ') && group !== from;
+      return this.isAway(sent, move) ? [{ ...sent, groups: groups.filter((group) => !isOther(group)) }] : [];
+    });
   }
 
   /** Whether another move has it away, a person's for its health, too. */
@@ -70,9 +75,7 @@ export class HealthMoves {
 
   /** Of these, those that the move says it has taken from this group: a node may get another bucket until it comes to it. */
   takenFrom(group: string): readonly Sent[] {
-    const isTaken = ({ status }: KubeObject) =>
-      (status?.nodes ?? []).some(({ from }: { from?: string }) => from !== undefined && `bucket ${from}` === group);
-    return this.withinTheHour().flatMap(({ sent, move }) => (isTaken(move) ? [sent] : []));
+    return this.withinTheHour().flatMap(({ sent, move }) => (takenFrom(move) === group ? [sent] : []));
   }
 
   private withinTheHour(): readonly Known[] {
@@ -101,6 +104,12 @@ function isDepartureOf(node: string, { spec }: KubeObject): boolean {
 
 const isOver = (status: KubeObject['status']): boolean =>
   status?.finishedAt !== undefined || FINAL_STEPS.includes(status?.step);
+
+/** The bucket that the move found its node in. */
+function takenFrom({ status }: KubeObject): string | undefined {
+  const from = status?.nodes?.[0]?.from as string | undefined;
+  return from === undefined ? undefined : `bucket ${from}`;
+}
 
 function cameToNothing({ status }: KubeObject): boolean {
   return isOver(status) && (status?.nodes ?? []).every(({ step }: { step: string }) => step === 'Aborted');
