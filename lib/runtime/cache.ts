@@ -8,8 +8,9 @@ import type { KubeObject } from '../domain/kube';
 import { apiVersionOf, resourceName, type ResourceType } from '../domain/resources';
 import type { AssumingCache, Metrics } from './controller';
 import { Expired, NotFound, TooManyRequests } from './errors';
-import { ObjectStore, type Change, type IndexFunction } from './object-store';
+import { isGone, ObjectStore, type Change, type IndexFunction } from './object-store';
 import type { Clock, ClusterPort, Log, ObjectPage, Random, Selection, WatchEvent, WatchHandle } from './ports';
+import { withoutManagedFields } from './prune';
 import { newerVersion } from './resource-version';
 
 /** How patient a cache is. */
@@ -58,7 +59,7 @@ export interface WatchCacheOptions {
   readonly times?: Partial<CacheTimes>;
   /** Told of each change, own writes included. Must not throw. */
   readonly onChange?: (change: Change) => void;
-  /** Told once when the first list is in. */
+  /** Told when the first list is in, and when one is that was asked for by `freshen`. */
   readonly onSynced?: () => void;
   /** Told once when the cache cannot catch up any more. */
   readonly onFatal?: (error: Error) => void;
@@ -70,6 +71,8 @@ export class WatchCache implements AssumingCache {
   private readonly times: CacheTimes;
   private readonly name: string;
   private synced = false;
+  /** What there was when `freshen` was called is known. */
+  private fresh = false;
   private running = false;
   private failures = 0;
   private silences = 0;
@@ -106,6 +109,17 @@ export class WatchCache implements AssumingCache {
 
   assume(object: KubeObject): void {
     this.tell(isGone(object) ? this.store.remove(object) : this.store.put(this.prune(object)));
+  }
+
+  /** Whether the first list is in, and one that was asked for by `freshen`. */
+  isFresh(): boolean {
+    return this.fresh;
+  }
+
+  /** Reads the whole list again, whatever the watch has told or kept silent about. The contents stay readable meanwhile. */
+  freshen(): void {
+    this.fresh = false;
+    if (this.running) void this.relist();
   }
 
   /** Seconds since the server last said anything: an event, a bookmark or a list. */
@@ -165,11 +179,12 @@ export class WatchCache implements AssumingCache {
     this.heard();
     this.listedMs = this.heardMs;
     this.position = version;
-    const first = !this.synced;
+    const wasFresh = this.fresh;
     this.synced = true;
+    this.fresh = true;
     for (const change of this.store.replace(items, version)) this.tell(change);
     this.options.metrics.gauge('aicluster_cache_objects', this.store.size, { resource: this.name });
-    if (first) this.options.onSynced?.();
+    if (!wasFresh) this.options.onSynced?.();
   }
 
   private listFailed(error: Error): void {
@@ -215,7 +230,10 @@ export class WatchCache implements AssumingCache {
 
   private watchEnded(error: Error | undefined): void {
     this.watch = undefined;
-    this.options.metrics.count('aicluster_cache_watch_ends_total', { resource: this.name, reason: endReason(error) });
+    this.options.metrics.count('aicluster_cache_watch_ends_total', {
+      resource: this.name,
+      reason: error?.name ?? 'closed',
+    });
     if (!error) return this.next(this.options.random() * this.times.retryMs, () => this.openWatch());
     this.options.log.warn('watch ended', { resource: this.name, error: error.message });
     // A 404 means that the resource type itself went away; only a list tells what is left.
@@ -279,21 +297,4 @@ export class WatchCache implements AssumingCache {
   private tell(change: Change | undefined): void {
     if (change) this.options.onChange?.(change);
   }
-}
-
-/** Whether the answer to one of our writes is the last anyone will see of the object: its last finalizer is gone. */
-function isGone({ metadata }: KubeObject): boolean {
-  if (metadata.deletionTimestamp === undefined || metadata.finalizers?.length) return false;
-  return (metadata.deletionGracePeriodSeconds ?? 0) === 0;
-}
-
-/** A copy without `metadata.managedFields`, which nobody reads from a cache. */
-export function withoutManagedFields(object: KubeObject): KubeObject {
-  if (object.metadata.managedFields === undefined) return object;
-  const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata };
-}
-
-function endReason(error: Error | undefined): string {
-  return error ? error.name : 'closed';
 }

@@ -5,10 +5,13 @@ import type { CloudPort, ClusterPort, ObjectName } from './ports';
 /** Decides whether this process may write. */
 export interface Leadership {
   /**
-   * Begins to seek the lease. `onAcquired` comes once when it is ours and it is safe to write; `onLost` once when it is not ours any
-   * more: this process should then end.
+   * Begins to seek the lease. `onAcquired` comes once when it is ours and it is safe to write, and says whether another had it since the
+   * start: what that one wrote may not be known yet. `onLost` comes once when it is not ours any more: this process should then end.
    */
-  start(callbacks: { readonly onAcquired: () => void; readonly onLost: (error: Error) => void }): void;
+  start(callbacks: {
+    readonly onAcquired: (afterAnother: boolean) => void;
+    readonly onLost: (error: Error) => void;
+  }): void;
   /** Whether it is ours at this moment, by our own clock. */
   held(): boolean;
   /** Gives it up so that another may take it at once. Never rejects. */
@@ -18,7 +21,7 @@ export interface Leadership {
 /** Leadership of a process that is alone by construction: a simulation, a test. */
 export function soleLeader(): Leadership {
   return {
-    start: ({ onAcquired }) => void Promise.resolve().then(onAcquired),
+    start: ({ onAcquired }) => void Promise.resolve().then(() => onAcquired(false)),
     held: () => true,
     release: () => Promise.resolve(),
   };

@@ -40,7 +40,7 @@ function makeWorld(seed = 1) {
       identity,
     });
     lease.start({
-      onAcquired: () => story.push(`acquired ${clock.now()}`),
+      onAcquired: (afterAnother) => story.push(`acquired ${clock.now()}${afterAnother ? ' after another' : ''}`),
       onLost: (error) => story.push(`lost ${error.message}`),
     });
     return { lease, story, faults };
@@ -71,6 +71,10 @@ describe('lease', () => {
     const acquiredMs = Number(b.story[0]!.split(' ')[1]);
     expect(acquiredMs - cutMs).toBeGreaterThanOrEqual(LEASE_TIMES.durationMs - LEASE_TIMES.retryMs * 2 + WAIT_MS);
     expect(b.lease.held()).toBe(true);
+    expect([a.story[0], b.story[0]]).toEqual([
+      'acquired 1700000000000',
+      expect.stringMatching(/^acquired [\d.]+ after another$/),
+    ]);
   });
 
   it('is not held any more by a holder whose renewal hangs, although no answer told it so', async () => {
@@ -98,6 +102,7 @@ describe('lease', () => {
     const releasedMs = clock.now();
     await clock.advance(10_000);
     expect(Number(standby.story[0]!.split(' ')[1]) - releasedMs).toBeLessThanOrEqual(LEASE_TIMES.retryMs * 1.2);
+    expect([again.story[0], standby.story[0]].map((line) => line!.endsWith('after another'))).toEqual([false, true]);
   });
 
   it('keeps its wait through a crash in the middle of it', async () => {

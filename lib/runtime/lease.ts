@@ -61,6 +61,7 @@ export class LeaseLeadership implements Leadership {
   /** What we saw of another holder, and when we saw it first. */
   private seen = '';
   private seenMs = 0;
+  private anotherHadIt = false;
   private ended = false;
   private writing: Promise<unknown> = Promise.resolve();
   private cancel: () => void = () => undefined;
@@ -143,6 +144,7 @@ export class LeaseLeadership implements Leadership {
     const lease = await this.read();
     const holder = lease?.spec?.holderIdentity ?? '';
     const fromAnother = holder !== '' && holder !== this.options.identity;
+    this.anotherHadIt ||= fromAnother;
     if (fromAnother && !this.ranOut(lease!)) return;
     await this.take(lease, this.waitFor(lease, fromAnother)).catch((error: Error) => {
       // Another candidate was faster.
@@ -191,7 +193,7 @@ export class LeaseLeadership implements Leadership {
     this.renewedMs = sentMs;
     log.info('lease acquired', { lease: name, identity, waitMs });
     clock.after(waitMs, () => {
-      if (this.held()) this.callbacks?.onAcquired();
+      if (this.held()) this.callbacks?.onAcquired(this.anotherHadIt);
     });
   }
 

@@ -175,3 +175,9 @@ export class ObjectStore {
 function versionOf(object: KubeObject): string {
   return object.metadata.resourceVersion ?? '0';
 }
+
+/** Whether the answer to one of our writes is the last anyone will see of the object: its last finalizer is gone. */
+export function isGone({ metadata }: KubeObject): boolean {
+  if (metadata.deletionTimestamp === undefined || metadata.finalizers?.length) return false;
+  return (metadata.deletionGracePeriodSeconds ?? 0) === 0;
+}

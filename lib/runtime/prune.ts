@@ -24,6 +24,13 @@ export function pruneOf(resource: ResourceType): ((object: KubeObject) => KubeOb
   return PRUNES[resourceName(resource)];
 }
 
+/** A copy without `metadata.managedFields`, which nobody reads from a cache. */
+export function withoutManagedFields(object: KubeObject): KubeObject {
+  if (object.metadata.managedFields === undefined) return object;
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
 const copyOf = oneCopy<any>();
 
 type Metadata = KubeObject['metadata'];

@@ -30,7 +30,7 @@ function handLease() {
     held: () => held,
     release: async () => void released.push(1),
   };
-  const give = () => ((held = true), callbacks!.onAcquired());
+  const give = (afterAnother = false) => ((held = true), callbacks!.onAcquired(afterAnother));
   const take = () => ((held = false), callbacks!.onLost(new LeaseLost('taken', 0)));
   return { leadership, give, take, released, expire: () => void (held = false) };
 }
@@ -38,6 +38,7 @@ function handLease() {
 function makeRun(
   reconcile: (key: string, context: ControllerContext) => Promise<Outcome>,
   options: Partial<RunnerOptions> = {},
+  through: (port: ClusterPort) => ClusterPort = (port) => port,
 ) {
   const clock = new VirtualClock(1_700_000_000_000);
   const server = new ApiServer({ clock, random: seededRandom(1) });
@@ -58,7 +59,7 @@ function makeRun(
   const note = (message: string) => void logged.push(message);
   const runner = runControllers({
     controllers: [controller],
-    cluster: server.port(),
+    cluster: through(server.port()),
     cloud: new CloudModel(clock, seededRandom(3)).port(),
     ...{ clock, random: seededRandom(2), metrics, onFatal: (error: Error) => void fatal.push(error) },
     log: { info: note, warn: note, error: note },
@@ -95,6 +96,52 @@ describe('running controllers', () => {
     give();
     await clock.advance(1000);
     expect([seen, runner.working()]).toEqual([['a'], true]);
+  });
+
+  it.each([
+    ['another', true, ['a', 'b']],
+    ['nobody else', false, ['a']],
+  ])('knows what its silent watch kept from it before it works, if %s had the lease', async (_, after, known) => {
+    const seen: string[] = [];
+    const { leadership, give } = handLease();
+    const { clock, server, runner } = makeRun(
+      async (key) => (seen.push(key), {}),
+      { leadership },
+      (port) => ({ ...port, watch: () => ({ stop: () => undefined }) }),
+    );
+    server.create(NODES, node('a'));
+    runner.start();
+    await clock.advance(10_000);
+    server.create(NODES, node('b'));
+    await clock.advance(10_000);
+    give(after);
+    await clock.advance(1_000);
+    expect([seen, runner.ready(), runner.working()]).toEqual([known, true, true]);
+  });
+
+  it('does not work on an old picture while the list that would tell it fails', async () => {
+    const { leadership, give } = handLease();
+    let refuses = false;
+    const { clock, runner } = makeRun(
+      async () => ({}),
+      { leadership },
+      (port) => ({
+        ...port,
+        list: async (...asked) => {
+          if (refuses) throw new Unavailable('down', 0);
+          return port.list(...asked);
+        },
+      }),
+    );
+    runner.start();
+    await clock.advance(10_000);
+    refuses = true;
+    give(true);
+    await clock.advance(20_000);
+    expect([runner.ready(), runner.working()]).toEqual([true, false]);
+    refuses = false;
+    await clock.advance(60_000);
+    expect(runner.working()).toBe(true);
   });
 
   it('sees its own write in the very next decision', async () => {

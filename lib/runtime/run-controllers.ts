@@ -106,13 +106,17 @@ class ControllerRunner implements Runner {
     this.tellWhetherWorking(0);
     for (const cache of this.caches.values()) cache.start();
     this.leadership.start({
-      onAcquired: () => {
-        this.acquired = true;
-        this.options.log.info('lease is ours');
-        this.activate();
-      },
+      onAcquired: (afterAnother) => this.takeOver(afterAnother),
       onLost: (error) => this.fail(error),
     });
+  }
+
+  /** A watch that fell silent while we stood by has not told us what the former leader did: everything is read anew. */
+  private takeOver(afterAnother: boolean): void {
+    this.acquired = true;
+    this.options.log.info('lease is ours', { afterAnother });
+    if (afterAnother) for (const cache of this.caches.values()) cache.freshen();
+    this.activate();
   }
 
   async stop(): Promise<void> {
@@ -190,9 +194,10 @@ class ControllerRunner implements Runner {
     };
   }
 
-  /** Work starts once the lease is ours and every cache is synced, with a look at everything there is. */
+  /** Work starts once the lease is ours and every cache is synced and fresh, with a look at everything there is. */
   private activate(): void {
-    if (this.active || this.stopped || !this.acquired || !this.ready()) return;
+    const isFresh = [...this.caches.values()].every((cache) => cache.isFresh());
+    if (this.active || this.stopped || !this.acquired || !isFresh) return;
     this.active = true;
     this.tellWhetherWorking(1);
     this.options.log.info('controllers are working', { controllers: this.running.map((one) => one.controller.name) });
