@@ -26,6 +26,8 @@ export type NodeResult = z.output<typeof NodeResult>;
 /** Most nodes of one validation: with every pair of every round in the status, the object stays below the 1.5 MiB that etcd takes. */
 export const MOST_VALIDATED = 256;
 
+const AT_ONCE = 'atOnce is only for reason Person: for any other reason nodes leave their work within the brakes';
+
 /** Spec of a NodeValidation. Immutable: to change your mind, delete it and make another. */
 export const NodeValidationSpec = withRules(
   z.object({
@@ -38,13 +40,18 @@ export const NodeValidationSpec = withRules(
       .boolean()
       .optional()
       .describe(
-        'Only for reason Person. True: its nodes leave their work all at once, whatever the caps of the NodeHealthPolicy and the minimums of buckets say. Default: each as soon as those allow it; what cannot be had yet goes on in another NodeValidation.',
+        'Only for reason Person (refused with any other). True: its nodes leave their work all at once, whatever the caps of the NodeHealthPolicy and the minimums of buckets say. Default: each as soon as those allow it; what cannot be had yet goes on in another NodeValidation.',
       ),
     message: z.string().max(1024).optional().describe('One sentence for people: who asked and for what.'),
   }),
   {
     rule: 'self == oldSelf',
     message: 'a NodeValidation cannot be changed: delete it (that ends its checks) and create another',
+  },
+  {
+    rule: "!has(self.atOnce) || !self.atOnce || self.reason == 'Person'",
+    message: AT_ONCE,
+    check: ({ atOnce, reason }) => (atOnce && reason !== 'Person' ? AT_ONCE : undefined),
   },
 );
 export type NodeValidationSpec = z.output<typeof NodeValidationSpec>;

@@ -39,8 +39,6 @@ export class HealthInvariants {
   private readonly policy: { edited?: Made; turned?: Made } = {};
   /** Bucket → the latest move for another reason that takes of it. */
   private readonly taken = new Map<string, Made>();
-  /** NodeValidation → when its latest round began. */
-  private readonly begun = new Map<string, Made>();
   /** Node → when a person's wish to have it proved was fulfilled or taken back. */
   private readonly unasked = new Map<string, Made>();
 
@@ -248,7 +246,6 @@ export class HealthInvariants {
   private checkRound(change: Change): void {
     const { type, object, actor } = change;
     this.noteWish(change);
-    if (roundsOf(object) !== roundsOf(change.before)) this.begun.set(object.metadata.name, change);
     if (type !== 'MODIFIED' || actor !== CONTROLLERS_ACTOR) return;
     const own = testedNow(object);
     const twice = own.filter((name, i) => own.indexOf(name) !== i);
@@ -259,8 +256,7 @@ export class HealthInvariants {
 
   private checkShared({ metadata }: KubeObject, own: readonly string[]): void {
     for (const other of this.checked.server.all(NODE_VALIDATIONS)) {
-      // A replica that takes over from another may have been told nothing for a while.
-      if (other.metadata.name === metadata.name || !this.must(this.begun.get(other.metadata.name))) continue;
+      if (other.metadata.name === metadata.name) continue;
       const shared = testedNow(other).filter((name) => own.includes(name));
       const message = `${shared.join(', ')} in ${other.metadata.name}, too`;
       if (shared.length > 0) this.breach('no two tests share a node', `NodeValidation ${metadata.name}`, message);
@@ -284,8 +280,6 @@ function wordsOf({ verdict, bootId }: NodeFacts): string {
 function isTripped(policy: KubeObject | undefined): boolean {
   return isTrue(policy?.status?.conditions, 'Tripped');
 }
-
-const roundsOf = (validation: KubeObject | undefined): number => validation?.status?.rounds?.length ?? 0;
 
 function testedNow({ metadata, status }: KubeObject): readonly string[] {
   const round = (status?.rounds as readonly Round[] | undefined)?.at(-1);

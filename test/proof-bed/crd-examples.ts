@@ -205,6 +205,12 @@ export const RULES: readonly (readonly [AnyKind, string, object, string])[] = [
     { checks: [{ name: 'gpu.hbm.gb_s', min: 9.5, max: 4 }] },
     'min must not be greater than max',
   ],
+  [
+    NodeValidation,
+    'v',
+    { nodes: ['n'], reason: 'Report', atOnce: true },
+    'atOnce is only for reason Person: for any other reason nodes leave their work within the brakes',
+  ],
   [NodeHealthPolicy, 'mine', {}, 'name mine: there is one NodeHealthPolicy, and its name is default'],
   [JanitorPolicy, 'mine', {}, 'name mine: there is one JanitorPolicy, and its name is default'],
   [

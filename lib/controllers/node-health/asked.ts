@@ -5,15 +5,12 @@
  * and one wrong selector must not take a whole bucket from its users, so each leaves when the caps and the minimum of its bucket allow it
  * (turns.ts says what becomes of the validation meanwhile). With `atOnce` all of them leave at once.
  */
-import type { NodePhase } from '../../fleet';
+import { HANDS_OFF } from './brake-rules';
 import type { NodeSuspicion } from './reports';
 import type { WantedRemoval } from './removals';
 import { sooner } from './severity';
 import type { HealthNode, HealthSnapshot } from './snapshot';
 import { isOpen } from './suspects';
-
-/** In these somebody else has the node: a person, a move, or nobody any more. */
-export const HANDS_OFF: ReadonlySet<NodePhase> = new Set(['Held', 'Cordoned', 'Moving', 'Leaving', 'Joining']);
 
 /** A node that a person wants to have proved. */
 export interface Asked {
@@ -32,7 +29,7 @@ export function askedNodes({ validations, nodes }: HealthSnapshot): readonly Ask
   const asked = new Map<string, Asked>();
   for (const { name, createdMs, spec } of open) {
     for (const node of spec!.nodes.flatMap((one) => nodes.get(one) ?? [])) {
-      if (HANDS_OFF.has(node.phase)) continue;
+      if (HANDS_OFF[node.phase]) continue;
       const known = asked.get(node.facts.name);
       const free = spec!.atOnce === true || !isMissed(node);
       if (known && (known.free || !free)) continue;

@@ -117,7 +117,10 @@ function reboots({ nodes }: HealthSnapshot, nowMs: number): readonly PastRemoval
   });
 }
 
-/** These were not measured, and say nothing for the check: those that wait for their turn in another validation, above all. */
+/**
+ * These were not measured, and say nothing for the check: those that wait for their turn in another validation, above all. Whom the search
+ * said nothing of (NoVerdict) had passed by itself.
+ */
 const NOT_MEASURED: ReadonlySet<string> = new Set(['NoNode', 'NotFree']);
 
 function failuresOf({ status }: ValidationState): BatchFailures {

@@ -34,8 +34,8 @@ export const SMALL_GROUP_MOST = 1;
 /** One brake. */
 export type Rule = (examined: Examined, spent: Spent, facts: BrakeFacts) => Objection | undefined;
 
-/** Phases in which nobody of ours removes a node, and why. */
-const HANDS_OFF: Partial<Record<NodePhase, readonly [Brake, string]>> = {
+/** Phases in which somebody else has the node, a person, a move, or nobody any more: nobody of ours removes it, and why. */
+export const HANDS_OFF: Partial<Record<NodePhase, readonly [Brake, string]>> = {
   Held: ['Held', 'a person holds it (aicluster.dev/hold)'],
   Cordoned: ['Cordoned', 'it is cordoned: a person or a zonal shift has it'],
   Leaving: ['Leaving', 'it is leaving already'],

@@ -15,9 +15,10 @@ import { formatTime } from '../../domain/kube';
 import { POOL_LABEL } from '../../domain/node-keys';
 import { freeName, shortHash, type NodeFacts } from '../../fleet';
 import type { HealthAction } from './actions';
-import { askedNodes, HANDS_OFF, wantedByPersons, type Asked } from './asked';
+import { askedNodes, wantedByPersons, type Asked } from './asked';
 import { validatingNodes } from './batches';
 import { brakeFacts, hasLiveMove } from './brake-facts';
+import { HANDS_OFF } from './brake-rules';
 import { applyBrakes } from './brakes';
 import type { Breaker } from './breaker';
 import { leftClosed } from './left-closed';
@@ -122,7 +123,7 @@ function waitingNodes(
   const patience = patienceOf(policy, nowMs);
   return suspected.flatMap(({ node: name, severity, why }): Waiting[] => {
     const node = snapshot.nodes.get(name);
-    if (!node || HANDS_OFF.has(node.phase) || wished.has(name)) return [];
+    if (!node || HANDS_OFF[node.phase] || wished.has(name)) return [];
     if (severity !== 'EndOfGang' || node.work.length === 0) return [];
     const untilMs = endsByMs(node, patience);
     if (!isOpen(node) && untilMs !== undefined) {
@@ -163,7 +164,7 @@ function close(
   { snapshot, policy, breaker }: RemedyInput,
 ): readonly HealthAction[] {
   const node = snapshot.nodes.get(name);
-  if (!node || HANDS_OFF.has(node.phase) || breaker.tripped) return [];
+  if (!node || HANDS_OFF[node.phase] || breaker.tripped) return [];
   return isDry({ snapshot, policy }) && node.work.length > 0 ? [] : leaving.close(node, why);
 }
 

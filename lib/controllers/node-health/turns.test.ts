@@ -162,7 +162,7 @@ describe('a validation that cannot have all its nodes', () => {
     const over = { validations: [asked], minimums: new Map([['training', 8]]) };
     const [status] = written(acts(moving, over));
     expect(status?.startedAt).toBeUndefined();
-    expect(status?.message).toMatch(/^waits: w1: a NodeMove has it; w2: .*; begins at .* with those that are free$/);
+    expect(status?.message).toMatch(/^waits: w1: a NodeMove has it already; w2: .*; begins at .* with those that are free$/);
   });
 
   it('and of none of which anything is free waits for its turn, longer than an hour, and says how to have it at once', () => {
@@ -242,8 +242,8 @@ describe('a validation that cannot have all its nodes', () => {
 
   it.each([
     ['held by a person', working('w2', { phase: 'Held', held: true }), 'a person holds it (aicluster.dev/hold)'],
-    ['cordoned', working('w2', { phase: 'Cordoned' }), 'it is cordoned'],
-    ['not Ready', working('w2', { phase: 'Joining' }), 'it is not Ready'],
+    ['cordoned', working('w2', { phase: 'Cordoned' }), 'it is cordoned: a person or a zonal shift has it'],
+    ['not Ready', working('w2', { phase: 'Joining' }), 'it has not joined or is not Ready: pools looks after it'],
   ])('says that a node is %s, and begins without it after an hour', (_, node, words) => {
     const nodes = [node, ...fleet.slice(3)];
     expect(written(acts(nodes, { validations: [wish(['w2'])] }))[0]?.message).toContain(

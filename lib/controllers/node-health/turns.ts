@@ -9,7 +9,8 @@ import type { NodeValidationSpec } from '../../api';
 import { formatTime } from '../../domain/kube';
 import { PROBATION_TAINT } from '../../domain/node-keys';
 import { taintedAtMs } from '../../domain/taints';
-import { shortHash, type NodePhase } from '../../fleet';
+import { shortHash } from '../../fleet';
+import { HANDS_OFF } from './brake-rules';
 import type { HealthNode, HealthSnapshot, ValidationState } from './snapshot';
 
 /** A validation waits this long for its nodes to be free, then begins with those that are. */
@@ -99,14 +100,6 @@ function waits(input: TurnInput, busy: ReadonlyMap<string, number>, ends: readon
   return { kind: 'Waits', message: message.slice(0, 2048), untilMs };
 }
 
-const PHASE_WORDS: Partial<Record<NodePhase, string>> = {
-  Held: 'a person holds it (aicluster.dev/hold)',
-  Cordoned: 'it is cordoned',
-  Moving: 'a NodeMove has it',
-  Leaving: 'it is leaving',
-  Joining: 'it is not Ready',
-};
-
 function wordOf(name: string, { snapshot, holderOf, heldBack }: TurnInput): string {
   const holder = holderOf(name);
   const why = holder === undefined ? heldBack.get(name) : `NodeValidation ${holder} has it`;
@@ -114,5 +107,5 @@ function wordOf(name: string, { snapshot, holderOf, heldBack }: TurnInput): stri
 }
 
 function stateOf({ phase, work: [first] }: HealthNode): string {
-  return PHASE_WORDS[phase] ?? (first === undefined ? 'it is not on probation yet' : `${first} works on it`);
+  return HANDS_OFF[phase]?.[1] ?? (first === undefined ? 'it is not on probation yet' : `${first} works on it`);
 }
