@@ -188,11 +188,13 @@ export class HealthInvariants {
     if (fleet > maxNodes)
       this.breach('caps', `Node ${sent.node}`, `${sent.move} (${sent.why}): ${fleet} are away, ${maxNodes} may be`);
     for (const group of sent.groups) {
-      const there = new Set(away.filter(({ groups }) => groups.includes(group)).map(({ machine }) => machine)).size;
+      const missed = away.filter(({ groups }) => groups.includes(group));
+      const there = new Set(missed.map(({ machine }) => machine)).size;
       const population = this.population.of(group);
       const most = population < minPopulation ? 1 : Math.max(1, Math.floor((population * maxPercent) / 100));
       if (there <= most || !this.isUndisturbed(group)) continue;
-      const message = `${sent.move} (${sent.why}): ${there} of ${population} are away, ${most} may be`;
+      const names = missed.map(({ node, move }) => `${node} by ${move}`).join(', ');
+      const message = `${sent.move} (${sent.why}): ${there} of ${population} are away, ${most} may be: ${names}`;
       this.breach('caps', group, message);
     }
   }

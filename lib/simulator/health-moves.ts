@@ -51,14 +51,20 @@ export class HealthMoves {
     return sent;
   }
 
-  /** Departures that are not over: on the way, or emptied and not proved again yet. From where is said by the move, once it has come to it. */
+  /** Departures that are not over: on the way, or emptied and not proved again yet. */
   away(): readonly Sent[] {
     return this.known().flatMap(({ sent, move }) => {
-      const { groups } = sent;
-      const from = takenFrom(move);
-      const isOther = (group: string) => from !== undefined && group.startsWith('bucket ') && group !== from;
-      return this.isAway(sent, move) ? [{ ...sent, groups: groups.filter((group) => !isOther(group)) }] : [];
+      const groups = sent.groups.filter((group) => this.isMissedBy(group, sent, move));
+      return this.isAway(sent, move) ? [{ ...sent, groups }] : [];
     });
+  }
+
+  /** Where a node is missed is said by its labels until the move has come to it, and by what that has found from then on. */
+  private isMissedBy(group: string, { node: name, machine }: Sent, move: KubeObject): boolean {
+    if (group.startsWith('leaf ')) return true;
+    const node = this.server.find(NODES, { name }) as Node | undefined;
+    const [place] = node?.spec?.providerID === machine ? groupsOf(toNodeFacts(node)) : [];
+    return group === (takenFrom(move) ?? place ?? group);
   }
 
   /** Whether another move has it away, a person's for its health, too. */
