@@ -49,6 +49,8 @@ export interface NodeFacts {
   /** The switch above the leaf, where a label says. */
   readonly spine?: string | undefined;
   readonly ready: boolean;
+  /** When it stopped being Ready, if its kubelet or its controller says so. */
+  readonly notReadySinceMs?: number | undefined;
   /** Cordoned. */
   readonly unschedulable: boolean;
   /** When its deletion was asked for. */

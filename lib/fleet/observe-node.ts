@@ -1,6 +1,6 @@
 /** Node object → NodeFacts. Pure; memoised per object, because caches keep one object for as long as it does not change. */
-import { findCondition, isTrue } from '../domain/conditions';
-import { keyOf, parseTime, type KubeObject, type Node, type Taint } from '../domain/kube';
+import { findCondition } from '../domain/conditions';
+import { keyOf, parseTime, type Condition, type KubeObject, type Node, type Taint } from '../domain/kube';
 import {
   ACCELERATORS_CONDITION,
   ASSIGNED_AT_ANNOTATION,
@@ -75,11 +75,17 @@ function readHealth({ metadata, status = {} }: Node) {
   const { conditions, nodeInfo } = status;
   const broken = findCondition(conditions, ACCELERATORS_CONDITION);
   return {
-    ready: isTrue(conditions, 'Ready'),
+    ...readyOf(findCondition(conditions, 'Ready')),
     bootId: nodeInfo?.bootID,
     verdict: parseVerdict(metadata.annotations?.[VERDICT_ANNOTATION]),
     reboot: parseReboot(metadata.annotations?.[REBOOT_ANNOTATION]),
     validated: findCondition(conditions, VALIDATED_CONDITION)?.status,
     acceleratorsBrokenSinceMs: broken?.status === 'False' ? (parseTime(broken.lastTransitionTime) ?? 0) : undefined,
   };
+}
+
+function readyOf(condition: Condition | undefined): Pick<NodeFacts, 'ready' | 'notReadySinceMs'> {
+  return condition?.status === 'True'
+    ? { ready: true }
+    : { ready: false, notReadySinceMs: parseTime(condition?.lastTransitionTime) };
 }

@@ -162,7 +162,9 @@ describe('a validation that cannot have all its nodes', () => {
     const over = { validations: [asked], minimums: new Map([['training', 8]]) };
     const [status] = written(acts(moving, over));
     expect(status?.startedAt).toBeUndefined();
-    expect(status?.message).toMatch(/^waits: w1: a NodeMove has it already; w2: .*; begins at .* with those that are free$/);
+    expect(status?.message).toMatch(
+      /^waits: w1: a NodeMove has it already; w2: .*; begins at .* with those that are free$/,
+    );
   });
 
   it('and of none of which anything is free waits for its turn, longer than an hour, and says how to have it at once', () => {
@@ -250,6 +252,16 @@ describe('a validation that cannot have all its nodes', () => {
       `waits: w2: ${words}; begins at`,
     );
     expect(written(acts(nodes, { validations: [wish(['w2'], {}, HOUR_MS)] }))[0]).toMatchObject({ step: 'Done' });
+  });
+
+  it.each([
+    ['goes on waiting', 60_000, { message: expect.stringMatching(/^waits: w2: it has not joined or is not Ready/) }],
+    ['begins without it an hour later', HOUR_MS, { step: 'Done' }],
+  ])('that waited for its turn for hours when its node stopped being Ready %s', (_, agoMs, status) => {
+    const nodes = [working('w2', { phase: 'Joining', notReadySinceMs: NOW_MS - agoMs }), ...fleet.slice(3)];
+    expect(written(acts(nodes, { validations: [wish(['w2'], {}, 3 * HOUR_MS)] }))).toEqual([
+      expect.objectContaining(status),
+    ]);
   });
 });
 

@@ -60,17 +60,18 @@ export function turnOf(input: TurnInput): Turn {
 }
 
 /**
- * Until when a node that is not free is waited for: without end as long as the brakes hold it back, an hour from when they let it go. Others
- * than a person's are never asked for: what landed on one of theirs is waited for, and then done without.
+ * Until when a node that is not free is waited for: without end as long as the brakes hold it back, an hour from when they let it go, or from
+ * when it stopped being Ready meanwhile. Others than a person's are never asked for: what landed on one of theirs is waited for, and then done without.
  */
 function busyUntilMs(name: string, { validation, snapshot, heldBack, letGo, nowMs }: TurnInput): number {
   const { spec, createdMs } = validation;
   if (spec.reason !== 'Person') return createdMs + FREE_WITHIN_MS;
   if (heldBack.has(name)) return Infinity;
-  const closedMs = taintedAtMs(snapshot.nodes.get(name)!.facts.taints, PROBATION_TAINT) ?? 0;
+  const { taints, notReadySinceMs = 0 } = snapshot.nodes.get(name)!.facts;
+  const closedMs = taintedAtMs(taints, PROBATION_TAINT) ?? 0;
   const moves = snapshot.moves.filter((move) => move.nodes.some((one) => one.name === name));
   const sentMs = [...moves.map((move) => move.createdMs), ...(letGo.has(name) ? [nowMs] : [])];
-  return Math.max(createdMs, closedMs, ...sentMs) + FREE_WITHIN_MS;
+  return Math.max(createdMs, closedMs, notReadySinceMs, ...sentMs) + FREE_WITHIN_MS;
 }
 
 const restName = (uid: string): string => `rest-${shortHash(uid)}`;
