@@ -134,7 +134,9 @@ export function readReport(report: KubeObject, origin: ReportOrigin, nowMs: numb
     ...{ key: keyOf(report), uid, resourceVersion, status: (report.status ?? {}) as FaultReportStatus },
     createdMs: parseTime(report.metadata.creationTimestamp) ?? nowMs,
   };
-  const fault = faultOfReport(report, origin, nowMs);
+  // Where it ran when it reported: its name comes back elsewhere when the gang starts again.
+  const podNode = state.status.node ?? origin.podNode;
+  const fault = faultOfReport(report, { ...origin, ...(podNode ? { podNode } : {}) }, nowMs);
   return 'refused' in fault ? { state: { ...state, refused: fault.refused } } : { state, fault };
 }
 
