@@ -108,6 +108,20 @@ describe('what counts', () => {
     expect(n1([retirement])).toMatchObject({ action: 'Validate', severity: 'Now' });
   });
 
+  it('is a scheduled event once, and once more when it is near: who passed is not closed and opened until it comes', () => {
+    const dayMs = 24 * 60 * MINUTE;
+    const becomes = (leftMs: number, passedAgoMs: number) => {
+      const event = fault({ source: 'Ec2', kind: 'instance-retirement', atMs: NOW, dueMs: NOW + leftMs });
+      return became([event], { disprovedMs: new Map([['n1', NOW - passedAgoMs]]) });
+    };
+    expect(becomes(14 * dayMs, MINUTE)).toEqual(['Old']);
+    expect(becomes(dayMs - 2 * MINUTE, 3 * MINUTE)).toEqual(['Counted']);
+    expect(becomes(dayMs - 2 * MINUTE, MINUTE)).toEqual(['Old']);
+    expect(becomes(MINUTE, 0)).toEqual(['Counted']);
+    expect(becomes(-2 * MINUTE, 3 * MINUTE)).toEqual(['Counted']);
+    expect(becomes(-2 * MINUTE, MINUTE)).toEqual(['Old']);
+  });
+
   it('is only so much within an hour, and a flood of one source does not drown another', () => {
     const flood = Array.from({ length: 40 }, (_, i) =>
       fault({ kind: 'Xid', code: 100 + i, owner: `job-${i}`, atMs: NOW - 40 * MINUTE + i * 1000 }),

@@ -15,7 +15,8 @@
  */
 import { formatTime } from '../../domain/kube';
 import { FAULT_SOURCES, type Fault, type FaultSource, type Loudness } from './faults';
-import { noticeOf, REPAIR_AFTER_MS, severityOf, sooner, type Leaving, type Severity, type XidWord } from './severity';
+import { EVENT_NEAR_MS, LAST_CALL_MS, noticeOf, REPAIR_AFTER_MS, severityOf, sooner } from './severity';
+import type { Leaving, Severity, XidWord } from './severity';
 
 const HOUR_MS = 3_600_000;
 /** Reports further apart than this are not about one thing. Half of a night shift: a fault that comes and goes still adds up. */
@@ -166,12 +167,25 @@ function count(tally: Tally, fault: Fault, leaving: Leaving, added: number): voi
   tally.sinceMs = Math.min(tally.sinceMs, fault.atMs);
 }
 
-function tooOld({ node, atMs, dueMs }: Fault, { sinceMs, resetMs = 0, nowMs }: ReportContext): string | undefined {
+function tooOld({ node, atMs, dueMs }: Fault, context: ReportContext): string | undefined {
+  const { sinceMs, resetMs = 0, nowMs } = context;
+  if (isAnswered(node, dueMs, context)) return 'the node was measured for it already, and passed';
   // An event that EC2 has scheduled lies ahead, however long it has been known.
   if (dueMs !== undefined && dueMs > nowMs) return undefined;
   if (atMs <= (sinceMs.get(node) ?? 0)) return 'it happened before the last verdict on the node';
   if (atMs <= resetMs) return 'it happened before the breaker was reset';
   return atMs < nowMs - WINDOW_MS ? `it happened more than ${WINDOW_MS / HOUR_MS} h ago` : undefined;
+}
+
+/** Its time is when EC2 was asked, always later than the verdict: opened by that, the node would be closed again at once, over and over. */
+function isAnswered(node: string, dueMs: number | undefined, { disprovedMs, nowMs }: ReportContext): boolean {
+  return dueMs !== undefined && (disprovedMs.get(node) ?? -1) >= answeredFromMs(dueMs, nowMs);
+}
+
+/** A scheduled event is measured for once when it is known, once when it is near, and once when it is due; not opened for the last minutes. */
+function answeredFromMs(dueMs: number, nowMs: number): number {
+  if (nowMs < dueMs && nowMs >= dueMs - LAST_CALL_MS) return Infinity;
+  return [dueMs, dueMs - EVENT_NEAR_MS].find((ms) => ms <= nowMs) ?? 0;
 }
 
 /** Whether the hour before this report is full already. Machines state what is, and are not counted by the hour. */
