@@ -67,13 +67,14 @@ export function planBatches(snapshot: HealthSnapshot, around: BatchesAround): Ba
 
 function candidates(snapshot: HealthSnapshot, { policy, judged, nowMs }: BatchesAround): readonly Candidate[] {
   const busy = new Set([...validatingNodes(snapshot), ...judged]);
+  const spokenOfMs = lastWordMs(snapshot);
   return [...snapshot.nodes.values()]
     .filter((node) => {
       const { facts, work } = node;
       return isUnproved(node) && work.length === 0 && !busy.has(facts.name) && nowMs >= (devicesByMs(facts) ?? 0);
     })
     .filter(({ facts }) => attemptsOf(facts, snapshot) < policy.remediation.attempts)
-    .map((node) => candidate(node, snapshot.pools, policy))
+    .map((node) => candidate(node, { pools: snapshot.pools, policy, spokenOfMs }))
     .sort((a, b) => (a.node.name < b.node.name ? -1 : 1));
 }
 
@@ -112,18 +113,42 @@ function recordOf({ status }: ValidationState, { name, providerID, bootId }: Nod
   return record?.providerID === providerID && record?.bootId === bootId ? record : undefined;
 }
 
-function candidate(
-  { facts: node, phase }: HealthNode,
-  pools: HealthSnapshot['pools'],
-  policy: NodeHealthPolicySpec,
-): Candidate {
+interface CandidateAround {
+  readonly pools: HealthSnapshot['pools'];
+  readonly policy: NodeHealthPolicySpec;
+  readonly spokenOfMs: ReadonlyMap<string, number>;
+}
+
+/** Node → when something was last said against it, or it was last taken from its work to be proved. */
+function lastWordMs({ faults, moves }: HealthSnapshot): ReadonlyMap<string, number> {
+  const last = new Map<string, number>();
+  const note = (node: string, atMs: number) => void last.set(node, Math.max(atMs, last.get(node) ?? 0));
+  for (const { node, loudness, atMs } of faults) if (loudness !== 'Info') note(node, atMs);
+  for (const { to, createdMs, nodes } of moves) {
+    if (to === 'Validation') for (const { name } of nodes) note(name, createdMs);
+  }
+  return last;
+}
+
+function candidate({ facts: node, phase }: HealthNode, { pools, policy, spokenOfMs }: CandidateAround): Candidate {
   const addedMs = taintedAtMs(node.taints, PROBATION_TAINT);
   const sinceMs = addedMs ?? node.createdAtMs;
   const poolLevel = pools.get(node.pool ?? '')?.level ?? 'Standard';
-  const reason = reasonOf(node, sinceMs, parseDuration(policy.verdict.maxAge));
+  const reason = reasonNow(node, sinceMs, { policy, spokenOfMs });
   // One that had failed is proved as deeply as it was found out.
   const quick = SHORT.has(reason) && phase !== 'Quarantined' && node.verdict?.result !== 'Fail';
   return { node, sinceMs, reason, level: quick ? 'Quick' : poolLevel };
+}
+
+/** Long ago it was proved as well, and is for that no less suspected. */
+function reasonNow(
+  node: NodeFacts,
+  closedMs: number,
+  { policy, spokenOfMs }: Pick<CandidateAround, 'policy' | 'spokenOfMs'>,
+): Candidate['reason'] {
+  const reason = reasonOf(node, closedMs, parseDuration(policy.verdict.maxAge));
+  const isSpokenOf = (spokenOfMs.get(node.name) ?? 0) > (node.verdict?.timeMs ?? 0);
+  return isSpokenOf && (reason === 'Age' || reason === 'Debt') ? 'Report' : reason;
 }
 
 /** Nothing is said against these nodes, and the rest was measured before. */

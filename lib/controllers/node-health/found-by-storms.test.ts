@@ -9,7 +9,7 @@ import type { HealthAction } from './actions';
 import { applyHealthAction } from './apply';
 import type { Fault } from './faults';
 import { planNodeHealth } from './plan';
-import { isDeparture } from './reading';
+import { isDeparture, readReport } from './reading';
 import type { HealthNode } from './snapshot';
 import { makeHealthNode, makeSnapshot, makeValidation, NOW_MS } from './testing-fleet';
 import { verdictAction } from './verdicts';
@@ -282,4 +282,37 @@ test('a move that gives a bucket nodes takes none away for their health, whateve
     true,
     true,
   ]);
+});
+
+test('a report stays with the node that its pod ran on: pods of the same name run elsewhere after their gang starts again', () => {
+  const report = (status: object) => ({
+    ...{ apiVersion: 'aicluster.dev/v1alpha1', kind: 'FaultReport', metadata: { name: 'f', namespace: 'training' } },
+    spec: { pod: 'llama-worker-3', kind: 'NcclTimeout', severity: 'Critical' },
+    status,
+  });
+  const nodeOf = (status: object, podNode?: string) =>
+    readReport(report(status), { person: false, ...(podNode ? { podNode } : {}) }, NOW_MS).fault?.node;
+  expect(nodeOf({}, 'a')).toBe('a');
+  expect(nodeOf({ node: 'a' }, 'b')).toBe('a');
+  expect(nodeOf({ node: 'a' })).toBe('a');
+  expect(nodeOf({})).toBeUndefined();
+});
+
+test('a suspected node whose verdict is old is proved as deeply as any suspected one, and not quickly as for its age', () => {
+  const node = makeHealthNode('a', {
+    taints: [{ key: PROBATION_TAINT, effect: 'NoSchedule', timeAdded: formatTime(NOW_MS - 5 * MINUTE_MS) }],
+    verdict: { timeMs: NOW_MS - 20 * 24 * HOUR_MS, result: 'Pass', bootId: 'boot-a', validation: 'old' },
+  });
+  const asked = (overrides: Parameters<typeof makeSnapshot>[1]) =>
+    planNodeHealth(makeSnapshot([node], overrides), NOW_MS).actions.flatMap((action) =>
+      action.type === 'CreateValidation' ? [`${action.spec.reason} ${action.spec.level}`] : [],
+    );
+  const move = {
+    ...{ name: 'm', createdMs: NOW_MS - HOUR_MS, finishedMs: NOW_MS - MINUTE_MS },
+    to: 'Validation' as const,
+    nodes: [{ name: 'a', step: 'HandedOver' as const }],
+  };
+  expect(asked({})).toEqual(['Age Quick']);
+  expect(asked({ faults: [fault('a')] })).toEqual(['Report Standard']);
+  expect(asked({ moves: [move] })).toEqual(['Report Standard']);
 });
