@@ -105,12 +105,19 @@ async function takeBack(
   { why, ms }: { readonly why: string; readonly ms: number },
   context: ControllerContext,
 ): Promise<void> {
-  const { cluster, cache, clock } = context;
+  const { cluster, cache, clock, log } = context;
   const { node, bootId, atMs } = action;
   const known = { atMs, ...(bootId === undefined ? {} : { bootId }) };
   const text = formatReboot({ ...known, notBeforeMs: clock.now() + ms, why });
   const metadata = { annotations: { [REBOOT_ANNOTATION]: text } };
-  cache(NODES).assume(await cluster.mergePatch(NODES, { name: node }, { metadata }));
+  try {
+    cache(NODES).assume(await cluster.mergePatch(NODES, { name: node }, { metadata }));
+  } catch (error) {
+    // A node that is gone, or a write that failed, must not leave the attempts of the others standing.
+    if (error instanceof LeaseLost || !(error instanceof ApiError)) throw error;
+    log.warn('an attempt to reboot was not taken back: it counts', { node, error: error.message });
+    return;
+  }
   say(action, { reason: EVENT.rebootNotSent, result: 'NotSent', message: `it is not rebooted: ${why}` }, context);
 }
 

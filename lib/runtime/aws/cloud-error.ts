@@ -25,7 +25,8 @@ export function toCloudError(call: string, error: unknown, write = false): ApiEr
   const { name, said, status } = wordsOf(call, error as SdkError);
   if (THROTTLED.test(name)) return new TooManyRequests(said, retryAfterMs(error as SdkError), name);
   if (DENIED.test(name)) return new Forbidden(said, 403, name);
-  if (status > 0 && status < 500) return new ApiError(said, status, name);
+  // A yes that broke off on its way is no refusal.
+  if (status >= 300 && status < 500) return new ApiError(said, status, name);
   return write && wasSent(error as SdkError) ? new Ambiguous(said, status, name) : new Unavailable(said, status, name);
 }
 

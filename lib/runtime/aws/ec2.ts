@@ -14,8 +14,10 @@ import { readInstanceTopology, readSecurityGroups } from './ec2-network';
 import { describeKnown } from './known-ids';
 
 /** A cloud that asks EC2 of the region in `AWS_REGION`; `AWS_ENDPOINT_URL_EC2` points it elsewhere. */
-export function ec2Cloud(config: EC2ClientConfig = {}): CloudPort {
-  const requestHandler = { connectionTimeout: 5000, requestTimeout: 10_000 };
+export function ec2Cloud(config: EC2ClientConfig = {}, answerMs = 10_000): CloudPort {
+  // Unless told to throw, the SDK only warns of a request that takes too long, and waits on; and an answer may stop halfway.
+  const patience = { requestTimeout: answerMs, throwOnRequestTimeout: true, socketTimeout: answerMs };
+  const requestHandler = { connectionTimeout: 5000, ...patience };
   const reader = new EC2Client({ maxAttempts: 3, requestHandler, ...config });
   // A write is never repeated behind our back: an attempt without an answer is one to be counted, and a second reboot is a second one.
   const writer = new EC2Client({ requestHandler, ...config, maxAttempts: 1 });

@@ -83,12 +83,12 @@ function requestOf(url: URL) {
 async function send(url: URL, headers: Readonly<Record<string, string>>, body: Buffer): Promise<void> {
   const { host: _, ...rest } = headers;
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const answer = await fetch(url, { method: 'PUT', headers: rest, body: new Uint8Array(body), signal }).catch(
-    (error: unknown) => {
-      throw toCloudError('PutObject', error);
-    },
-  );
-  const text = await answer.text();
+  const failed = (error: unknown): never => {
+    throw toCloudError('PutObject', error);
+  };
+  const request = { method: 'PUT', headers: rest, body: new Uint8Array(body), signal };
+  const answer = await fetch(url, request).catch(failed);
+  const text = await answer.text().catch(failed);
   if (answer.ok) return;
   const [name, message] = ['Code', 'Message'].map((tag) => new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(text)?.[1]);
   const $response = { headers: Object.fromEntries(answer.headers) };
