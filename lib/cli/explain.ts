@@ -122,9 +122,10 @@ function requireQuestion(positionals: readonly string[]): readonly string[] {
   const [kind, name, ...more] = positionals;
   if (kind === INVARIANTS && more.length === 0) return positionals;
   const kinds = [...Object.keys(EXPLAIN), INVARIANTS];
-  if (!kind || !name || more.length > 0) throw new UsageError(`say what: ${kinds.join(', ')}, and its name`);
-  if (!EXPLAIN[kind])
+  if (!kind) throw new UsageError(`say what: ${kinds.join(', ')}, and its name`);
+  if (!kinds.includes(kind))
     throw new UsageError(`'${kind}' cannot be explained; did you mean ${nearest(kind, kinds, 1)[0]}?`);
+  if (!name || more.length > 0) throw new UsageError(`${kind} takes one name; see aicluster explain --help`);
   if (kind === 'gang' && !/^[^/]+\/[^/]+$/.test(name))
     throw new UsageError(`'${name}' is not NAMESPACE/NAME of a gang`);
   return positionals;

@@ -36,6 +36,7 @@ describe('aicluster', () => {
     [['rehearse', '--save-at', '3'], /--save-at says when to save/],
     [['rehearse', '--hours', '2', '--save', 'x', '--save-at', '3'], /--save-at 3 is not an hour of this rehearsal/],
     [['explain'], /say what: bucket, node, gang, invariants, and its name/],
+    [['explain', 'node'], /node takes one name; see aicluster explain --help/],
     [['explain', 'buket', 'x'], /did you mean bucket/],
     [['explain', 'gang', 'llama'], /'llama' is not NAMESPACE\/NAME/],
     [['explain', 'bucket', 'x', '--file', '/nowhere'], /'\/nowhere' cannot be read/],

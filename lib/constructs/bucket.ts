@@ -1,8 +1,8 @@
 /** A bucket as people write it in their CDK app. */
-import { CapacityBucket } from '../api';
+import { CapacityBucket, InvalidObject } from '../api';
 import { RELEASE_ANNOTATION } from '../charts';
 import type { KubeObject } from '../domain/kube';
-import type { Priority } from './priority';
+import { Priority } from './priority';
 
 /** Bounds of a bucket. */
 export interface BucketNodes {
@@ -104,6 +104,11 @@ export function toCapacityBucket(props: BucketProps): KubeObject {
     releaseOnRemoval,
     ...rest
   } = props;
+  // In JavaScript 'High' would pass, have no value, and come to Normal.
+  if (!(priority instanceof Priority)) {
+    const message = `must be Priority.HIGH, Priority.NORMAL or Priority.LOW (got ${JSON.stringify(priority)})`;
+    throw new InvalidObject(CapacityBucket.kind, name, [{ path: 'priority', message }]);
+  }
   const own = createNamespace ? [name] : [];
   return CapacityBucket.make(
     name,

@@ -53,11 +53,35 @@ describe('the health prop', () => {
   it('names the nearest for a measurement there is not', () => {
     const checks = [{ name: 'gpu.count' }, { name: 'gpu.hbm.gbs', min: 2000 }];
     expect(() => toNodeHealthPolicy({ checks })).toThrow(
-      /^NodeHealthPolicy 'default' is invalid:\n {2}spec\.checks\[1\]\.name: 'gpu\.hbm\.gbs' is nothing that a check measures: did you mean gpu\.hbm\.gb_s or /,
+      /^NodeHealthPolicy 'default' is invalid:\n {2}spec\.checks\.1\.name: 'gpu\.hbm\.gbs' is nothing that a check measures: did you mean gpu\.hbm\.gb_s or /,
     );
   });
 
   it('names what is no name at all', () => {
     expect(() => toNodeHealthPolicy({ checks: [{ name: 'HBM speed' }] })).toThrow(/must be the name of a measurement/);
+  });
+
+  it('says what a section of the object is called here, and where the images are', () => {
+    const nested = (section: string) => () => toNodeHealthPolicy({ [section]: {} } as NodeHealthOptions);
+    expect(nested('remediation')).toThrow(/options of health itself: dryRun, maxNodes, maxPercent, .*breakerWindow$/);
+    expect(nested('breaker')).toThrow(/options of health itself: breakerPercent, breakerWindow$/);
+    expect(nested('image')).toThrow(
+      'health.image: there is no such option: images of the checks are options of controllers',
+    );
+  });
+
+  it('refuses what is no object of options, which would leave the dry run on without a word', () => {
+    const given = (options: unknown) => () => toNodeHealthPolicy(options as NodeHealthOptions);
+    expect(given(true)).toThrow('health: must be an object of options such as { dryRun: false } (got true)');
+    expect(given(null)).toThrow('(got null)');
+    expect(given({ checks: { name: 'gpu.count' } })).toThrow("health.checks: must be a list such as [{ name: '");
+  });
+
+  it('names the nearest for an instance type and for an XID that nobody measures', () => {
+    const said = (check: object) => () => toNodeHealthPolicy({ checks: [{ name: 'gpu.count', ...check }] });
+    expect(said({ instanceTypes: ['p5.48xlarge', 'p5.48xlrge'] })).toThrow(
+      "spec.checks.0.instanceTypes.1: 'p5.48xlrge' is no type of the catalog, so no node of it is proved: did you mean p5.48xlarge or ",
+    );
+    expect(said({ name: 'gpu.xid.63.cont' })).toThrow('did you mean gpu.xid.63.count?');
   });
 });

@@ -1,6 +1,6 @@
 /** How nodes are proved and what becomes of those that fail: the NodeHealthPolicy of a cluster, as props. */
 import { HEALTH_POLICY_NAME, InvalidObject, NodeHealthPolicy, type FieldError } from '../api';
-import { healthThresholds, INSTANCE_TYPES, OPTIONAL_PARTS } from '../catalog';
+import { findInstanceType, healthThresholds, INSTANCE_TYPES, OPTIONAL_PARTS } from '../catalog';
 import type { KubeObject } from '../domain/kube';
 import { nearest } from '../domain/nearest';
 
@@ -174,7 +174,7 @@ export const HEALTH_FIELDS: ReadonlyMap<string, string> = new Map(
 
 /** The NodeHealthPolicy of these props. Throws InvalidObject naming every wrong field, and what no check measures. */
 export function toNodeHealthPolicy(options: NodeHealthOptions = {}): KubeObject {
-  const strangers = unknownOptions(options);
+  const strangers = wrongShape(options) ?? unknownOptions(options);
   if (strangers.length > 0) throw new InvalidObject('Option', 'health', strangers);
   const { checks, ...fields } = options;
   const policy = NodeHealthPolicy.make(HEALTH_POLICY_NAME, {
@@ -188,7 +188,7 @@ export function toNodeHealthPolicy(options: NodeHealthOptions = {}): KubeObject 
         }
       : {}),
   });
-  const unknown = unknownChecks(checks ?? []);
+  const unknown = [...unknownChecks(checks ?? []), ...unknownTypes(checks ?? [])];
   if (unknown.length > 0) throw new InvalidObject(NodeHealthPolicy.kind, HEALTH_POLICY_NAME, unknown);
   return policy;
 }
@@ -204,6 +204,16 @@ function toSpec(fields: Omit<NodeHealthOptions, 'checks'>): object {
   return breaker ? { ...spec, remediation: { ...spec['remediation'], breaker } } : spec;
 }
 
+/** `health: true` has no options at all, and would leave the dry run on without a word. */
+function wrongShape(options: unknown): readonly FieldError[] | undefined {
+  const wrong = (path: string, message: string): readonly FieldError[] => [{ path, message }];
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    return wrong('health', `must be an object of options such as { dryRun: false } (got ${JSON.stringify(options)})`);
+  const { checks } = options as NodeHealthOptions;
+  if (checks === undefined || Array.isArray(checks)) return undefined;
+  return wrong('health.checks', "must be a list such as [{ name: 'gpu.hbm.gb_s', min: 2400 }]");
+}
+
 /** An option that nobody reads would change nothing, and whoever wrote it would believe that it did. */
 function unknownOptions(options: NodeHealthOptions): readonly FieldError[] {
   const known = ['checks', ...HEALTH_FIELDS.keys()];
@@ -213,10 +223,19 @@ function unknownOptions(options: NodeHealthOptions): readonly FieldError[] {
       : [
           {
             path: `health.${name}`,
-            message: `there is no such option: did you mean ${nearest(name, known).join(' or ')}?`,
+            message: `there is no such option: ${wayOut(name, known)}`,
           },
         ],
   );
+}
+
+/** Who writes as in the object, section by section, hears what the section is called here. */
+function wayOut(name: string, known: readonly string[]): string {
+  const section = [...HEALTH_FIELDS].filter(([, path]) => `.${path}`.includes(`.${name}.`)).map(([option]) => option);
+  if (section.length > 0)
+    return `what ${name} of a NodeHealthPolicy has are options of health itself: ${section.join(', ')}`;
+  if (name === 'image' || name === 'neuronImage') return 'images of the checks are options of controllers';
+  return `did you mean ${nearest(name, known).join(' or ')}?`;
 }
 
 /** What is said of a measurement that no check makes would change nothing. XIDs are counted one by one, each under its number. */
@@ -230,9 +249,27 @@ function unknownChecks(checks: readonly HealthCheckOverride[]): readonly FieldEr
   const known = new Set([...measurements, ...rows.map(({ part }) => part), ...OPTIONAL_PARTS]);
   return checks.flatMap(({ name }, i) => {
     if (known.has(name) || XID.test(name)) return [];
-    const near = nearest(name, measurements).join(' or ');
+    const [xid] = /^gpu\.xid\.\d+/.exec(name) ?? [];
+    const near = xid ? `${xid}.count` : nearest(name, measurements).join(' or ');
     return [
-      { path: `spec.checks[${i}].name`, message: `'${name}' is nothing that a check measures: did you mean ${near}?` },
+      { path: `spec.checks.${i}.name`, message: `'${name}' is nothing that a check measures: did you mean ${near}?` },
     ];
   });
+}
+
+/** A type that is not in the catalog is never proved, so what is expected of it would change nothing. */
+function unknownTypes(checks: readonly HealthCheckOverride[]): readonly FieldError[] {
+  const names = INSTANCE_TYPES.map(({ name }) => name);
+  return checks.flatMap(({ instanceTypes = [] }, i) =>
+    instanceTypes.flatMap((type, j) =>
+      findInstanceType(type)
+        ? []
+        : [
+            {
+              path: `spec.checks.${i}.instanceTypes.${j}`,
+              message: `'${type}' is no type of the catalog, so no node of it is proved: did you mean ${nearest(type, names).join(' or ')}?`,
+            },
+          ],
+    ),
+  );
 }
