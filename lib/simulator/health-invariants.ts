@@ -39,6 +39,8 @@ export class HealthInvariants {
   private readonly policy: { edited?: Made; turned?: Made } = {};
   /** Bucket → the latest move for another reason that takes of it. */
   private readonly taken = new Map<string, Made>();
+  /** Node → when it was last given to another bucket, or back to its own after somebody had changed its label. */
+  private readonly placed = new Map<string, Made>();
   /** Node → when a person's wish to have it proved was fulfilled or taken back. */
   private readonly unasked = new Map<string, Made>();
 
@@ -72,8 +74,10 @@ export class HealthInvariants {
   private checkNode(change: Change): void {
     const { type, object, before, actor } = change;
     this.population.note(change);
-    if (type !== 'MODIFIED' || actor !== CONTROLLERS_ACTOR || !before) return;
+    if (type !== 'MODIFIED' || !before) return;
     const [is, was] = [toNodeFacts(object as Node), toNodeFacts(before as Node)];
+    if (is.bucket !== was.bucket) this.placed.set(is.name, change);
+    if (actor !== CONTROLLERS_ACTOR) return;
     const closed = hasTaint(is.taints, PROBATION_TAINT);
     if (closed === hasTaint(was.taints, PROBATION_TAINT)) return;
     if (closed) return this.checkHandsOff(was, 'closed');
@@ -188,25 +192,26 @@ export class HealthInvariants {
     if (fleet > maxNodes)
       this.breach('caps', `Node ${sent.node}`, `${sent.move} (${sent.why}): ${fleet} are away, ${maxNodes} may be`);
     for (const group of sent.groups) {
-      const missed = away.filter(({ groups }) => groups.includes(group));
+      const missed = away.filter(({ groups, node }) => groups.includes(group) && this.must(this.placed.get(node)));
       const there = new Set(missed.map(({ machine }) => machine)).size;
       const population = this.population.of(group);
       const most = population < minPopulation ? 1 : Math.max(1, Math.floor((population * maxPercent) / 100));
-      if (there <= most || !this.isUndisturbed(group)) continue;
+      if (there <= most || !this.isUndisturbed(group, sent.node)) continue;
       const names = missed.map(({ node, move }) => `${node} by ${move}`).join(', ');
       const message = `${sent.move} (${sent.why}): ${there} of ${population} are away, ${most} may be: ${names}`;
       this.breach('caps', group, message);
     }
   }
 
-  private isUndisturbed(group: string): boolean {
+  private isUndisturbed(group: string, node: string): boolean {
     const [kind, bucket = ''] = group.split(' ');
+    if (kind !== 'leaf' && !this.must(this.placed.get(node))) return false;
     return kind !== 'bucket' || (this.invariants.isUndisturbed(bucket) && this.must(this.taken.get(bucket)));
   }
 
   /** A move that is decided on a suspicion leaves its bucket the minimum at work. */
   private checkMinimum({ move, why, node }: Sent, { bucket }: NodeFacts): void {
-    if (bucket === undefined || !this.isUndisturbed(`bucket ${bucket}`)) return;
+    if (bucket === undefined || !this.isUndisturbed(`bucket ${bucket}`, node)) return;
     const { server, view } = this.checked;
     // One with strangers on it is of no use to its bucket as it is.
     if (view.isSquatted(node)) return;
