@@ -13,7 +13,7 @@ import { freeName, shortHash, type NodeFacts } from '../../fleet';
 import type { HealthAction } from './actions';
 import type { HealthNode, HealthSnapshot, ValidatedNode, ValidationState } from './snapshot';
 import { isMeasurable, UNKNOWN_TYPE } from './measurable';
-import { hasFailed, isOfThisBoot } from './suspects';
+import { failedBeforeReset, hasFailed, isOfThisBoot, type BreakerWord } from './suspects';
 import { NOT_LOOKED_AT } from './verdicts';
 
 /** A node whose devices do not appear is proved all the same after this long: that they are missing is an answer, too. */
@@ -43,6 +43,7 @@ export interface BatchesAround {
   readonly policy: NodeHealthPolicySpec;
   /** Nodes whose verdict is not written yet: they have been proved. */
   readonly judged: ReadonlySet<string>;
+  readonly breaker: BreakerWord;
   readonly nowMs: number;
 }
 
@@ -65,22 +66,26 @@ export function planBatches(snapshot: HealthSnapshot, around: BatchesAround): Ba
   return { actions, againMs };
 }
 
-function candidates(snapshot: HealthSnapshot, { policy, judged, nowMs }: BatchesAround): readonly Candidate[] {
+function candidates(snapshot: HealthSnapshot, { policy, judged, breaker, nowMs }: BatchesAround): readonly Candidate[] {
   const busy = new Set([...validatingNodes(snapshot), ...judged]);
   const spokenOfMs = lastWordMs(snapshot);
   return [...snapshot.nodes.values()]
     .filter((node) => {
       const { facts, work } = node;
-      return isUnproved(node) && work.length === 0 && !busy.has(facts.name) && nowMs >= (devicesByMs(facts) ?? 0);
+      return (
+        isUnproved(node, breaker) && work.length === 0 && !busy.has(facts.name) && nowMs >= (devicesByMs(facts) ?? 0)
+      );
     })
     .filter(({ facts }) => attemptsOf(facts, snapshot) < policy.remediation.attempts)
     .map((node) => candidate(node, { pools: snapshot.pools, policy, spokenOfMs }))
     .sort((a, b) => (a.node.name < b.node.name ? -1 : 1));
 }
 
-/** On probation; one that failed, or that nobody can measure, only if that was said of another boot. */
-export function isUnproved(node: HealthNode): boolean {
-  if (node.phase === 'Quarantined') return hasTaint(node.facts.taints, PROBATION_TAINT) && !hasFailed(node);
+/** On probation; one that failed, or that nobody can measure, only if that was said of another boot, or before the breaker was reset. */
+export function isUnproved(node: HealthNode, breaker: BreakerWord): boolean {
+  if (node.phase === 'Quarantined') {
+    return hasTaint(node.facts.taints, PROBATION_TAINT) && (!hasFailed(node) || failedBeforeReset(node, breaker));
+  }
   return node.phase === 'Probation' || (node.phase === 'Suspect' && (isMeasurable(node.facts) || !isOfThisBoot(node)));
 }
 

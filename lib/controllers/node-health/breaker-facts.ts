@@ -35,16 +35,31 @@ function turnedBad({
   validations,
   faults,
 }: HealthSnapshot): readonly { readonly node: string; readonly atMs: number }[] {
-  const failed = validations.flatMap(({ status }) => {
-    const atMs = parseTime(status.finishedAt);
-    if (atMs === undefined) return [];
-    return (status.nodes ?? []).filter(({ result }) => result === 'Fail').map(({ name }) => ({ node: name, atMs }));
-  });
   const said = faults
     .filter(
       ({ source, loudness, dueMs }) =>
         (source === 'Agent' || source === 'Ec2') && loudness === 'Critical' && dueMs === undefined,
     )
     .map(({ node, atMs }) => ({ node, atMs }));
-  return [...failed, ...said];
+  return [...turnedToFailed(validations), ...said];
+}
+
+/** Who fails once more, as after a reset, has not turned bad: it was. Or a rack without power could never be replaced. */
+function turnedToFailed(
+  validations: HealthSnapshot['validations'],
+): readonly { readonly node: string; readonly atMs: number }[] {
+  const records = validations.flatMap(({ status }) => {
+    const atMs = parseTime(status.finishedAt);
+    return atMs === undefined ? [] : (status.nodes ?? []).map((record) => ({ ...record, atMs }));
+  });
+  const failing = new Set<string>();
+  return records
+    .sort((a, b) => a.atMs - b.atMs)
+    .flatMap(({ name, providerID, bootId, result, atMs }) => {
+      const boot = `${name} ${providerID} ${bootId}`;
+      const before = failing.has(boot);
+      if (result === 'Fail') failing.add(boot);
+      if (result === 'Pass') failing.delete(boot);
+      return result === 'Fail' && !before ? [{ node: name, atMs }] : [];
+    });
 }

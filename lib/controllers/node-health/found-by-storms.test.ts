@@ -11,7 +11,7 @@ import type { Fault } from './faults';
 import { planNodeHealth } from './plan';
 import { isDeparture, readReport } from './reading';
 import type { HealthNode } from './snapshot';
-import { makeHealthNode, makeSnapshot, makeValidation, NOW_MS } from './testing-fleet';
+import { makeHealthNode, makePolicy, makeSnapshot, makeValidation, NOW_MS } from './testing-fleet';
 import { verdictAction } from './verdicts';
 
 const MINUTE_MS = 60_000;
@@ -315,4 +315,46 @@ test('a suspected node whose verdict is old is proved as deeply as any suspected
   expect(asked({})).toEqual(['Age Quick']);
   expect(asked({ faults: [fault('a')] })).toEqual(['Report Standard']);
   expect(asked({ moves: [move] })).toEqual(['Report Standard']);
+});
+
+describe('a node that failed before a person reset the breaker', () => {
+  const failedMs = NOW_MS - 3 * HOUR_MS;
+  const failed = (name: string, work: readonly string[] = []) =>
+    working(name, {
+      ...{ phase: 'Quarantined', validated: 'False', work: [...work] },
+      taints: [{ ...taint(PROBATION_TAINT), timeAdded: formatTime(NOW_MS - 25 * HOUR_MS) }],
+      verdict: { timeMs: failedMs, result: 'Fail', bootId: `boot-${name}`, validation: 'old' },
+    });
+  const fleet = Array.from({ length: 9 }, (_, i) => working(`w${i}`));
+  const policy = (resetMs: number) => ({
+    ...{ resourceVersion: '1', generation: 1, spec: makePolicy({}), reset: 'once' },
+    status: { reset: { value: 'once', at: formatTime(resetMs) } },
+  });
+  const actsAfter = (resetMs: number, node: HealthNode) => acts([node, ...fleet], { policy: policy(resetMs) });
+
+  it('is measured again, not replaced on what was seen before, and not forgotten', () => {
+    expect(actsAfter(failedMs, failed('a'))).toEqual(['CreateValidation']);
+    expect(actsAfter(failedMs - 1000, failed('a'))).toEqual(['CreateMove a Replacement']);
+  });
+
+  it('and has worked for a day is emptied for that', () => {
+    expect(actsAfter(failedMs, failed('a', ['training/late']))).toEqual(['CreateMove a Validation']);
+  });
+
+  it('does not trip the breaker when it fails again: a rack without power can be replaced', () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const run = (name: string, atMs: number) => ({
+      ...makeValidation(names, {
+        step: 'Done',
+        startedAt: formatTime(atMs - MINUTE_MS),
+        finishedAt: formatTime(atMs),
+        nodes: names.map((node) => ({ name: node, providerID: node, bootId: node, result: 'Fail' as const })),
+      }),
+      ...{ name, uid: name },
+    });
+    const trips = (validations: readonly ReturnType<typeof run>[]) =>
+      planNodeHealth(makeSnapshot(fleet, { policy: policy(NOW_MS - HOUR_MS), validations }), NOW_MS).tripped;
+    expect(trips([run('again', NOW_MS - MINUTE_MS)])).toBe(true);
+    expect(trips([run('first', failedMs), run('again', NOW_MS - MINUTE_MS)])).toBe(false);
+  });
 });

@@ -9,21 +9,26 @@ import type { NodeHealthPolicySpec } from '../../api';
 import { attemptsOf, isUnproved } from './batches';
 import type { WantedRemoval } from './removals';
 import type { HealthNode, HealthSnapshot } from './snapshot';
-import { isOpen, severityNow, type Patience } from './suspects';
+import { isOpen, severityNow, type BreakerWord, type Patience } from './suspects';
+
+interface Around {
+  readonly policy: NodeHealthPolicySpec;
+  readonly breaker: BreakerWord;
+  readonly patience: Patience;
+}
 
 /** Nodes that are closed and work, and that are none of these. */
 export function leftClosed(
   snapshot: HealthSnapshot,
   known: ReadonlySet<string>,
-  policy: NodeHealthPolicySpec,
-  patience: Patience,
+  { policy, breaker, patience }: Around,
 ): readonly WantedRemoval[] {
   const measured = measuredNow(snapshot);
   return [...snapshot.nodes.values()]
     .filter((node) => {
       const { name } = node.facts;
       const works = node.work.length > 0 && !isOpen(node);
-      return works && !known.has(name) && !measured.has(name) && isToProve(node, snapshot, policy);
+      return works && !known.has(name) && !measured.has(name) && isToProve(node, snapshot, { policy, breaker });
     })
     .map((node): WantedRemoval => {
       const severity = severityNow(node, 'EndOfGang', patience);
@@ -34,9 +39,9 @@ export function leftClosed(
 }
 
 /** One of which nothing could be said so often is left to a person: being empty would not help it. */
-function isToProve(node: HealthNode, snapshot: HealthSnapshot, { remediation }: NodeHealthPolicySpec): boolean {
-  if (node.phase !== 'Validating' && !isUnproved(node)) return false;
-  return attemptsOf(node.facts, snapshot) < remediation.attempts;
+function isToProve(node: HealthNode, snapshot: HealthSnapshot, { policy, breaker }: Omit<Around, 'patience'>): boolean {
+  if (node.phase !== 'Validating' && !isUnproved(node, breaker)) return false;
+  return attemptsOf(node.facts, snapshot) < policy.remediation.attempts;
 }
 
 /** Nodes of validations that have begun: what landed there meanwhile does not stop them. */

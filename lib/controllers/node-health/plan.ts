@@ -65,7 +65,7 @@ export function planNodeHealth(snapshot: HealthSnapshot, nowMs: number): HealthO
   const heldBack = new Map(rulings.flatMap((one) => (one.allowed ? [] : [[one.node, one.why] as const])));
   const letGo = new Set(rulings.flatMap((one) => (one.allowed ? [one.node] : [])));
   const runs = planRuns(snapshot, { policy, heldBack, letGo, nowMs });
-  const batches = planBatches(snapshot, { policy, judged, nowMs });
+  const batches = planBatches(snapshot, { policy, judged, breaker, nowMs });
   const aging = planAging(snapshot, policy, nowMs);
   const actions = [
     ...due.map(verdictAction),

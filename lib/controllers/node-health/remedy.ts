@@ -97,20 +97,20 @@ interface Concerned {
 }
 
 /** Whom EKS takes, whom persons ask for, and who should be proved again beside those. */
-function concerned({ snapshot, suspicions, policy, nowMs }: RemedyInput): Concerned {
+function concerned({ snapshot, suspicions, policy, breaker, nowMs }: RemedyInput): Concerned {
   const notices = suspicions.filter(({ goneAtMs }) => goneAtMs !== undefined);
   const noticed = new Set(notices.map(({ node }) => node));
   const patience = patienceOf(policy, nowMs);
   const said = suspectedNodes(snapshot, suspicions, patience).filter(({ node }) => !noticed.has(node));
   const asked = askedNodes(snapshot);
   const known = new Set([...noticed, ...said.map(({ node }) => node), ...asked.map(({ node }) => node.facts.name)]);
-  return { notices, asked, suspected: [...said, ...leftClosed(snapshot, known, policy, patience)] };
+  return { notices, asked, suspected: [...said, ...leftClosed(snapshot, known, { policy, breaker, patience })] };
 }
 
 /** A person's measuring of a failed node is not cut short: it is replaced when that says so. */
-function failedOnes({ snapshot }: RemedyInput, asked: readonly Asked[]): readonly WantedRemoval[] {
+function failedOnes({ snapshot, breaker }: RemedyInput, asked: readonly Asked[]): readonly WantedRemoval[] {
   const spared = new Set([...validatingNodes(snapshot), ...asked.map(({ node }) => node.facts.name)]);
-  return failedNodes(snapshot).filter(({ node }) => !spared.has(node));
+  return failedNodes(snapshot, breaker).filter(({ node }) => !spared.has(node));
 }
 
 /** Who is closed, and left alone until the work on it ends by itself. */

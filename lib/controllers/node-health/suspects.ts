@@ -3,6 +3,7 @@ import type { NodeHealthPolicySpec } from '../../api';
 import { parseDuration } from '../../domain/duration';
 import { PROBATION_TAINT } from '../../domain/node-keys';
 import { hasTaint, taintedAtMs } from '../../domain/taints';
+import type { Breaker } from './breaker';
 import type { WantedRemoval } from './removals';
 import type { NodeSuspicion } from './reports';
 import type { Severity } from './severity';
@@ -88,11 +89,19 @@ export function hasFailed(node: HealthNode): boolean {
   return node.phase === 'Quarantined' && isOfThisBoot(node) && node.facts.verdict?.result === 'Fail';
 }
 
-/** Nodes whose verdict is that they failed, in the boot they are in: after another one they are measured again. */
-export function failedNodes({ nodes, validations }: HealthSnapshot): readonly WantedRemoval[] {
+/** Whether it failed before a person reset the breaker: that is no reason to replace it any more, and it is measured again. */
+export function failedBeforeReset(node: HealthNode, { tripped, notBeforeMs }: BreakerWord): boolean {
+  return hasFailed(node) && !tripped && (node.facts.verdict?.timeMs ?? 0) <= notBeforeMs;
+}
+
+/** What the breaker says of evidence. */
+export type BreakerWord = Pick<Breaker, 'tripped' | 'notBeforeMs'>;
+
+/** Nodes whose verdict is that they failed, in the boot they are in: after another one, or a reset, they are measured again. */
+export function failedNodes({ nodes, validations }: HealthSnapshot, breaker: BreakerWord): readonly WantedRemoval[] {
   const byName = new Map(validations.map((one) => [one.name, one] as const));
   return [...nodes.values()]
-    .filter(hasFailed)
+    .filter((node) => hasFailed(node) && !failedBeforeReset(node, breaker))
     .map(({ facts: { name, verdict } }): WantedRemoval => {
       const failed = { node: name, because: 'Failed', severity: 'Now', evidenceMs: verdict?.timeMs ?? 0 } as const;
       return { ...failed, ...foundBy(name, byName.get(verdict?.validation ?? '')) };

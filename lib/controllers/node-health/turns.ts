@@ -98,7 +98,8 @@ function waits(input: TurnInput, busy: ReadonlyMap<string, number>, ends: readon
     ? '. To have them at once, whatever the brakes say: delete this one, and make another with spec.atOnce'
     : `; begins at ${formatTime(untilMs)} with those that are free`;
   const message = `waits: ${[...words.slice(0, MOST_WORDS), ...more].join('; ')}${end}`;
-  return { kind: 'Waits', message: message.slice(0, 2048), untilMs };
+  // Of whom the brakes hold back nobody knows until when; what lets it go is looked at in any case.
+  return { kind: 'Waits', message: message.slice(0, 2048), untilMs: isHeld ? Infinity : untilMs };
 }
 
 function wordOf(name: string, { snapshot, holderOf, heldBack }: TurnInput): string {
