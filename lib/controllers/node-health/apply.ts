@@ -1,7 +1,7 @@
 /** One action of the plan, one call (a verdict: condition, then annotation and taint); then Event, metric, and the cache is told. */
 import { HEALTH_POLICY_NAME, NodeMove, NodeValidation } from '../../api';
 import { jsonEqual } from '../../domain/json-equal';
-import { formatTime, nameOfKey, parseTime, type Condition, type KubeObject } from '../../domain/kube';
+import { formatTime, nameOfKey, parseTime, type Condition, type KubeObject, type Node } from '../../domain/kube';
 import { VALIDATION_NAMESPACE } from '../../domain/namespaces';
 import { VALIDATED_CONDITION } from '../../domain/node-keys';
 import {
@@ -15,6 +15,7 @@ import {
   type ResourceType,
 } from '../../domain/resources';
 import { setCondition } from '../../domain/conditions';
+import { toNodeFacts } from '../../fleet';
 import type { ControllerContext } from '../../runtime/controller';
 import { AlreadyExists } from '../../runtime/errors';
 import type { ObjectName } from '../../runtime/ports';
@@ -123,8 +124,9 @@ async function writeVerdict(action: Of<'WriteVerdict'>, context: ControllerConte
   });
 }
 
+/** By what decisions read: a cache keeps no more of a Node than that, and heartbeats come all the time. */
 function isSame(judged: KubeObject, seen: KubeObject | undefined): boolean {
-  const decidedOn = ({ metadata, spec, status }: KubeObject) => [metadata.annotations, spec, status?.nodeInfo];
+  const decidedOn = (node: KubeObject) => ({ ...toNodeFacts(node as Node), resourceVersion: '', validated: undefined });
   return seen !== undefined && jsonEqual(decidedOn(judged), decidedOn(seen));
 }
 

@@ -169,17 +169,19 @@ describe('a verdict', () => {
   });
 
   it.each([
-    ['a reboot', { status: { nodeInfo: { bootID: 'another' } } }],
-    ['a taint', { spec: { taints: [taint(PROBATION_TAINT), taint('example.com/by-hand')] } }],
-    ['a hold', { metadata: { annotations: { 'aicluster.dev/hold': 'looking' } } }],
-    ['nothing', {}],
-  ])('is written over %s that nobody was told of only if it is nothing', async (what, change) => {
+    ['a reboot', '5', { status: { nodeInfo: { bootID: 'another' } } }],
+    ['a taint', '5', { spec: { taints: [taint(PROBATION_TAINT), taint('example.com/by-hand')] } }],
+    ['a hold', '5', { metadata: { annotations: { 'aicluster.dev/hold': 'looking' } } }],
+    ['nothing', '7', {}],
+    ['what caches leave out', '7', { status: { nodeInfo: { bootID: 'boot-a', kernelVersion: '6.12' } } }],
+    ['what is nothing to us', '7', { metadata: { annotations: { 'example.com/note': 'hello' } } }],
+  ])('is written over %s that nobody was told of only if it is nothing', async (_, version, change) => {
     const seen = makeNode({}, '5');
     const patches: KubeObject[] = [];
     const context = {
       cluster: {
         apply: () => Promise.resolve(makeNode(change, '7')),
-        mergePatch: (_: unknown, __: unknown, patch: KubeObject) => Promise.resolve(patches.push(patch) && patch),
+        mergePatch: (...[, , patch]: [unknown, unknown, KubeObject]) => Promise.resolve(patches.push(patch) && patch),
       },
       cache: () => ({ get: () => seen, assume: () => undefined }),
       clock: { now: () => NOW_MS },
@@ -191,7 +193,7 @@ describe('a verdict', () => {
     const action = verdictAction({ node: toNodeFacts(seen), validation: passed, record, finishedMs: NOW_MS });
     await applyHealthAction(action as Extract<HealthAction, { type: 'WriteVerdict' }>, context);
     // A version that is not the present one is refused by the server.
-    expect(patches[0]!.metadata.resourceVersion).toBe(what === 'nothing' ? '7' : '5');
+    expect(patches[0]!.metadata.resourceVersion).toBe(version);
   });
 });
 
