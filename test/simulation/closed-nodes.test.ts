@@ -4,6 +4,7 @@ import { formatTime } from '../../lib/domain/kube';
 import { BUCKET_KEY, PROBATION_TAINT } from '../../lib/domain/node-keys';
 import { CAPACITY_BUCKETS, NODE_HEALTH_POLICIES, NODE_VALIDATIONS, NODES, PODS } from '../../lib/domain/resources';
 import { hasTaint } from '../../lib/domain/taints';
+import { Forbidden } from '../../lib/runtime/errors';
 import { makeDeployment, makeWorld, type World } from '../../lib/simulator';
 import { CONTROLLERS, provingCluster } from './proving-cluster';
 import { blockReservation } from './small-cluster';
@@ -117,4 +118,25 @@ test('and all at once when that is what is asked for', async () => {
   await world.advance(20 * MINUTE_MS);
   expect(nodes.filter((name) => isClosed(world, name))).toEqual([]);
   expect(breaches(world)).toEqual([]);
+}, 60_000);
+
+test('a cluster that refuses every check pod keeps nobody from closing the next suspected node at once', async () => {
+  const world = await makeServing(5, 3);
+  const [first, second] = [...new Set(serving(world))] as [string, string];
+  const refusedMs: number[] = [];
+  world.server.admit(({ operation, object }) => {
+    if (operation !== 'CREATE' || object.metadata.namespace !== 'aicluster-validation') return object;
+    refusedMs.push(world.clock.now());
+    throw new Forbidden('no privileged pods here', 403, 'Forbidden');
+  });
+  // A check pod that cannot be made is waited for.
+  world.server.mergePatch(NODE_HEALTH_POLICIES, { name: 'default' }, { spec: { timeouts: { start: '30m' } } });
+  agentSays(world, first, 'False');
+  await world.advance(6 * MINUTE_MS);
+  expect(refusedMs.length).toBeGreaterThan(20);
+  expect(refusedMs.length).toBeLessThan(40);
+  expect(isClosed(world, first)).toBe(true);
+  agentSays(world, second, 'False');
+  await world.advance(15_000);
+  expect(isClosed(world, second)).toBe(true);
 }, 60_000);

@@ -12,10 +12,7 @@ import {
   PODS,
 } from '../../domain/resources';
 import type { Controller, ControllerContext, Outcome } from '../../runtime/controller';
-import { worstOf } from '../../runtime/errors';
-import type { HealthAction, ObjectAction } from './actions';
-import { applyHealthAction } from './apply';
-import { applyReboots } from './apply-reboots';
+import { applyAll } from './apply-all';
 import { NODE_EVENTS_NAMESPACE } from './faults';
 import { healthFigures } from './figures';
 import { readStatuses } from './instance-statuses';
@@ -23,11 +20,6 @@ import { CHECKS_INDEX, observeHealth } from './observe';
 import { planNodeHealth, type HealthOutcome } from './plan';
 import type { HealthSnapshot } from './snapshot';
 import { METRIC } from './telemetry';
-
-/** Calls at the same time; the actions of one plan are about different objects. */
-const PARALLEL = 16;
-/** Somebody was faster: look again this soon. */
-const CONFLICT_RETRY_MS = 500;
 
 const fleet = () => ['fleet'];
 
@@ -79,8 +71,8 @@ export function makeNodeHealthController({ images, personNamespaces }: NodeHealt
       const snapshot = observeHealth(context, { images, personNamespaces: persons, cloudFaults: cloud.faults }, nowMs);
       const plan = planNodeHealth(snapshot, nowMs);
       tellFigures(snapshot, plan, context);
-      const conflicts = await applyAll(plan.actions, context);
-      const waits = [plan.requeueAfterMs, cloud.againMs - nowMs, conflicts ? CONFLICT_RETRY_MS : undefined];
+      const againAfterMs = await applyAll(plan.actions, context, nowMs);
+      const waits = [plan.requeueAfterMs, cloud.againMs - nowMs, againAfterMs];
       const next = Math.min(...waits.filter((ms) => ms !== undefined));
       return (Number.isFinite(next) ? { requeueAfterMs: Math.max(0, next) } : {}) satisfies Outcome;
     },
@@ -90,40 +82,4 @@ export function makeNodeHealthController({ images, personNamespaces }: NodeHealt
 function tellFigures(snapshot: HealthSnapshot, plan: HealthOutcome, { metrics }: ControllerContext): void {
   for (const { name, series } of healthFigures(snapshot, plan)) metrics.gauges(name, series);
   metrics.gauge(METRIC.tripped, Number(plan.tripped));
-}
-
-/** Does the actions, several objects at a time, those of one object in order. Returns whether somebody was faster. */
-async function applyAll(all: readonly HealthAction[], context: ControllerContext): Promise<boolean> {
-  const chains = chainsOf(all.filter((action) => action.type !== 'Reboot'));
-  const reboots = all.filter((action) => action.type === 'Reboot');
-  const failures: unknown[] = await applyReboots(reboots, context);
-  const work = async () => {
-    for (let chain = chains.shift(); chain; chain = chains.shift()) {
-      for (const action of chain) {
-        try {
-          await applyHealthAction(action, context);
-        } catch (error) {
-          failures.push(error);
-          context.metrics.count(METRIC.actions, { type: action.type, result: (error as Error).name });
-          break;
-        }
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, chains.length) }, work));
-  const serious = worstOf(failures);
-  if (serious) throw serious;
-  return failures.length > 0;
-}
-
-/** What is about one node is done in order: closed first, then moved. */
-function chainsOf(actions: readonly ObjectAction[]): ObjectAction[][] {
-  const chains = new Map<string, ObjectAction[]>();
-  actions.forEach((action, i) => {
-    const key = 'node' in action ? `node ${action.node}` : `other ${i}`;
-    const chain = chains.get(key);
-    if (chain) chain.push(action);
-    else chains.set(key, [action]);
-  });
-  return [...chains.values()];
 }
