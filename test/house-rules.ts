@@ -83,6 +83,7 @@ export const PURE_ROOMS = ['lib/domain', 'lib/api', 'lib/catalog', 'lib/fleet'];
 /** Files of a controller's folder that are not pure; everything else beside them is. */
 export const IMPURE_CONTROLLER_FILES = [
   'apply.ts',
+  'apply-all.ts',
   'apply-pods.ts',
   'apply-work.ts',
   'ask-instances.ts',
