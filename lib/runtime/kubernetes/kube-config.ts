@@ -8,6 +8,9 @@ import { TokenFile } from './token-file';
 /** Tokens of a credential plug-in (`aws eks get-token`) are asked for again after this long; the plug-in caches them itself. */
 const PLUGIN_MS = 30_000;
 
+/** What client-node takes where it finds nothing. */
+const NOWHERE = 'http://localhost:8080';
+
 /** Which kubeconfig and which of its contexts, as kubectl's options of these names. */
 export interface ConnectionChoice {
   /** A file. @default `KUBECONFIG`, `~/.kube/config` or the pod's service account, in this order */
@@ -30,6 +33,10 @@ export async function loadConnection({ kubeconfig, context }: ConnectionChoice =
     config.setCurrentContext(context);
   }
   const cluster = config.getCurrentCluster();
+  if (cluster?.server === NOWHERE && kubeconfig === undefined) {
+    const where = 'KUBECONFIG is not set, ~/.kube/config is not there, and this is no pod';
+    throw new Error(`there is no kubeconfig: ${where}; name one with --kubeconfig FILE`);
+  }
   const user = config.getCurrentUser();
   if (!cluster) throw new Error('the kubeconfig has no current context; set one with: kubectl config use-context NAME');
   const options: PluginOptions = {};
