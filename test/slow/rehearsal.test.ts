@@ -125,7 +125,7 @@ describe('a rehearsal of the reference cluster', () => {
   it('is not looked for where no kubeconfig is', () => {
     const env = { PATH: process.env['PATH'], HOME: folder };
     const { status, stderr } = spawnSync(process.execPath, [CLI, 'explain', 'node', 'n1'], { encoding: 'utf8', env });
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/there is no kubeconfig: .*--kubeconfig FILE/)]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/there is no kubeconfig: .*--kubeconfig FILE/)]);
   });
 
   it('is explained from an API server as from its file, by kubeconfig and context', async () => {
