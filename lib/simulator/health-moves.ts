@@ -97,10 +97,12 @@ export class HealthMoves {
   }
 
   private isAway({ node: name, machine }: Sent, { status }: KubeObject): boolean {
-    if (!isOver(status)) return true;
     const node = this.server.find(NODES, { name }) as Node | undefined;
+    const isThere = node?.spec?.providerID === machine;
+    // Who was gone before the move came to it was not sent away by that.
+    if (!isOver(status)) return isThere || status?.nodes?.[0]?.providerID !== undefined;
     const handedOver = status?.nodes?.some((one: { step: string }) => one.step === 'HandedOver') ?? false;
-    return handedOver && node?.spec?.providerID === machine && hasTaint(node.spec.taints, PROBATION_TAINT);
+    return handedOver && isThere && hasTaint(node?.spec?.taints, PROBATION_TAINT);
   }
 }
 
