@@ -62,8 +62,8 @@ export class HealthMoves {
   /** Where a node is missed is said by its labels until the move has come to it, and by what that has found from then on. */
   private isMissedBy(group: string, { node: name, machine }: Sent, move: KubeObject): boolean {
     if (group.startsWith('leaf ')) return true;
-    const node = this.server.find(NODES, { name }) as Node | undefined;
-    const [place] = node?.spec?.providerID === machine ? groupsOf(toNodeFacts(node)) : [];
+    const node = this.nodeOf(name, machine);
+    const [place] = node ? groupsOf(toNodeFacts(node)) : [];
     return group === (takenFrom(move) ?? place ?? group);
   }
 
@@ -96,13 +96,17 @@ export class HealthMoves {
     });
   }
 
-  private isAway({ node: name, machine }: Sent, { status }: KubeObject): boolean {
+  private nodeOf(name: string, machine: string): Node | undefined {
     const node = this.server.find(NODES, { name }) as Node | undefined;
-    const isThere = node?.spec?.providerID === machine;
+    return node?.spec?.providerID === machine ? node : undefined;
+  }
+
+  private isAway({ node: name, machine }: Sent, { status }: KubeObject): boolean {
+    const there = this.nodeOf(name, machine);
+    const moved: readonly { readonly step: string; readonly providerID?: string }[] = status?.nodes ?? [];
     // Who was gone before the move came to it was not sent away by that.
-    if (!isOver(status)) return isThere || status?.nodes?.[0]?.providerID !== undefined;
-    const handedOver = status?.nodes?.some((one: { step: string }) => one.step === 'HandedOver') ?? false;
-    return handedOver && isThere && hasTaint(node?.spec?.taints, PROBATION_TAINT);
+    if (!isOver(status)) return there !== undefined || moved.some(({ providerID }) => providerID !== undefined);
+    return moved.some(({ step }) => step === 'HandedOver') && hasTaint(there?.spec?.taints, PROBATION_TAINT);
   }
 }
 
