@@ -188,7 +188,7 @@ describe('a customer', () => {
     const path = join(app, 'lib/customer-stack.ts');
     writeFileSync(path, STACK.replace('dryRun: false', "dryRun: false, checks: [{ name: 'gpu.hbm.gbs', min: 2000 }]"));
     const told = failureOf('npx', 'tsx', 'bin/customer.ts');
-    expect(told).toMatch(/NodeHealthPolicy 'default' is invalid:\s+spec\.checks\[0\]\.name: .*gpu\.hbm\.gb_s/);
+    expect(told).toMatch(/NodeHealthPolicy 'default' is invalid:\s+spec\.checks\.0\.name: .*gpu\.hbm\.gb_s/);
     writeFileSync(path, STACK);
   });
 
