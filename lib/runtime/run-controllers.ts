@@ -196,8 +196,8 @@ class ControllerRunner implements Runner {
 
   /** Work starts once the lease is ours and every cache is synced and fresh, with a look at everything there is. */
   private activate(): void {
-    const isFresh = [...this.caches.values()].every((cache) => cache.isFresh());
-    if (this.active || this.stopped || !this.acquired || !isFresh) return;
+    if (this.active || this.stopped || !this.acquired) return;
+    if (![...this.caches.values()].every((cache) => cache.isFresh())) return;
     this.active = true;
     this.tellWhetherWorking(1);
     this.options.log.info('controllers are working', { controllers: this.running.map((one) => one.controller.name) });

@@ -54,8 +54,8 @@ export class HealthMoves {
   /** Departures that are not over: on the way, or emptied and not proved again yet. */
   away(): readonly Sent[] {
     return this.known().flatMap(({ sent, move }) => {
-      const groups = sent.groups.filter((group) => this.isMissedBy(group, sent, move));
-      return this.isAway(sent, move) ? [{ ...sent, groups }] : [];
+      if (!this.isAway(sent, move)) return [];
+      return [{ ...sent, groups: sent.groups.filter((group) => this.isMissedBy(group, sent, move)) }];
     });
   }
 

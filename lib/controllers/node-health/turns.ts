@@ -93,13 +93,13 @@ function waits(input: TurnInput, busy: ReadonlyMap<string, number>, ends: readon
   const words = [...busy.keys()].sort().map((name) => wordOf(name, input));
   const more = words.length > MOST_WORDS ? [`${words.length - MOST_WORDS} more`] : [];
   const isHeld = [...busy.values()].every((untilMs) => untilMs === Infinity);
-  const untilMs = Math.max(0, ...ends.filter(Number.isFinite));
+  // Of whom the brakes hold back nobody knows until when; what lets it go is looked at in any case.
+  const untilMs = isHeld ? Infinity : Math.max(0, ...ends.filter(Number.isFinite));
   const end = isHeld
     ? '. To have them at once, whatever the brakes say: delete this one, and make another with spec.atOnce'
     : `; begins at ${formatTime(untilMs)} with those that are free`;
   const message = `waits: ${[...words.slice(0, MOST_WORDS), ...more].join('; ')}${end}`;
-  // Of whom the brakes hold back nobody knows until when; what lets it go is looked at in any case.
-  return { kind: 'Waits', message: message.slice(0, 2048), untilMs: isHeld ? Infinity : untilMs };
+  return { kind: 'Waits', message: message.slice(0, 2048), untilMs };
 }
 
 function wordOf(name: string, { snapshot, holderOf, heldBack }: TurnInput): string {
